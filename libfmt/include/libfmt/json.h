@@ -1,0 +1,34 @@
+/* Reading JSON: a parsed document as a tree of const nodes. Exact lengths, exact integers, errors with an offset. */
+#ifndef LIBFMT_JSON_H
+#define LIBFMT_JSON_H
+
+#include <libfmt/model.h>
+
+struct json_doc;
+struct json; /* a node; owned by its document */
+
+enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+/* Parses n bytes of UTF-8. Refuses trailing bytes, invalid UTF-8, nesting deeper than 128.
+ * returns the document, or NULL with *err set (the offset is into the text) */
+struct json_doc *json_parse(const char *text, size_t n, struct fmt_err *err);
+void json_free(struct json_doc *d); /* NULL is fine */
+const struct json *json_root(const struct json_doc *d);
+
+/* All of these take NULL as a node that is not there. */
+enum json_type json_type(const struct json *j); /* JSON_NULL for NULL */
+bool json_is(const struct json *j, enum json_type t); /* false for NULL */
+const struct json *json_get(const struct json *object, const char *key); /* the first of that key; linear */
+const struct json *json_first(const struct json *container); /* elements or members in order; NULL at the end */
+const struct json *json_next(const struct json *j);
+size_t json_count(const struct json *container); /* linear */
+struct fmt_str json_key(const struct json *member);
+struct fmt_str json_str(const struct json *j); /* {NULL, 0} unless a string; \u0000 is kept as a byte 0 */
+
+/* Numbers: true and *out set if the node is a number that `out` can hold exactly (json_f64: any number). */
+bool json_u64(const struct json *j, uint64_t *out);
+bool json_i64(const struct json *j, int64_t *out);
+bool json_f64(const struct json *j, double *out);
+bool json_bool(const struct json *j, bool *out); /* only true and false */
+
+#endif

@@ -1,0 +1,22 @@
+/* Output that appears whole or not at all: a temporary file beside the final name, fsync, rename. */
+#ifndef LIBFMT_SINK_H
+#define LIBFMT_SINK_H
+
+#include <libfmt/err.h>
+#include <stddef.h>
+
+struct fmt_sink;
+
+/* Starts an output that will be called `path`. Nothing under that name is touched before fmt_sink_commit.
+ * overwrite   false: FMT_EXISTS if `path` is there, now or at commit */
+struct fmt_sink *fmt_sink_create(const char *path, bool overwrite, struct fmt_err *err);
+
+/* Writes n bytes at an absolute offset. Any thread, any order. */
+bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n, struct fmt_err *err);
+
+/* Makes the file exactly n_bytes long, flushes it to the disk and gives it its name. Frees s in every case. */
+bool fmt_sink_commit(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err);
+
+void fmt_sink_abort(struct fmt_sink *s); /* drops what was written, frees s; NULL is fine */
+
+#endif

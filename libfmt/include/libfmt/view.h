@@ -1,0 +1,78 @@
+/* Any model as a virtual GGUF: a GGUF file, or a Hugging Face directory seen through its architecture description.
+ * The same keys, the same tensor names, the same shapes; contents made on demand in bounded pieces. */
+#ifndef LIBFMT_VIEW_H
+#define LIBFMT_VIEW_H
+
+#include <libfmt/arch.h>
+#include <libfmt/model.h>
+
+/* Arithmetic that a tensor still needs after decoding to float (libfmt only moves bytes). */
+enum fmt_op {
+	FMT_OP_NONE,
+	FMT_OP_ADD_ONE, /* Gemma's norms */
+	FMT_OP_NEG_EXP, /* -exp(x): Mamba's A */
+};
+
+struct fmt_view_tensor {
+	struct fmt_str name;         /* GGUF name: "blk.0.attn_q.weight" */
+	enum fmt_role role;          /* what the architecture calls it; FMT_ROLE_NONE if it does not know it */
+	int32_t layer;               /* N of "blk.N.", or -1 */
+	enum fmt_type type;          /* of the bytes that fmt_view_read gives (BF16, F32, Q4_K ...) */
+	enum fmt_op op;              /* to apply to the decoded floats */
+	uint32_t n_dims;
+	uint64_t dims[FMT_MAX_DIMS]; /* innermost last, GGUF's shape */
+	uint64_t n_elems;
+	uint64_t n_bytes;            /* in `type` */
+	bool keep_f32;               /* written as F32 whatever type is asked for (norms, biases, one dimension) */
+};
+
+struct fmt_view {
+	const struct fmt_arch *arch; /* NULL if the GGUF's architecture is not described here */
+	struct fmt_str arch_name;    /* general.architecture: "llama" */
+	const char *path;            /* as opened */
+	bool from_dir;               /* a checkpoint seen through a description; else a GGUF as it is */
+	uint64_t n_kv;
+	const struct fmt_kv *kv;     /* in the order in which they are written */
+	uint64_t n_tensors;
+	const struct fmt_view_tensor *tensors; /* in the order in which they are written */
+	struct fmt_str tokenizer_json; /* the text of tokenizer.json: from the directory, or tokenizer.huggingface.json of a
+	                                  GGUF; empty if there is none */
+	struct fmt_str tokenizer_model;/* the bytes of a directory's tokenizer.model; empty if there is none */
+	uint32_t n_notes;            /* one line each, for the person: what was left out, where llama.cpp will differ */
+	const char *const *notes;
+	const struct fmt_model *weights; /* the file or files behind it */
+	struct fmt_view_impl *impl;
+};
+
+struct fmt_view_opts {
+	const char *arch;   /* use this architecture whatever config.json says; NULL: as it says */
+	const char *pre;    /* tokenizer.ggml.pre to write; NULL: found from tokenizer.json */
+	bool vocab_only;    /* no tensors */
+	bool no_tokenizer;  /* leave tokenizer files alone (a model that has none) */
+};
+
+/* Opens a directory, a .safetensors or PyTorch file with config.json beside it, or a GGUF (recognised by content).
+ * Every tensor that the architecture needs has been found with the right shape, and none is left over unexplained.
+ * opts may be NULL. returns NULL with *err set */
+struct fmt_view *fmt_view_open(const char *path, const struct fmt_view_opts *opts, struct fmt_err *err);
+void fmt_view_close(struct fmt_view *v); /* NULL is fine */
+
+const struct fmt_value *fmt_view_get(const struct fmt_view *v, const char *key);
+/* The value of "{architecture}.SUFFIX": fmt_view_arch_get(v, "attention.head_count"). */
+const struct fmt_value *fmt_view_arch_get(const struct fmt_view *v, const char *suffix);
+const struct fmt_view_tensor *fmt_view_find(const struct fmt_view *v, struct fmt_str name);
+const struct fmt_view_tensor *fmt_view_role(const struct fmt_view *v, enum fmt_role role, int32_t layer);
+
+/* Numbers of an architecture's key, checked: false with *err set if it has another type or does not fit;
+ * an absent key gives `absent` and true. A per-layer array gives element `layer` (-1: element 0). */
+bool fmt_view_u32(const struct fmt_view *v, const char *suffix, int32_t layer, uint32_t absent, uint32_t *out,
+                  struct fmt_err *err);
+bool fmt_view_f32(const struct fmt_view *v, const char *suffix, float absent, float *out, struct fmt_err *err);
+
+/* Reads rows of a tensor, in its `type`, `op` not yet applied. As fmt_tensor_read: any thread, bounded memory. */
+bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
+                   struct fmt_err *err);
+/* The tensor's bytes in a mapping, where no transform stands between; else NULL. As fmt_tensor_map. */
+const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t);
+
+#endif

@@ -1,0 +1,41 @@
+/* Text to token ids and back. From a directory's tokenizer.json as Hugging Face does it; from a GGUF's keys as
+ * llama.cpp does it. */
+#ifndef LIBINFER_TOKENIZER_H
+#define LIBINFER_TOKENIZER_H
+
+#include <libfmt/view.h>
+
+struct infer_tokenizer;
+
+struct infer_tokenizer *infer_tokenizer_create(const struct fmt_view *v, struct fmt_err *err);
+void infer_tokenizer_destroy(struct infer_tokenizer *t); /* NULL is fine */
+
+struct infer_tokens {
+	int32_t *ids;
+	uint64_t *starts; /* byte offset in the text of each token's first byte; special tokens that were added: where they stand */
+	uint64_t n, cap;
+};
+void infer_tokens_finish(struct infer_tokens *t);
+
+enum {
+	INFER_TOK_ADD_SPECIAL = 1,   /* BOS, EOS and the like, as the model asks for */
+	INFER_TOK_PARSE_SPECIAL = 2, /* "<s>" in the text is that token */
+};
+
+/* Appends the ids of n bytes of text to *out (zeroed, or from an earlier call). Any thread. Invalid UTF-8 is read as
+ * Hugging Face reads it after a lossy decoding. */
+bool infer_tokenize(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags,
+                    struct infer_tokens *out, struct fmt_err *err);
+
+/* Ids to text, as Hugging Face's decode(); *out is malloc'ed, *n bytes, with a NUL after them.
+ * skip_special   leave control tokens out */
+bool infer_detokenize(const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special, char **out,
+                      size_t *n, struct fmt_err *err);
+
+/* The token as the vocabulary spells it ("Ġthe", "▁the", "<0x0A>"); {NULL, 0} if there is none of that id. */
+struct fmt_str infer_token_text(const struct infer_tokenizer *t, int32_t id);
+uint32_t infer_n_tokens(const struct infer_tokenizer *t);
+bool infer_token_is_special(const struct infer_tokenizer *t, int32_t id);
+bool infer_token_ends(const struct infer_tokenizer *t, int32_t id); /* end of text or of turn: generation stops */
+
+#endif

@@ -1,0 +1,26 @@
+/* Rows of floats to and from every block type. The scalar functions are the specification of the bytes. */
+#ifndef LIBQUANT_QUANT_H
+#define LIBQUANT_QUANT_H
+
+#include <libfmt/types.h>
+
+/* One row, n elements (a whole number of blocks; asserted). Source and destination do not overlap.
+ * Kernels cannot fail, allocate nothing, keep no state, and give the same bytes on every CPU.
+ *
+ * encode  x: finite floats; w: importance per column, n of them, all >= 0 and finite, or NULL; dst: row bytes
+ * decode  src: row bytes, any bit pattern; x: n floats */
+typedef void quant_encode_fn(const float *x, const float *w, void *dst, size_t n);
+typedef void quant_decode_fn(const void *src, float *x, size_t n);
+
+struct quant_type {
+	enum fmt_type type;
+	quant_encode_fn *encode; /* NULL: can be read but not written */
+	quant_decode_fn *decode;
+	bool uses_weights;       /* encode looks at w */
+};
+
+/* The fastest kernels this CPU has for `t`; NULL if the type cannot be computed with. Any thread.
+ * ASSAY_CPU=scalar|avx2|avx512 in the environment (for tests) limits the choice. */
+const struct quant_type *quant_type(enum fmt_type t);
+
+#endif
