@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include <libfmt/err.h>
+#include <libfmt/model.h>
 
 /* Exit statuses, the same for every program. */
 enum {
@@ -18,7 +19,7 @@ enum {
 };
 
 enum cli_kind {
-	CLI_FLAG,   /* bool: set to true */
+	CLI_FLAG = 1, /* bool: set to true */
 	CLI_STRING, /* const char * */
 	CLI_UINT,   /* uint64_t */
 	CLI_SIZE,   /* uint64_t: 4GiB, 4G (2^30), 512M, 1000 */
@@ -47,8 +48,8 @@ struct cli_program {
 	const char *usage;    /* lines after "usage: ", each a synopsis */
 	const char *about;    /* a paragraph */
 	const char *examples; /* lines, indented by two; may be NULL */
-	struct cli_opt *opts; /* ended by a zeroed row; --help --version --json --quiet and --threads are rows like others,
-	                         see CLI_COMMON */
+	struct cli_opt *opts; /* ended by a zeroed row; --help and --version are added. --json, --quiet and --threads are
+	                         rows like others that point at the three fields below */
 	bool json;            /* set by --json: errors go to stdout as JSON too */
 	bool quiet;           /* set by --quiet */
 	uint64_t threads;     /* set by --threads; 0: all CPUs this process may use */
@@ -78,6 +79,7 @@ bool cli_colour(FILE *f); /* a terminal, and NO_COLOR is not set */
 struct cli_progress {
 	const struct cli_program *program;
 	const char *what;
+	bool terminal;
 	double start, last;
 	int last_percent;
 };
@@ -89,10 +91,10 @@ void cli_progress_end(struct cli_progress *g);
 struct cli_json {
 	FILE *f;
 	unsigned depth;
-	bool comma[32];
-	bool pretty;
+	bool comma[32];   /* per depth: something was written there */
+	bool key_written; /* the next value belongs to it */
+	bool pretty;      /* set by cli_json_start; clear it for everything on one line */
 };
-struct fmt_str;
 void cli_json_start(struct cli_json *j, FILE *f);
 void cli_json_end(struct cli_json *j); /* a newline */
 void cli_json_object(struct cli_json *j, const char *key); /* key NULL: an element or the root */
