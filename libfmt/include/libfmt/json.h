@@ -9,7 +9,8 @@ struct json; /* a node; owned by its document */
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* Parses n bytes of UTF-8. Refuses trailing bytes, invalid UTF-8, nesting deeper than 128.
+/* Parses n bytes of UTF-8. Refuses trailing bytes, invalid UTF-8, half surrogate pairs, nesting deeper than 128.
+ * Of what strict JSON lacks, only the numbers NaN, Infinity and -Infinity are taken: Python writes them in config.json.
  * returns the document, or NULL with *err set (the offset is into the text) */
 struct json_doc *json_parse(const char *text, size_t n, struct fmt_err *err);
 void json_free(struct json_doc *d); /* NULL is fine */
@@ -25,10 +26,12 @@ size_t json_count(const struct json *container); /* linear */
 struct fmt_str json_key(const struct json *member);
 struct fmt_str json_str(const struct json *j); /* {NULL, 0} unless a string; \u0000 is kept as a byte 0 */
 
-/* Numbers: true and *out set if the node is a number that `out` can hold exactly (json_f64: any number). */
+/* Numbers: true and *out set if the node is a number that `out` can hold exactly; 3.0 and 3e0 are whole numbers too.
+ * json_f64: any number, rounded to the nearest double; it may be infinite or NaN. */
 bool json_u64(const struct json *j, uint64_t *out);
 bool json_i64(const struct json *j, int64_t *out);
 bool json_f64(const struct json *j, double *out);
+bool json_is_int(const struct json *j); /* a number written without fraction and exponent, of any size */
 bool json_bool(const struct json *j, bool *out); /* only true and false */
 
 #endif
