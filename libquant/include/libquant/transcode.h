@@ -2,6 +2,8 @@
 #ifndef LIBQUANT_TRANSCODE_H
 #define LIBQUANT_TRANSCODE_H
 
+#include <stdatomic.h>
+
 #include <libfmt/view.h>
 #include <libfmt/write.h>
 #include <libquant/pool.h>
@@ -12,12 +14,18 @@ struct quant_transcode {
 	struct fmt_writer *writer;   /* laid out; tensor i of the view is index i of the writer */
 	struct fmt_sink *sink;
 	struct quant_pool *pool;
-	bool allow_nonfinite;
+	bool allow_nonfinite;        /* else NaN, infinity and what overflows the type is FMT_NONFINITE; see below */
+	const atomic_int *stop;      /* may be NULL: the run ends with an error soon after it becomes nonzero, as a signal
+	                                handler may make it */
 	void (*progress)(void *ctx, uint64_t bytes_done, uint64_t bytes_total); /* may be NULL; called from one thread at a time */
 	void *progress_ctx;
 };
 
-/* Writes the contents of all tensors. Memory: a few megabytes per worker, whatever the model's size. */
+/* Writes the contents of all tensors. The bytes do not depend on the number of threads.
+ * Memory: a few megabytes per worker, or a few rows where those are longer, whatever the model's size.
+ * A tensor whose type stays is copied. With allow_nonfinite, NaN and infinity stay what they are in float types and
+ * become 0 in block types, which have no place for them.
+ * On failure the error is that of the first bad piece in the view's order, as with a single thread. */
 bool quant_transcode_run(const struct quant_transcode *t, struct fmt_err *err);
 
 #endif

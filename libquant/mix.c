@@ -1,0 +1,270 @@
+/* The mixes as rows. Source: the behaviour of llama-quantize of August 2026 (value tensors that are fused with others,
+ * attn_qkv and attn_kv_b, follow the rules of attn_v since March 2026); scripts/compare-recipes holds the two together. */
+#include <string.h>
+
+#include "mix.h"
+
+/* Tensors that stay as they are: routers, positions, convolutions, small matrices of recurrent layers, encoders of
+ * images and sound. A name that contains one of these is left alone. */
+static const char *const never[] = {
+	"_norm.weight",
+	"ffn_gate_inp.weight",
+	"ffn_gate_tid2eid.weight",
+	"altup",
+	"laurel",
+	"per_layer_model_proj",
+	"ssm_conv1d",
+	"shortconv.conv.weight",
+	"indexer.k_proj.weight",
+	"indexer.q_proj.weight",
+	"time_mix_first.weight",
+	"time_mix_w0.weight",
+	"time_mix_w1.weight",
+	"time_mix_w2.weight",
+	"time_mix_v0.weight",
+	"time_mix_v1.weight",
+	"time_mix_v2.weight",
+	"time_mix_a0.weight",
+	"time_mix_a1.weight",
+	"time_mix_a2.weight",
+	"time_mix_g1.weight",
+	"time_mix_g2.weight",
+	"time_mix_decay_w1.weight",
+	"time_mix_decay_w2.weight",
+	"time_mix_lerp_fused.weight",
+	"attn_rel_b.weight",
+	"position_embd",
+	"token_types.weight",
+	"sam.pos_embd",
+	"sam.neck.",
+	"sam.net_",
+	".rel_pos",
+	".patch_embd",
+	".patch_merger",
+	"a.rvq.codebook",
+	"mm.a.code_embd",
+};
+
+static const struct {
+	const char *text;
+	bool whole; /* the whole name, not a part of it */
+	enum quant_mix_kind kind;
+} kinds[] = {
+	{ "output.weight", true, MIX_OUTPUT },
+	{ "token_embd.weight", true, MIX_TOKEN_EMBD },
+	{ "per_layer_token_embd.weight", true, MIX_TOKEN_EMBD },
+	{ "attn_qkv.weight", false, MIX_ATTN_QKV },
+	{ "attn_kv_b.weight", false, MIX_ATTN_KV_B },
+	{ "attn_v.weight", false, MIX_ATTN_V },
+	{ "attn_k.weight", false, MIX_ATTN_K },
+	{ "attn_q.weight", false, MIX_ATTN_Q },
+	{ "attn_output.weight", false, MIX_ATTN_OUTPUT },
+	{ "ffn_up", false, MIX_FFN_UP },
+	{ "ffn_gate", false, MIX_FFN_GATE },
+	{ "ffn_down", false, MIX_FFN_DOWN },
+};
+
+#define N_OF(array) (sizeof(array) / sizeof(array)[0])
+
+static bool contains(struct fmt_str s, const char *part)
+{
+	size_t n = strlen(part);
+
+	for (size_t i = 0; n <= s.n && i <= s.n - n; i++)
+		if (!memcmp(s.p + i, part, n))
+			return true;
+	return false;
+}
+
+bool quant_mix_allowed(struct fmt_str name, uint32_t n_dims)
+{
+	if (n_dims < 2 || name.n < 6 || memcmp(name.p + name.n - 6, "weight", 6))
+		return false;
+	for (size_t i = 0; i < N_OF(never); i++)
+		if (contains(name, never[i]))
+			return false;
+	return true;
+}
+
+enum quant_mix_kind quant_mix_kind(const struct quant_mix_model *m, struct fmt_str name)
+{
+	for (size_t i = 0; i < N_OF(kinds); i++) {
+		if (!(kinds[i].whole ? fmt_str_is(name, kinds[i].text) : contains(name, kinds[i].text)))
+			continue;
+		return kinds[i].kind == MIX_TOKEN_EMBD && m->tied ? MIX_OUTPUT : kinds[i].kind;
+	}
+	return MIX_OTHER;
+}
+
+bool quant_mix_is_value(enum quant_mix_kind k)
+{
+	return k == MIX_ATTN_V || k == MIX_ATTN_QKV || k == MIX_ATTN_KV_B;
+}
+
+/* Conditions of the rules. */
+struct place {
+	const struct quant_mix_model *m;
+	const struct quant_mix_tensor *t;
+	enum fmt_type type; /* as the rules before this one left it */
+};
+
+typedef bool condition(const struct place *p);
+
+static bool always(const struct place *p)
+{
+	(void)p;
+	return true;
+}
+
+static bool first_8th(const struct place *p)
+{
+	return p->t->i < p->t->n / 8;
+}
+
+static bool first_16th(const struct place *p)
+{
+	return p->t->i < p->t->n / 16;
+}
+
+/* Both ends of the model and every third layer between: where errors cost most. */
+static bool more_bits(const struct place *p)
+{
+	uint32_t i = p->t->i, n = p->t->n;
+
+	return i < n / 8 || i >= 7 * (uint64_t)n / 8 || (i - n / 8) % 3 == 2;
+}
+
+static bool first_2(const struct place *p)
+{
+	return p->t->i < 2;
+}
+
+static bool first_4(const struct place *p)
+{
+	return p->t->i < 4;
+}
+
+static bool gqa_4(const struct place *p)
+{
+	return p->m->n_gqa >= 4;
+}
+
+static bool experts_8(const struct place *p)
+{
+	return p->m->n_experts == 8;
+}
+
+static bool falcon(const struct place *p)
+{
+	return p->m->falcon;
+}
+
+static bool not_falcon(const struct place *p)
+{
+	return !p->m->falcon;
+}
+
+static bool experts_8_not_falcon(const struct place *p)
+{
+	return experts_8(p) && not_falcon(p);
+}
+
+static bool falcon_or_misfit(const struct place *p)
+{
+	return falcon(p) || !p->t->fits;
+}
+
+static bool more_bits_or_not_falcon(const struct place *p)
+{
+	return not_falcon(p) || more_bits(p);
+}
+
+static bool more_bits_not_falcon(const struct place *p)
+{
+	return not_falcon(p) && more_bits(p);
+}
+
+static bool more_bits_falcon(const struct place *p)
+{
+	return falcon(p) && more_bits(p);
+}
+
+static bool first_16th_falcon(const struct place *p)
+{
+	return falcon(p) && first_16th(p);
+}
+
+static bool first_8th_not_falcon(const struct place *p)
+{
+	return not_falcon(p) && first_8th(p);
+}
+
+static bool llama_70b_low(const struct place *p)
+{
+	return p->m->llama_70b && (p->type == FMT_Q3_K || p->type == FMT_Q4_K);
+}
+
+#define R(name) (UINT32_C(1) << RECIPE_##name)
+#define K(name) (1u << MIX_##name)
+
+/* All that mix types; Q8_0 is above what any rule would give. */
+#define MIXED (((UINT32_C(1) << RECIPE_COUNT) - 1) & ~(R(F32) | R(BF16) | R(F16) | R(Q8_0)))
+#define VALUES (K(ATTN_V) | K(ATTN_QKV) | K(ATTN_KV_B))
+
+/* Every row that matches sets the type; the last one wins, so the general rule stands before its exceptions. */
+static const struct rule {
+	uint32_t recipes;
+	uint32_t kinds;
+	condition *when;
+	enum fmt_type type;
+	const char *why;
+} rules[] = {
+	{ MIXED, K(OUTPUT), always, FMT_Q6_K, "output: Q6_K" },
+	{ MIXED, K(OUTPUT), falcon_or_misfit, FMT_Q8_0, "output of falcon or of odd row length: Q8_0" },
+
+	{ R(Q2_K), VALUES, always, FMT_Q3_K, "values: a step up" },
+	{ R(Q2_K), VALUES, gqa_4, FMT_Q4_K, "values shared by 4 or more query heads: two steps up" },
+	{ R(Q3_K_M), VALUES, always, FMT_Q4_K, "values: a step up" },
+	{ R(Q3_K_M), VALUES, first_2, FMT_Q5_K, "values of the first 2 layers: two steps up" },
+	{ R(Q3_K_L), VALUES, always, FMT_Q5_K, "values: two steps up" },
+	{ R(IQ4_NL) | R(IQ4_XS), VALUES, gqa_4, FMT_Q5_K, "values shared by 4 or more query heads: a step up" },
+	{ R(Q4_K_M) | R(Q5_K_M), VALUES, more_bits, FMT_Q6_K, "values at both ends and in every third layer" },
+	{ R(Q4_K_S), VALUES, first_4, FMT_Q5_K, "values of the first 4 layers: a step up" },
+	{ MIXED, VALUES, llama_70b_low, FMT_Q5_K, "values of llama 70B: small, so Q5_K" },
+	{ MIXED, VALUES | K(ATTN_K), experts_8, FMT_Q8_0, "keys and values beside 8 experts: small, so Q8_0" },
+
+	{ R(Q2_K), K(FFN_DOWN), always, FMT_Q3_K, "ffn_down: a step up" },
+	{ R(Q3_K_M), K(FFN_DOWN), more_bits_or_not_falcon, FMT_Q4_K, "ffn_down: a step up" },
+	{ R(Q3_K_M), K(FFN_DOWN), first_16th, FMT_Q5_K, "ffn_down of the first layers: two steps up" },
+	{ R(Q3_K_L), K(FFN_DOWN), always, FMT_Q5_K, "ffn_down: two steps up" },
+	{ R(Q3_K_L), K(FFN_DOWN), falcon, FMT_Q4_K, "ffn_down of falcon: a step up" },
+	{ R(Q4_K_M), K(FFN_DOWN), more_bits_falcon, FMT_Q5_K, "ffn_down of falcon, both ends and every third layer" },
+	{ R(Q4_K_M), K(FFN_DOWN), first_16th_falcon, FMT_Q6_K, "ffn_down of falcon's first layers" },
+	{ R(Q4_K_M), K(FFN_DOWN), more_bits_not_falcon, FMT_Q6_K, "ffn_down at both ends and in every third layer" },
+	{ R(Q5_K_M), K(FFN_DOWN), more_bits, FMT_Q6_K, "ffn_down at both ends and in every third layer" },
+	{ R(Q4_K_S), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
+	{ R(IQ4_NL) | R(IQ4_XS), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
+
+	{ R(Q2_K), K(ATTN_OUTPUT), not_falcon, FMT_Q3_K, "attn_output: a step up" },
+	{ R(Q3_K_M), K(ATTN_OUTPUT), not_falcon, FMT_Q4_K, "attn_output: a step up" },
+	{ R(Q3_K_L), K(ATTN_OUTPUT), not_falcon, FMT_Q5_K, "attn_output: two steps up" },
+	{ R(Q3_K_L), K(ATTN_OUTPUT), falcon, FMT_Q4_K, "attn_output of falcon: a step up" },
+	{ R(Q2_K) | R(Q3_K_S) | R(Q3_K_M) | R(IQ4_NL) | R(IQ4_XS) | R(Q4_K_S) | R(Q4_K_M), K(ATTN_OUTPUT),
+	  experts_8_not_falcon, FMT_Q5_K, "attn_output beside 8 experts: Q5_K" },
+};
+
+enum fmt_type quant_mix_type(const struct quant_mix_model *m, const struct quant_mix_tensor *t,
+                             enum quant_recipe_id recipe, enum fmt_type base, const char **why)
+{
+	struct place p = { .m = m, .t = t, .type = base };
+
+	for (size_t i = 0; i < N_OF(rules); i++) {
+		const struct rule *r = &rules[i];
+
+		if (!(r->recipes >> recipe & 1) || !(r->kinds >> t->kind & 1) || !r->when(&p))
+			continue;
+		p.type = r->type;
+		*why = r->why;
+	}
+	return p.type;
+}

@@ -1,0 +1,214 @@
+/* A type for every tensor: what may not change stays, then the recipe's mix, then a fallback where rows do not fit. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <libquant/recipe.h>
+
+#include "mix.h"
+
+/* The numbers are llama.cpp's enum llama_ftype. */
+static const struct quant_recipe recipes[RECIPE_COUNT] = {
+	[RECIPE_F32] = { "F32", FMT_F32, 0, "32-bit floats" },
+	[RECIPE_BF16] = { "BF16", FMT_BF16, 32, "bfloat16" },
+	[RECIPE_F16] = { "F16", FMT_F16, 1, "16-bit floats" },
+	[RECIPE_Q8_0] = { "Q8_0", FMT_Q8_0, 7, "8.5 bits: next to lossless" },
+	[RECIPE_Q6_K] = { "Q6_K", FMT_Q6_K, 18, "6.6 bits: very little loss" },
+	[RECIPE_Q5_K_M] = { "Q5_K_M", FMT_Q5_K, 17, "5.5 bits, some tensors 6.6" },
+	[RECIPE_Q5_K_S] = { "Q5_K_S", FMT_Q5_K, 16, "5.5 bits" },
+	[RECIPE_Q5_1] = { "Q5_1", FMT_Q5_1, 9, "6 bits, old and fast" },
+	[RECIPE_Q5_0] = { "Q5_0", FMT_Q5_0, 8, "5.5 bits, old and fast" },
+	[RECIPE_Q4_K_M] = { "Q4_K_M", FMT_Q4_K, 15, "4.5 bits, some tensors 6.6: the usual choice" },
+	[RECIPE_Q4_K_S] = { "Q4_K_S", FMT_Q4_K, 14, "4.5 bits, a few tensors 5.5" },
+	[RECIPE_Q4_1] = { "Q4_1", FMT_Q4_1, 3, "5 bits, old and fast" },
+	[RECIPE_Q4_0] = { "Q4_0", FMT_Q4_0, 2, "4.5 bits, old and fast" },
+	[RECIPE_IQ4_NL] = { "IQ4_NL", FMT_IQ4_NL, 25, "4.5 bits, uneven steps" },
+	[RECIPE_IQ4_XS] = { "IQ4_XS", FMT_IQ4_XS, 30, "4.25 bits, uneven steps" },
+	[RECIPE_Q3_K_L] = { "Q3_K_L", FMT_Q3_K, 13, "3.4 bits, many tensors 5.5" },
+	[RECIPE_Q3_K_M] = { "Q3_K_M", FMT_Q3_K, 12, "3.4 bits, many tensors 4.5" },
+	[RECIPE_Q3_K_S] = { "Q3_K_S", FMT_Q3_K, 11, "3.4 bits: visible loss" },
+	[RECIPE_Q2_K] = { "Q2_K", FMT_Q2_K, 10, "2.6 bits, many tensors 3.4: heavy loss" },
+};
+
+static const struct {
+	const char *name;
+	enum quant_recipe_id recipe;
+} aliases[] = {
+	{ "Q3_K", RECIPE_Q3_K_M },
+	{ "Q4_K", RECIPE_Q4_K_M },
+	{ "Q5_K", RECIPE_Q5_K_M },
+};
+
+const struct quant_recipe *quant_recipe_find(const char *name)
+{
+	for (size_t i = 0; i < RECIPE_COUNT; i++)
+		if (!strcasecmp(recipes[i].name, name))
+			return &recipes[i];
+	for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+		if (!strcasecmp(aliases[i].name, name))
+			return &recipes[aliases[i].recipe];
+	return NULL;
+}
+
+const struct quant_recipe *quant_recipe_list(size_t *n)
+{
+	*n = RECIPE_COUNT;
+	return recipes;
+}
+
+/* What a type becomes where a row is no whole number of its blocks. F16 holds any row. */
+static enum fmt_type fallback(enum fmt_type t)
+{
+	switch (t) {
+	case FMT_IQ4_XS:
+		return FMT_IQ4_NL;
+	case FMT_Q2_K:
+	case FMT_Q3_K:
+		return FMT_Q4_0;
+	case FMT_Q4_K:
+		return FMT_Q5_0;
+	case FMT_Q5_K:
+		return FMT_Q5_1;
+	case FMT_Q6_K:
+		return FMT_Q8_0;
+	default:
+		return FMT_F16;
+	}
+}
+
+static bool fits(enum fmt_type t, const struct fmt_view_tensor *vt)
+{
+	uint64_t cols = vt->n_dims ? vt->dims[vt->n_dims - 1] : 1;
+
+	return cols % fmt_type_info(t)->block_elems == 0;
+}
+
+static enum fmt_type fit(enum fmt_type t, const struct fmt_view_tensor *vt, const char **why)
+{
+	while (!fits(t, vt)) {
+		t = fallback(t);
+		*why = "rows are no whole number of blocks: fallback";
+	}
+	return t;
+}
+
+static bool is_float(enum fmt_type t)
+{
+	return t == FMT_F32 || t == FMT_F16 || t == FMT_BF16;
+}
+
+/* Facts about the model that rules ask for. Keys that are absent count as 0; of per-layer arrays layer 0 speaks. */
+static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, struct fmt_err *err)
+{
+	uint32_t n_heads, n_kv;
+
+	if (!fmt_view_u32(v, "block_count", -1, 0, &m->n_layers, err) ||
+	    !fmt_view_u32(v, "expert_count", -1, 0, &m->n_experts, err) ||
+	    !fmt_view_u32(v, "attention.head_count", 0, 0, &n_heads, err) ||
+	    !fmt_view_u32(v, "attention.head_count_kv", 0, n_heads, &n_kv, err))
+		return false;
+	m->n_gqa = n_kv ? n_heads / n_kv : 0;
+	m->falcon = fmt_str_is(v->arch_name, "falcon");
+	m->llama_70b = fmt_str_is(v->arch_name, "llama") && m->n_layers == 80 && n_heads != n_kv;
+	m->tied = !fmt_view_find(v, FMT_STR("output.weight"));
+	m->n_values = 0;
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		m->n_values += quant_mix_is_value(quant_mix_kind(m, v->tensors[i].name));
+	return true;
+}
+
+static int by_layer_and_name(const void *a, const void *b)
+{
+	const struct fmt_view_tensor *x = *(const struct fmt_view_tensor *const *)a;
+	const struct fmt_view_tensor *y = *(const struct fmt_view_tensor *const *)b;
+	int order;
+
+	if (x->layer != y->layer)
+		return x->layer < y->layer ? -1 : 1;
+	order = memcmp(x->name.p, y->name.p, x->name.n < y->name.n ? x->name.n : y->name.n);
+	return order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+}
+
+/* Rules count tensors of a kind through the model from the first layer to the last, whatever their order in the file.
+ * returns the view's tensors in that order, to be freed; NULL if out of memory */
+static const struct fmt_view_tensor **in_model_order(const struct fmt_view *v, struct fmt_err *err)
+{
+	const struct fmt_view_tensor **order = calloc(v->n_tensors + 1, sizeof *order);
+
+	if (!order) {
+		fmt_fail_nomem(err, (v->n_tensors + 1) * sizeof *order);
+		return NULL;
+	}
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		order[i] = &v->tensors[i];
+	qsort(order, v->n_tensors, sizeof *order, by_layer_and_name);
+	return order;
+}
+
+/* Where the tensor stands among its kind: counted, but for experts, of which a layer may have several tensors. */
+static struct quant_mix_tensor place(const struct quant_mix_model *m, const struct fmt_view_tensor *vt,
+                                     enum fmt_type base, uint32_t *counts)
+{
+	struct quant_mix_tensor t = { .kind = quant_mix_kind(m, vt->name), .fits = fits(base, vt) };
+	bool value = quant_mix_is_value(t.kind);
+
+	t.n = value ? m->n_values : m->n_layers;
+	t.i = counts[value ? MIX_ATTN_V : t.kind]++;
+	if (!value && m->n_experts > 1)
+		t.i = vt->layer < 0 ? 0 : (uint32_t)vt->layer;
+	return t;
+}
+
+/* The type of a tensor that no recipe changes. From a checkpoint it is what an unquantized GGUF of it would hold. */
+static enum fmt_type kept_type(const struct fmt_view *v, const struct fmt_view_tensor *vt)
+{
+	if (v->from_dir && (vt->keep_f32 || !is_float(vt->type)))
+		return FMT_F32;
+	return vt->type;
+}
+
+/* A checkpoint is converted by the rules of convert_hf_to_gguf.py, which the view knows (keep_f32); Q8_0 is one of its
+ * types. A GGUF, and everything else that is quantized, goes by the rules of llama-quantize. */
+static bool by_converter(const struct fmt_view *v, const struct quant_recipe *r)
+{
+	return v->from_dir && (is_float(r->base) || r->base == FMT_Q8_0);
+}
+
+bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, enum fmt_type *types, const char **why,
+                       struct fmt_err *err)
+{
+	struct quant_mix_model m = { 0 };
+	uint32_t counts[MIX_KIND_COUNT] = { 0 };
+	const struct fmt_view_tensor **order;
+
+	if (!learn_model(v, &m, err))
+		return false;
+	order = in_model_order(v, err);
+	if (!order)
+		return false;
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		const struct fmt_view_tensor *vt = order[i];
+		const char *text = "the recipe's own type";
+		enum fmt_type type = r->base;
+
+		if (v->from_dir && vt->keep_f32) {
+			type = FMT_F32;
+			text = "norms, biases and the like stay F32";
+		} else if (by_converter(v, r)) {
+			type = fit(type, vt, &text);
+		} else if (!quant_mix_allowed(vt->name, vt->n_dims)) {
+			type = kept_type(v, vt);
+			text = "never quantized";
+		} else if (!is_float(type)) {
+			struct quant_mix_tensor t = place(&m, vt, r->base, counts);
+
+			type = quant_mix_type(&m, &t, (enum quant_recipe_id)(r - recipes), type, &text);
+			type = fit(type, vt, &text);
+		}
+		types[vt - v->tensors] = type;
+		if (why)
+			why[vt - v->tensors] = text;
+	}
+	free(order);
+	return true;
+}

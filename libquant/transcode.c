@@ -1,0 +1,355 @@
+/* The pipeline: pieces of rows, numbered through all tensors, each read, decoded, checked, encoded and written by one
+ * worker. Pieces are handed out in order, so that the files are read and written nearly in sequence. */
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libquant/quant.h>
+#include <libquant/rows.h>
+#include <libquant/transcode.h>
+
+/* Elements of a piece, unless a single row has more: 1 MiB of floats stays in a core's cache between the steps, and is
+ * a good size for a read. */
+#define PIECE_ELEMS (UINT64_C(1) << 18)
+
+struct buffers {
+	float *x;      /* decoded rows */
+	uint8_t *src;  /* rows as the view gives them */
+	uint8_t *dst;  /* rows as they are written */
+};
+
+struct job {
+	const struct quant_transcode *t;
+	uint64_t *first_piece;        /* per tensor; one more than tensors */
+	struct buffers *buffers;      /* per worker */
+	atomic_uint_fast64_t failed;  /* the lowest piece that failed; UINT64_MAX: none */
+	uint64_t bytes_total;
+	pthread_mutex_t lock;         /* of what follows */
+	uint64_t bytes_done;
+	struct fmt_err err;           /* of piece `failed` */
+};
+
+/* Rows row .. row+n_rows-1 of tensor `index`. */
+struct piece {
+	const struct fmt_view_tensor *vt;
+	uint32_t index;
+	uint64_t row, n_rows, cols;
+};
+
+static uint64_t n_cols(const struct fmt_view_tensor *vt)
+{
+	return vt->n_dims ? vt->dims[vt->n_dims - 1] : 1;
+}
+
+static uint64_t piece_rows(const struct fmt_view_tensor *vt)
+{
+	uint64_t cols = n_cols(vt);
+
+	return cols && cols < PIECE_ELEMS ? PIECE_ELEMS / cols : 1;
+}
+
+static uint64_t tensor_rows(const struct fmt_view_tensor *vt)
+{
+	uint64_t cols = n_cols(vt);
+
+	return cols ? vt->n_elems / cols : 0;
+}
+
+/* The tensor whose pieces include number `item`: the last that starts at or before it. */
+static uint32_t tensor_of(const struct job *j, uint64_t item)
+{
+	uint64_t lo = 0, hi = j->t->view->n_tensors;
+
+	while (hi - lo > 1) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (j->first_piece[mid] <= item)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return (uint32_t)lo;
+}
+
+static struct piece piece_at(const struct job *j, uint64_t item)
+{
+	uint32_t i = tensor_of(j, item);
+	const struct fmt_view_tensor *vt = &j->t->view->tensors[i];
+	uint64_t per = piece_rows(vt), row = (item - j->first_piece[i]) * per, left = tensor_rows(vt) - row;
+
+	return (struct piece){ .vt = vt, .index = i, .row = row, .n_rows = left < per ? left : per, .cols = n_cols(vt) };
+}
+
+/* Largest magnitude that the type does not round to infinity. */
+static float largest(enum fmt_type t)
+{
+	switch (t) {
+	case FMT_F16:
+		return 0x1.ffdffep15f; /* the float below 65520, which is halfway to 2^16 */
+	case FMT_BF16:
+		return 0x1.fefffep127f;
+	default:
+		return FLT_MAX;
+	}
+}
+
+/* Index of the first element that is NaN or beyond the limit; n if there is none. */
+static size_t first_bad(const float *x, size_t n, float limit)
+{
+	enum { CHUNK = 256 };
+	size_t i = 0;
+
+	for (; i + CHUNK <= n; i += CHUNK) {
+		int bad = 0;
+
+		for (size_t k = 0; k < CHUNK; k++) /* without a branch: the compiler makes it a vector loop */
+			bad |= !(fabsf(x[i + k]) <= limit);
+		if (bad)
+			break;
+	}
+	while (i < n && fabsf(x[i]) <= limit)
+		i++;
+	return i;
+}
+
+static bool check_finite(const struct piece *p, const float *x, enum fmt_type to, struct fmt_err *err)
+{
+	size_t n = (size_t)(p->n_rows * p->cols), at = first_bad(x, n, largest(to));
+	uint64_t element = p->row * p->cols + at;
+	int len = (int)p->vt->name.n;
+	const char *name = p->vt->name.p;
+
+	if (at == n)
+		return true;
+	if (isfinite(x[at]))
+		return fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET,
+		                "tensor '%.*s': element %" PRIu64 " is %g, too large for %s (BF16 and F32 can hold it)", len,
+		                name, element, (double)x[at], fmt_type_info(to)->name);
+	return fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "tensor '%.*s': element %" PRIu64 " is %s", len, name, element,
+	                isnan(x[at]) ? "not a number" : "infinite");
+}
+
+static bool is_block_type(enum fmt_type t)
+{
+	return fmt_type_info(t)->block_elems > 1;
+}
+
+/* Block types have no place for NaN and infinity, and their encoders need not expect them. */
+static void drop_nonfinite(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(x[i]))
+			x[i] = 0.0f;
+}
+
+/* Bytes of the piece's rows in a type that the plan has checked. */
+static size_t piece_bytes(const struct piece *p, enum fmt_type t)
+{
+	uint64_t row_bytes = 0;
+
+	fmt_row_bytes(t, p->cols, &row_bytes);
+	return (size_t)(row_bytes * p->n_rows);
+}
+
+/* The type stays: copied, and checked where its values can be computed with. */
+static bool copy_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
+{
+	const struct quant_type *q = quant_type(p->vt->type);
+	size_t row_bytes = piece_bytes(p, p->vt->type) / (size_t)p->n_rows;
+
+	if (!fmt_view_read(t->view, p->vt, p->row, p->n_rows, b->dst, err))
+		return false;
+	if (!q || t->allow_nonfinite)
+		return true;
+	for (uint64_t i = 0; i < p->n_rows; i++)
+		q->decode(b->dst + i * row_bytes, b->x + i * p->cols, (size_t)p->cols);
+	return check_finite(p, b->x, p->vt->type, err);
+}
+
+static bool encode_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
+{
+	enum fmt_type to = t->types[p->index];
+	const struct quant_type *q = quant_type(to);
+	size_t row_bytes = piece_bytes(p, to) / (size_t)p->n_rows;
+
+	if (!quant_rows(t->view, p->vt, p->row, p->n_rows, b->x, b->src, err))
+		return false;
+	if (!t->allow_nonfinite) {
+		if (!check_finite(p, b->x, to, err))
+			return false;
+	} else if (is_block_type(to)) {
+		drop_nonfinite(b->x, (size_t)(p->n_rows * p->cols));
+	}
+	for (uint64_t i = 0; i < p->n_rows; i++)
+		q->encode(b->x + i * p->cols, NULL, b->dst + i * row_bytes, (size_t)p->cols);
+	return true;
+}
+
+static bool do_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
+{
+	enum fmt_type to = t->types[p->index];
+	bool copy = p->vt->type == to && p->vt->op == FMT_OP_NONE;
+	size_t bytes = piece_bytes(p, to);
+
+	if (t->stop && atomic_load_explicit(t->stop, memory_order_relaxed))
+		return fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "interrupted");
+	if (!(copy ? copy_piece(t, p, b, err) : encode_piece(t, p, b, err))) {
+		fmt_err_file(err, t->view->path);
+		return false;
+	}
+	return fmt_writer_data(t->writer, t->sink, p->index, p->row * (bytes / p->n_rows), b->dst, bytes, err);
+}
+
+/* Keeps the failure of the lowest piece. Pieces are handed out in order and those below a failed one are still done, so
+ * it is the same whatever the number of threads. */
+static void record_failure(struct job *j, uint64_t item, const struct fmt_err *err)
+{
+	pthread_mutex_lock(&j->lock);
+	if (item < atomic_load(&j->failed)) {
+		atomic_store(&j->failed, item);
+		j->err = *err;
+	}
+	pthread_mutex_unlock(&j->lock);
+}
+
+static void run_piece(void *ctx, uint64_t item, unsigned worker)
+{
+	struct job *j = ctx;
+	const struct quant_transcode *t = j->t;
+	struct fmt_err err = { 0 };
+	struct piece p;
+
+	if (item > atomic_load_explicit(&j->failed, memory_order_relaxed))
+		return;
+	p = piece_at(j, item);
+	if (!do_piece(t, &p, &j->buffers[worker], &err)) {
+		record_failure(j, item, &err);
+		return;
+	}
+	pthread_mutex_lock(&j->lock);
+	j->bytes_done += piece_bytes(&p, p.vt->type);
+	if (t->progress)
+		t->progress(t->progress_ctx, j->bytes_done, j->bytes_total);
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* Refuses what cannot be done before anything is written. */
+static bool check_types(const struct quant_transcode *t, struct fmt_err *err)
+{
+	for (uint64_t i = 0; i < t->view->n_tensors; i++) {
+		const struct fmt_view_tensor *vt = &t->view->tensors[i];
+		const struct quant_type *q = quant_type(t->types[i]);
+		uint64_t row_bytes;
+
+		if (!fmt_row_bytes(t->types[i], n_cols(vt), &row_bytes) || !fmt_row_bytes(vt->type, n_cols(vt), &row_bytes))
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': rows of %" PRIu64 " do not fit %s",
+			                (int)vt->name.n, vt->name.p, n_cols(vt), fmt_type_info(t->types[i])->name);
+		if (vt->type == t->types[i] && vt->op == FMT_OP_NONE)
+			continue;
+		if (!quant_type(vt->type))
+			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor '%.*s': type %s cannot be decoded",
+			                (int)vt->name.n, vt->name.p, fmt_type_info(vt->type)->name);
+		if (!q || !q->encode)
+			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor '%.*s': type %s cannot be written",
+			                (int)vt->name.n, vt->name.p, fmt_type_info(t->types[i])->name);
+	}
+	return true;
+}
+
+struct sizes {
+	size_t x, src, dst; /* bytes of the buffers */
+};
+
+static void grow(size_t *n, size_t to)
+{
+	if (to > *n)
+		*n = to;
+}
+
+/* Numbers the pieces, and finds what the largest needs. */
+static bool number_pieces(struct job *j, struct sizes *most, struct fmt_err *err)
+{
+	const struct fmt_view *v = j->t->view;
+	uint64_t n = 0;
+
+	j->first_piece = calloc(v->n_tensors + 1, sizeof *j->first_piece);
+	if (!j->first_piece)
+		return fmt_fail_nomem(err, (v->n_tensors + 1) * sizeof *j->first_piece);
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		const struct fmt_view_tensor *vt = &v->tensors[i];
+		uint64_t rows = tensor_rows(vt), per = piece_rows(vt);
+		struct piece p = { .vt = vt, .n_rows = rows < per ? rows : per, .cols = n_cols(vt) };
+
+		j->first_piece[i] = n;
+		n += rows / per + (rows % per != 0);
+		j->bytes_total += vt->n_bytes;
+		grow(&most->x, (size_t)(p.n_rows * p.cols * sizeof(float)));
+		grow(&most->src, quant_rows_scratch(vt, p.n_rows));
+		grow(&most->dst, piece_bytes(&p, j->t->types[i]));
+	}
+	j->first_piece[v->n_tensors] = n;
+	return true;
+}
+
+static void free_job(struct job *j)
+{
+	for (unsigned i = 0; j->buffers && i < quant_pool_threads(j->t->pool); i++) {
+		free(j->buffers[i].x);
+		free(j->buffers[i].src);
+		free(j->buffers[i].dst);
+	}
+	free(j->buffers);
+	free(j->first_piece);
+}
+
+static void *alloc_buffer(size_t n_bytes, struct fmt_err *err)
+{
+	void *p = malloc(n_bytes ? n_bytes : 1);
+
+	if (!p)
+		fmt_fail_nomem(err, n_bytes);
+	return p;
+}
+
+static bool alloc_buffers(struct job *j, const struct sizes *n, struct fmt_err *err)
+{
+	unsigned n_threads = quant_pool_threads(j->t->pool);
+
+	j->buffers = calloc(n_threads, sizeof *j->buffers);
+	if (!j->buffers)
+		return fmt_fail_nomem(err, n_threads * sizeof *j->buffers);
+	for (unsigned i = 0; i < n_threads; i++) {
+		struct buffers *b = &j->buffers[i];
+
+		b->x = alloc_buffer(n->x, err);
+		b->src = alloc_buffer(n->src, err);
+		b->dst = alloc_buffer(n->dst, err);
+	}
+	return !err->code;
+}
+
+bool quant_transcode_run(const struct quant_transcode *t, struct fmt_err *err)
+{
+	struct job j = { .t = t };
+	struct sizes most = { 0 };
+
+	if (!check_types(t, err))
+		return false;
+	if (!number_pieces(&j, &most, err) || !alloc_buffers(&j, &most, err)) {
+		free_job(&j);
+		return false;
+	}
+	atomic_init(&j.failed, UINT64_MAX);
+	pthread_mutex_init(&j.lock, NULL);
+	quant_pool_run(t->pool, j.first_piece[t->view->n_tensors], run_piece, &j);
+	pthread_mutex_destroy(&j.lock);
+	free_job(&j);
+	if (j.err.code) {
+		*err = j.err;
+		return false;
+	}
+	return true;
+}
