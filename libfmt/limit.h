@@ -1,0 +1,48 @@
+/* Every ceiling of libfmt, each with its reason. What a file announces is bounded first by the bytes that it has;
+ * these bound what such a file could still do to us. Dimensions: FMT_MAX_DIMS in <libfmt/model.h>. */
+#ifndef LIBFMT_LIMIT_H
+#define LIBFMT_LIMIT_H
+
+#include <stdint.h>
+
+/* Bytes of a metadata key. GGUF specification: "at most 2^16-1 bytes". */
+#define LIMIT_KEY_BYTES 65535
+
+/* Bytes of a GGUF tensor name. GGUF specification: "at most 64 bytes" (llama.cpp takes one less). */
+#define LIMIT_GGUF_NAME_BYTES 64
+
+/* Dimensions of a GGUF tensor. GGUF specification: "at most 4". */
+#define LIMIT_GGUF_DIMS 4
+
+/* Bytes of one string and elements of one array of GGUF metadata. Both reference readers stop at 2^30; the longest
+ * seen in use is a tokenizer.json of some 30 MB. */
+#define LIMIT_GGUF_STRING_BYTES (UINT64_C(1) << 30)
+#define LIMIT_GGUF_ARRAY_ELEMS  (UINT64_C(1) << 30)
+
+/* Arrays within arrays. The reader recurses; nothing in use nests more than twice. */
+#define LIMIT_GGUF_ARRAY_DEPTH 8
+
+/* GGUF's general.alignment. 32 is usual, 64 KiB is the largest page size in use; a padding of more is an attempt to
+ * make a small file look large. */
+#define LIMIT_GGUF_ALIGNMENT (UINT64_C(1) << 24)
+
+/* Names in one index (keys or tensors of a model): slots hold 32-bit numbers. The largest model published so far has
+ * some 10^5 tensors. */
+#define LIMIT_NAMES (UINT32_C(1) << 30)
+
+/* Files of one model. split.count of GGUF has 16 bits; the largest model published so far has 163. Each is kept
+ * open, and the system's own limit on descriptors comes first. */
+#define LIMIT_FILES 65535
+
+/* Bytes of a safetensors header. safetensors 0.8, tensor.rs, MAX_HEADER_SIZE. */
+#define LIMIT_ST_HEADER_BYTES UINT64_C(100000000)
+
+/* Memory that one model may take for its metadata: a base, plus so much per byte of its files. The worst that an
+ * honest format asks for is a GGUF tensor of 24 bytes that takes some 230 bytes here while its table grows. */
+#define LIMIT_ARENA_BASE   (UINT64_C(1) << 20)
+#define LIMIT_ARENA_FACTOR 32
+
+/* Bytes that a strided view of a PyTorch storage is gathered through, whatever the size of the tensor. */
+#define LIMIT_GATHER_BYTES (UINT64_C(1) << 20)
+
+#endif
