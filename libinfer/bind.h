@@ -1,0 +1,77 @@
+/* A model ready to run: hyper-parameters read and checked, weights found by role. */
+#ifndef LIBINFER_BIND_H
+#define LIBINFER_BIND_H
+
+#include <libinfer/infer.h>
+#include <libquant/quant.h>
+
+/* One weight: a matrix [rows, cols] with its bias, or a vector [cols] (rows is 1 then). */
+struct infer_w {
+	const struct fmt_view_tensor *tensor; /* NULL: the model has none of this role */
+	size_t rows, cols;
+	const float *f32;        /* [rows, cols], or NULL: decode `data` row by row */
+	const uint8_t *data;     /* rows of row_bytes, in the tensor's own type */
+	size_t row_bytes;
+	quant_decode_fn *decode;
+	const float *bias;       /* [rows], or NULL: none */
+	void *owned;             /* what to free: contents that could not be used where they lie */
+};
+
+/* Rotary embedding: pair i of a head turns by position * inv_freq[i]. */
+struct infer_rope {
+	uint32_t n_dims;   /* of each head that turn, in pairs (2i, 2i + 1) */
+	float *inv_freq;   /* [n_dims / 2] radians per position */
+	float magnitude;   /* factor on sin and cos (YaRN's attention factor) */
+	uint32_t max_ctx;  /* positions for which the frequencies hold; 0: all */
+};
+
+struct infer_layer {
+	uint32_t n_head;    /* query heads */
+	uint32_t n_head_kv; /* key and value heads; divides n_head */
+	uint32_t d_ff;
+	uint32_t window;    /* a token sees itself and window - 1 before it; 0: all */
+	struct infer_w w[FMT_ROLE_COUNT];
+};
+
+struct infer_model {
+	const struct fmt_view *view;
+	struct quant_pool *pool;
+	const struct infer_forward *forward;
+	uint32_t n_vocab, n_ctx_train, n_layers, d_model;
+	uint32_t d_k, d_v;  /* width of one head's key and value */
+	float eps;          /* of the norms */
+	struct infer_rope rope;
+	struct infer_w w[FMT_ROLE_COUNT]; /* those outside the layers */
+	struct infer_layer *layers;       /* [n_layers] */
+};
+
+/* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs; DIM_ANY: as long as the vector is. */
+enum infer_dim { DIM_ONE, DIM_VOCAB, DIM_MODEL, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_ANY };
+
+/* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector. */
+struct infer_need {
+	enum fmt_role role;
+	const char *name;    /* in GGUF, between "blk.N." and ".weight": for messages */
+	enum fmt_role bias;  /* FMT_ROLE_NONE: never one; else used where the model has it */
+	enum infer_dim rows, cols;
+	bool optional;
+};
+
+struct infer_run;
+/* The forward pass of one architecture: r->n_tok tokens r->ids, to logits where r wants them. Cannot fail. */
+typedef void infer_forward_fn(struct infer_run *r);
+
+struct infer_forward {
+	const char *arch;                /* general.architecture */
+	infer_forward_fn *run;
+	const struct infer_need *global; /* ended by FMT_ROLE_NONE */
+	const struct infer_need *layer;
+};
+
+const struct infer_forward *infer_forward_find(struct fmt_str arch); /* NULL: none */
+
+/* Reads the rope.* keys (and rope_freqs.weight); m->d_k and m->n_ctx_train are known. */
+bool infer_rope_init(struct infer_model *m, struct fmt_err *err);
+void infer_rope_finish(struct infer_rope *rope);
+
+#endif

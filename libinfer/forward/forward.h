@@ -1,0 +1,9 @@
+/* The forward passes, one per architecture. */
+#ifndef LIBINFER_FORWARD_H
+#define LIBINFER_FORWARD_H
+
+#include "../op.h"
+
+extern const struct infer_forward infer_fwd_llama;
+
+#endif

@@ -1,0 +1,14 @@
+/* Which architectures can be run: a row each. */
+#include "forward/forward.h"
+
+static const struct infer_forward *const table[] = {
+	&infer_fwd_llama,
+};
+
+const struct infer_forward *infer_forward_find(struct fmt_str arch)
+{
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (fmt_str_is(arch, table[i]->arch))
+			return table[i];
+	return NULL;
+}

@@ -1,0 +1,97 @@
+/* Hyper-parameters: read from the keys, checked against each other. What they say about shapes is checked in bind.c,
+ * tensor by tensor, so that nothing is allocated by their word alone. */
+#include "hyper.h"
+
+#include <stdlib.h>
+
+static bool need_positive(const char *key, uint32_t value, struct fmt_err *err)
+{
+	return value || fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "the model's %s is missing or zero", key);
+}
+
+static bool read_one(const struct fmt_view *v, const char *key, uint32_t absent, uint32_t *out, struct fmt_err *err)
+{
+	return fmt_view_u32(v, key, -1, absent, out, err) && need_positive(key, *out, err);
+}
+
+static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, struct fmt_err *err)
+{
+	const struct fmt_view *v = m->view;
+
+	if (!fmt_view_u32(v, "attention.head_count", i, 0, &l->n_head, err) ||
+	    !need_positive("attention.head_count", l->n_head, err) ||
+	    !fmt_view_u32(v, "attention.head_count_kv", i, l->n_head, &l->n_head_kv, err) ||
+	    !need_positive("attention.head_count_kv", l->n_head_kv, err) ||
+	    !fmt_view_u32(v, "feed_forward_length", i, 0, &l->d_ff, err) ||
+	    !need_positive("feed_forward_length", l->d_ff, err) ||
+	    !fmt_view_u32(v, "attention.sliding_window", i, 0, &l->window, err))
+		return false;
+	if (l->n_head % l->n_head_kv)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
+		                "layer %d has %u query heads, which %u key heads cannot share evenly", (int)i, l->n_head,
+		                l->n_head_kv);
+	return true;
+}
+
+/* Every layer has tensors, so a count of layers that the file can hold is below its count of tensors. */
+static bool read_layers(struct infer_model *m, struct fmt_err *err)
+{
+	if (m->n_layers > m->view->n_tensors)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "block_count is %u, but there are only %llu tensors",
+		                m->n_layers, (unsigned long long)m->view->n_tensors);
+	m->layers = calloc(m->n_layers, sizeof *m->layers);
+	if (!m->layers)
+		return fmt_fail_nomem(err, (uint64_t)m->n_layers * sizeof *m->layers);
+	for (uint32_t i = 0; i < m->n_layers; i++)
+		if (!read_layer(m, (int32_t)i, &m->layers[i], err))
+			return false;
+	return true;
+}
+
+bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
+{
+	const struct fmt_view *v = m->view;
+	const struct fmt_view_tensor *embd = fmt_view_role(v, FMT_ROLE_TOKEN_EMBD, -1);
+	uint32_t head_width;
+
+	if (!embd || embd->n_dims != 2 || !embd->dims[0] || embd->dims[0] > INT32_MAX)
+		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "token_embd.weight is missing or no matrix");
+	m->n_vocab = (uint32_t)embd->dims[0];
+	if (!read_one(v, "context_length", 0, &m->n_ctx_train, err) ||
+	    !read_one(v, "embedding_length", 0, &m->d_model, err) || !read_one(v, "block_count", 0, &m->n_layers, err) ||
+	    !read_layers(m, err))
+		return false;
+	head_width = m->d_model / m->layers[0].n_head;
+	if (!read_one(v, "attention.key_length", head_width, &m->d_k, err) ||
+	    !read_one(v, "attention.value_length", head_width, &m->d_v, err) ||
+	    !fmt_view_f32(v, "attention.layer_norm_rms_epsilon", 0, &m->eps, err))
+		return false;
+	if (!(m->eps > 0) || m->eps > 1)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET,
+		                "attention.layer_norm_rms_epsilon is missing, or out of range: %g", (double)m->eps);
+	return true;
+}
+
+uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enum infer_dim d)
+{
+	switch (d) {
+	case DIM_VOCAB:
+		return m->n_vocab;
+	case DIM_MODEL:
+		return m->d_model;
+	case DIM_Q:
+		return (uint64_t)l->n_head * m->d_k;
+	case DIM_K:
+		return (uint64_t)l->n_head_kv * m->d_k;
+	case DIM_V:
+		return (uint64_t)l->n_head_kv * m->d_v;
+	case DIM_HEADS_V:
+		return (uint64_t)l->n_head * m->d_v;
+	case DIM_FF:
+		return l->d_ff;
+	case DIM_ONE:
+	case DIM_ANY:
+		break;
+	}
+	return 1;
+}

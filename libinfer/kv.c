@@ -1,0 +1,63 @@
+/* Keys and values of the tokens so far. */
+#include "kv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Floats that all layers take, or false if they cannot be counted. */
+static bool cache_elems(const struct infer_model *m, uint32_t n_ctx, size_t *elems)
+{
+	size_t total = 0;
+
+	for (uint32_t i = 0; i < m->n_layers; i++) {
+		uint64_t width = (uint64_t)m->layers[i].n_head_kv * ((uint64_t)m->d_k + m->d_v);
+
+		/* Rows and biases of these widths are in memory, so width is far below 2^64 / 2^32. */
+		if (width > (SIZE_MAX / sizeof(float) - total) / n_ctx)
+			return false;
+		total += (size_t)(width * n_ctx);
+	}
+	*elems = total;
+	return true;
+}
+
+bool infer_kv_init(struct infer_kv *kv, const struct infer_model *m, uint32_t n_ctx, struct fmt_err *err)
+{
+	size_t elems;
+	float *at;
+
+	*kv = (struct infer_kv){ .n_ctx = n_ctx };
+	if (!cache_elems(m, n_ctx, &elems))
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "a cache of %u tokens is too large to address", n_ctx);
+	kv->k = calloc(m->n_layers, sizeof *kv->k);
+	kv->v = calloc(m->n_layers, sizeof *kv->v);
+	kv->memory = at = calloc(elems, sizeof *at);
+	if (!kv->k || !kv->v || !at) {
+		infer_kv_finish(kv);
+		return fmt_fail_nomem(err, (uint64_t)elems * sizeof *at);
+	}
+	for (uint32_t i = 0; i < m->n_layers; i++) {
+		kv->k[i] = at;
+		at += (size_t)m->layers[i].n_head_kv * n_ctx * m->d_k;
+		kv->v[i] = at;
+		at += (size_t)m->layers[i].n_head_kv * n_ctx * m->d_v;
+	}
+	return true;
+}
+
+void infer_kv_finish(struct infer_kv *kv)
+{
+	free(kv->k);
+	free(kv->v);
+	free(kv->memory);
+	*kv = (struct infer_kv){ 0 };
+}
+
+void infer_kv_store(float *cache, uint32_t n_ctx, uint32_t n_heads, uint32_t width, uint32_t pos, const float *rows,
+                    uint32_t n)
+{
+	for (uint32_t t = 0; t < n; t++)
+		for (uint32_t head = 0; head < n_heads; head++)
+			memcpy(cache + ((size_t)head * n_ctx + pos + t) * width,
+			       rows + ((size_t)t * n_heads + head) * width, width * sizeof *cache);
+}

@@ -1,0 +1,42 @@
+/* The operations that forward passes are written in. T is r->n_tok, the tokens of the batch; matrices are row major.
+ *
+ * None allocates, reads files or can fail. Each spreads its work over the run's pool, by whole results, never inside a
+ * sum: the bits of a token's row do not depend on threads, on the CPU, or on which tokens share its batch. */
+#ifndef LIBINFER_OP_H
+#define LIBINFER_OP_H
+
+#include "run.h"
+
+/* x [T, D] = rows r->ids of w [vocab, D]. */
+void op_embed(struct infer_run *r, float *x, const struct infer_w *w);
+
+/* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
+void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
+
+/* y [T, rows] = x [T, cols] W' + bias, W [rows, cols] of any type, decoded to float32 as it is used. */
+void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
+/* y += x W' + bias */
+void op_linear_add(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
+
+/* Turns the first rope.n_dims of every head of x [T, n_heads * d_k], pairs (2i, 2i + 1), by the tokens' positions. */
+void op_rope(struct infer_run *r, float *x, uint32_t n_heads);
+/* The sines and cosines of the batch's positions, for op_rope: once per batch. */
+void op_rope_angles(struct infer_run *r);
+
+/* y [T, Hq * d_v]: causal attention of q [T, Hq * d_k] over the cache of the layer, to which k [T, Hk * d_k] and
+ * v [T, Hk * d_v] are added first: softmax(q k' / sqrt(d_k)) v within the layer's window. Query heads share key heads
+ * in runs of Hq / Hk. */
+void op_attend(struct infer_run *r, float *y, const float *q, const float *k, const float *v);
+
+/* g [T, F] = silu(x Wgate') * (x Wup'), biases included; uses r->u. */
+void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up);
+
+/* Keeps only the tokens whose logits are wanted: moves their rows of x [T, D] to the front and makes T their number. */
+void op_wanted(struct infer_run *r, float *x);
+
+/* Floats of scratch that each worker needs for a matrix of `cols` columns, and for attention over n_ctx positions with
+ * `group` query heads per key head. */
+size_t op_linear_scratch(size_t cols, size_t n_batch);
+size_t op_attend_scratch(size_t group, size_t n_ctx);
+
+#endif

@@ -1,0 +1,100 @@
+/* Matrix products with weights of any type, and rows picked from them. */
+#include "op.h"
+
+#include <string.h>
+
+/* Rows that a worker takes at a time, and of those decoded together: a few rows of floats stay in the nearest caches
+ * while every token of the batch is multiplied with them. */
+enum { ROWS_PER_ITEM = 32, ROWS_DECODED = 4 };
+
+size_t op_linear_scratch(size_t cols, size_t n_batch)
+{
+	return ROWS_DECODED * (cols + n_batch);
+}
+
+/* Rows row .. row + n - 1 of w as floats: where they lie, or decoded into dst. */
+static const float *weight_rows(const struct infer_w *w, size_t row, size_t n, float *dst)
+{
+	if (w->f32)
+		return w->f32 + row * w->cols;
+	for (size_t i = 0; i < n; i++)
+		w->decode(w->data + (row + i) * w->row_bytes, dst + i * w->cols, w->cols);
+	return dst;
+}
+
+void op_embed(struct infer_run *r, float *x, const struct infer_w *w)
+{
+	for (uint32_t t = 0; t < r->n_tok; t++) {
+		float *dst = x + t * w->cols;
+		const float *row = weight_rows(w, (size_t)r->ids[t], 1, dst);
+
+		if (row != dst)
+			memcpy(dst, row, w->cols * sizeof *dst);
+	}
+}
+
+void op_wanted(struct infer_run *r, float *x)
+{
+	size_t n = r->model->d_model, skip = r->n_tok - r->n_wanted;
+
+	memmove(x, x + skip * n, r->n_wanted * n * sizeof *x);
+	r->n_tok = r->n_wanted;
+}
+
+struct linear {
+	const struct infer_run *r;
+	float *y;
+	const float *x;
+	const struct infer_w *w;
+	bool add;
+};
+
+/* Products out [T, ROWS_DECODED] of rows row .. row + n - 1 go to their columns of y. */
+static void store(const struct linear *c, size_t row, size_t n, const float *out)
+{
+	const float *bias = c->w->bias;
+
+	for (uint32_t t = 0; t < c->r->n_tok; t++) {
+		float *y = c->y + t * c->w->rows + row;
+
+		for (size_t i = 0; i < n; i++) {
+			float value = out[t * ROWS_DECODED + i];
+
+			if (bias)
+				value += bias[row + i];
+			y[i] = c->add ? y[i] + value : value;
+		}
+	}
+}
+
+static void linear_rows(void *ctx, uint64_t item, unsigned worker)
+{
+	const struct linear *c = ctx;
+	const struct infer_w *w = c->w;
+	float *decoded = infer_scratch(c->r, worker), *out = decoded + ROWS_DECODED * w->cols;
+	size_t row = (size_t)item * ROWS_PER_ITEM, left = w->rows - row;
+	size_t end = row + (left < ROWS_PER_ITEM ? left : ROWS_PER_ITEM);
+
+	for (size_t n; row < end; row += n) {
+		n = end - row < ROWS_DECODED ? end - row : ROWS_DECODED;
+		c->r->kernels->tile(weight_rows(w, row, n, decoded), w->cols, n, c->x, w->cols, c->r->n_tok, w->cols,
+		                    out, ROWS_DECODED);
+		store(c, row, n, out);
+	}
+}
+
+static void linear(struct linear *c)
+{
+	if (c->r->n_tok)
+		quant_pool_run(c->r->pool, (c->w->rows + ROWS_PER_ITEM - 1) / ROWS_PER_ITEM, linear_rows, c);
+}
+
+void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
+{
+	linear(&(struct linear){ .r = r, .y = y, .x = x, .w = w, .add = false });
+}
+
+void op_linear_add(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
+{
+	linear(&(struct linear){ .r = r, .y = y, .x = x, .w = w, .add = true });
+}

@@ -1,0 +1,51 @@
+/* Rotary position embedding (arXiv:2104.09864), on neighbouring pairs: the order in which GGUF stores Llama's q and k. */
+#include "elementary.h"
+#include "op.h"
+
+struct rotation {
+	const struct infer_run *r;
+	float *x;
+	uint32_t n_heads;
+};
+
+/* The angle is rounded to float32 before sin and cos, as Hugging Face's code computes it. */
+void op_rope_angles(struct infer_run *r)
+{
+	const struct infer_rope *rope = &r->model->rope;
+	size_t half = rope->n_dims / 2;
+
+	for (uint32_t t = 0; t < r->n_tok; t++)
+		for (size_t i = 0; i < half; i++) {
+			float s, c;
+
+			infer_sincosf((float)(r->pos + t) * rope->inv_freq[i], &s, &c);
+			r->sin[t * half + i] = s * rope->magnitude;
+			r->cos[t * half + i] = c * rope->magnitude;
+		}
+}
+
+static void rotate_token(void *ctx, uint64_t t, unsigned worker)
+{
+	const struct rotation *c = ctx;
+	size_t half = c->r->model->rope.n_dims / 2, width = c->r->model->d_k;
+	const float *sin_t = c->r->sin + t * half, *cos_t = c->r->cos + t * half;
+
+	(void)worker;
+	for (uint32_t head = 0; head < c->n_heads; head++) {
+		float *x = c->x + (t * c->n_heads + head) * width;
+
+		for (size_t i = 0; i < half; i++) {
+			float a = x[2 * i], b = x[2 * i + 1];
+
+			x[2 * i] = a * cos_t[i] - b * sin_t[i];
+			x[2 * i + 1] = b * cos_t[i] + a * sin_t[i];
+		}
+	}
+}
+
+void op_rope(struct infer_run *r, float *x, uint32_t n_heads)
+{
+	struct rotation c = { .r = r, .x = x, .n_heads = n_heads };
+
+	quant_pool_run(r->pool, r->n_tok, rotate_token, &c);
+}

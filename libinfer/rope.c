@@ -1,0 +1,152 @@
+/* Rotary frequencies from the keys rope.*: what each pair of a head turns per position.
+ *
+ * Plain: inv_freq[i] = base^(-2i/n), rounded to float32 at the same places as in Hugging Face's code. Scalings:
+ * - linear: all divided by the factor (position interpolation, arXiv:2306.15595);
+ * - llama3: divided by the factors of the tensor rope_freqs.weight, one per pair;
+ * - yarn: a ramp between plain and linear, and a magnitude (arXiv:2309.00071);
+ * - dynamic: plain up to the model's own context, to which the run is then held: past it the frequencies would depend
+ *   on how long the text becomes, and so on how it is cut into batches. */
+#include "bind.h"
+#include "elementary.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define PI 3.14159265358979323846
+
+static void plain(struct infer_rope *rope, float base)
+{
+	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
+		float exponent = (float)(2 * i) / (float)rope->n_dims;
+
+		rope->inv_freq[i] = 1.0f / (float)infer_pow((double)base, (double)exponent);
+	}
+}
+
+/* The pair that turns `turns` times over `n` positions, as a real number: where YaRN's ramp begins or ends. */
+static double pair_of_turns(const struct infer_rope *rope, float base, double turns, uint32_t n)
+{
+	return rope->n_dims * infer_log(n / (turns * 2 * PI)) / (2 * infer_log((double)base));
+}
+
+struct yarn {
+	float factor, beta_fast, beta_slow, attn_factor, log_multiplier;
+	uint32_t n_ctx_original;
+};
+
+static bool yarn_read(const struct infer_model *m, struct yarn *y, struct fmt_err *err)
+{
+	const struct fmt_view *v = m->view;
+
+	return fmt_view_f32(v, "rope.scaling.yarn_beta_fast", 32, &y->beta_fast, err) &&
+	       fmt_view_f32(v, "rope.scaling.yarn_beta_slow", 1, &y->beta_slow, err) &&
+	       fmt_view_f32(v, "rope.scaling.attn_factor", 1, &y->attn_factor, err) &&
+	       fmt_view_f32(v, "rope.scaling.yarn_attn_factor", y->attn_factor, &y->attn_factor, err) &&
+	       fmt_view_u32(v, "rope.scaling.original_context_length", -1, m->n_ctx_train, &y->n_ctx_original, err);
+}
+
+static bool yarn_apply(struct infer_model *m, float base, float factor, struct fmt_err *err)
+{
+	struct infer_rope *rope = &m->rope;
+	struct yarn y = { .factor = factor };
+	double low, high;
+
+	if (!yarn_read(m, &y, err))
+		return false;
+	if (!(y.beta_fast > 0) || !(y.beta_slow > 0) || !(y.factor >= 1) || !(base > 1) || !y.n_ctx_original)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET,
+		                "rope scaling 'yarn': factor %g, betas %g and %g, base %g over %u positions",
+		                (double)y.factor, (double)y.beta_fast, (double)y.beta_slow, (double)base,
+		                y.n_ctx_original);
+	low = fmax(floor(pair_of_turns(rope, base, (double)y.beta_fast, y.n_ctx_original)), 0);
+	high = fmin(ceil(pair_of_turns(rope, base, (double)y.beta_slow, y.n_ctx_original)), rope->n_dims - 1.0);
+	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
+		double ramp = fmin(fmax((i - low) / fmax(high - low, 0.001), 0), 1);
+		float keep = 1 - (float)ramp, f = rope->inv_freq[i];
+
+		rope->inv_freq[i] = f / y.factor * (1 - keep) + f * keep;
+	}
+	rope->magnitude = (float)((double)y.attn_factor * (1 + 0.1 * infer_log((double)y.factor)));
+	return true;
+}
+
+static bool factor_read(const struct fmt_view *v, float *factor, struct fmt_err *err)
+{
+	if (!fmt_view_f32(v, "rope.scaling.factor", 1, factor, err))
+		return false;
+	if (!(*factor > 0) || *factor > 1e9f)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.scaling.factor is %g", (double)*factor);
+	return true;
+}
+
+static bool scale(struct infer_model *m, float base, struct fmt_err *err)
+{
+	const struct fmt_value *kind = fmt_view_arch_get(m->view, "rope.scaling.type");
+	float factor;
+
+	if (!kind || (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "none")))
+		return true;
+	if (!factor_read(m->view, &factor, err))
+		return false;
+	if (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "linear")) {
+		for (uint32_t i = 0; i < m->rope.n_dims / 2; i++)
+			m->rope.inv_freq[i] /= factor;
+		return true;
+	}
+	if (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "yarn"))
+		return yarn_apply(m, base, factor, err);
+	if (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "dynamic")) {
+		m->rope.max_ctx = m->n_ctx_train;
+		return true;
+	}
+	if (kind->type == FMT_KV_STR)
+		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "rope scaling '%.*s' is not known here",
+		                (int)(kind->as.s.n < 40 ? kind->as.s.n : 40), kind->as.s.p);
+	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.scaling.type is not a string");
+}
+
+/* rope_freqs.weight, where there is one: a divisor per pair. */
+static bool divide(struct infer_model *m, struct fmt_err *err)
+{
+	const struct infer_w *w = &m->w[FMT_ROLE_ROPE_FREQS];
+
+	if (!w->tensor)
+		return true;
+	if (w->cols != m->rope.n_dims / 2)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
+		                "rope_freqs.weight has %zu elements, but %u dimensions turn in pairs", w->cols,
+		                m->rope.n_dims);
+	for (uint32_t i = 0; i < m->rope.n_dims / 2; i++) {
+		if (!(w->f32[i] > 0))
+			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope_freqs.weight: element %u is %g", i,
+			                (double)w->f32[i]);
+		m->rope.inv_freq[i] /= w->f32[i];
+	}
+	return true;
+}
+
+bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
+{
+	struct infer_rope *rope = &m->rope;
+	float base;
+
+	rope->magnitude = 1;
+	if (!fmt_view_u32(m->view, "rope.dimension_count", -1, m->d_k, &rope->n_dims, err) ||
+	    !fmt_view_f32(m->view, "rope.freq_base", 10000, &base, err))
+		return false;
+	if (rope->n_dims > m->d_k || rope->n_dims % 2)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
+		                "rope.dimension_count is %u, but heads are %u wide and turn in pairs", rope->n_dims, m->d_k);
+	if (!(base > 0) || base > 1e30f)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.freq_base is %g", (double)base);
+	rope->inv_freq = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq);
+	if (!rope->inv_freq)
+		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq);
+	plain(rope, base);
+	return scale(m, base, err) && divide(m, err);
+}
+
+void infer_rope_finish(struct infer_rope *rope)
+{
+	free(rope->inv_freq);
+}

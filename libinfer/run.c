@@ -1,0 +1,166 @@
+/* One sequence: its buffers, and the loop that feeds tokens to the forward pass batch by batch. */
+#include "run.h"
+#include "op.h"
+
+#include <stdlib.h>
+
+enum { BATCH_DEFAULT = 64, ALIGN = 64 };
+
+/* Cuts one block of memory into rows of floats; with base NULL it only counts. */
+struct carver {
+	char *base;
+	size_t used;
+	bool overflow;
+};
+
+static float *carve(struct carver *c, uint64_t rows, uint64_t cols)
+{
+	char *at = c->base ? c->base + c->used : NULL;
+	uint64_t room = (SIZE_MAX - c->used - ALIGN) / sizeof(float);
+
+	if (c->overflow || (cols && rows > room / cols)) {
+		c->overflow = true;
+		return NULL;
+	}
+	c->used += ((size_t)(rows * cols) * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
+	return (float *)(void *)at;
+}
+
+/* The widest rows over all layers. */
+struct widths {
+	uint64_t q, k, v, h, ff, group, cols;
+};
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct widths widest(const struct infer_model *m)
+{
+	struct widths w = { .h = m->d_model };
+
+	for (uint32_t i = 0; i < m->n_layers; i++) {
+		const struct infer_layer *l = &m->layers[i];
+
+		w.q = larger(w.q, (uint64_t)l->n_head * m->d_k);
+		w.k = larger(w.k, (uint64_t)l->n_head_kv * m->d_k);
+		w.v = larger(w.v, (uint64_t)l->n_head_kv * m->d_v);
+		w.h = larger(w.h, (uint64_t)l->n_head * m->d_v);
+		w.ff = larger(w.ff, l->d_ff);
+		w.group = larger(w.group, l->n_head / l->n_head_kv);
+	}
+	w.cols = larger(w.h, w.ff);
+	return w;
+}
+
+static void carve_buffers(struct infer_run *r, struct carver *c)
+{
+	const struct infer_model *m = r->model;
+	struct widths w = widest(m);
+
+	r->x = carve(c, r->n_batch, m->d_model);
+	r->h = carve(c, r->n_batch, w.h);
+	r->q = carve(c, r->n_batch, w.q);
+	r->k = carve(c, r->n_batch, w.k);
+	r->v = carve(c, r->n_batch, w.v);
+	r->g = carve(c, r->n_batch, w.ff);
+	r->u = carve(c, r->n_batch, w.ff);
+	r->cos = carve(c, r->n_batch, m->rope.n_dims / 2);
+	r->sin = carve(c, r->n_batch, m->rope.n_dims / 2);
+	/* Pieces of scratch begin on cache lines of their own. */
+	r->scratch_elems = larger(op_linear_scratch(w.cols, r->n_batch), op_attend_scratch(w.group, r->kv.n_ctx));
+	r->scratch_elems = (r->scratch_elems + 15) / 16 * 16;
+	r->scratch = carve(c, r->pool ? quant_pool_threads(r->pool) : 1, r->scratch_elems);
+}
+
+static bool buffers_init(struct infer_run *r, struct fmt_err *err)
+{
+	struct carver c = { 0 };
+
+	carve_buffers(r, &c);
+	if (!c.overflow)
+		r->memory = c.base = aligned_alloc(ALIGN, c.used);
+	if (!r->memory)
+		return fmt_fail_nomem(err, c.overflow ? UINT64_MAX : c.used);
+	c.used = 0;
+	carve_buffers(r, &c);
+	return true;
+}
+
+struct infer_run *infer_run_create(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, struct fmt_err *err)
+{
+	struct infer_run *r;
+
+	n_ctx = n_ctx ? n_ctx : m->n_ctx_train;
+	n_batch = n_batch ? n_batch : BATCH_DEFAULT;
+	if (m->rope.max_ctx && n_ctx > m->rope.max_ctx) {
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET,
+		         "a context of %u tokens: the model's dynamic rope scaling is followed up to %u only", n_ctx,
+		         m->rope.max_ctx);
+		return NULL;
+	}
+	r = calloc(1, sizeof *r);
+	if (!r) {
+		fmt_fail_nomem(err, sizeof *r);
+		return NULL;
+	}
+	r->model = m;
+	r->pool = m->pool;
+	r->kernels = infer_kernels_choose();
+	r->n_batch = n_batch < n_ctx ? n_batch : n_ctx;
+	if (infer_kv_init(&r->kv, m, n_ctx, err) && buffers_init(r, err))
+		return r;
+	infer_run_destroy(r);
+	return NULL;
+}
+
+void infer_run_destroy(struct infer_run *r)
+{
+	if (!r)
+		return;
+	infer_kv_finish(&r->kv);
+	free(r->memory);
+	free(r);
+}
+
+void infer_run_reset(struct infer_run *r)
+{
+	r->pos = 0;
+}
+
+uint32_t infer_run_pos(const struct infer_run *r)
+{
+	return r->pos;
+}
+
+static bool check_ids(const struct infer_run *r, const int32_t *ids, uint32_t n, struct fmt_err *err)
+{
+	if (n > r->kv.n_ctx - r->pos)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%u tokens after %u do not fit a context of %u", n, r->pos,
+		                r->kv.n_ctx);
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] < 0 || (uint32_t)ids[i] >= r->model->n_vocab)
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "token %u is %d, but the model knows ids 0 to %u", i,
+			                (int)ids[i], r->model->n_vocab - 1);
+	return true;
+}
+
+bool infer_eval(struct infer_run *r, const int32_t *ids, uint32_t n, bool all_logits, float *logits,
+                struct fmt_err *err)
+{
+	if (!check_ids(r, ids, n, err))
+		return false;
+	for (uint32_t done = 0; done < n;) {
+		uint32_t left = n - done, len = left < r->n_batch ? left : r->n_batch;
+
+		r->ids = ids + done;
+		r->n_tok = len;
+		r->n_wanted = !logits ? 0 : all_logits ? len : len == left;
+		r->logits = all_logits && logits ? logits + (size_t)done * r->model->n_vocab : logits;
+		r->model->forward->run(r);
+		r->pos += len;
+		done += len;
+	}
+	return true;
+}
