@@ -1,26 +1,21 @@
-/* The kernel table: one row per type, the scalar functions first, faster ones of the same bytes over them. */
+/* What the type files export, per CPU level. */
 #ifndef LIBQUANT_KERNELS_H
 #define LIBQUANT_KERNELS_H
 
 #include <libquant/quant.h>
 
 #include "cpu.h"
-
-struct quant_kernels {
-	struct quant_type type[FMT_TYPE_COUNT]; /* decode NULL: the type cannot be computed with */
-};
-
-/* The scalar descriptor of `t` (registry.c), or NULL. */
-const struct quant_type *quant_type_scalar(enum fmt_type t);
-
-/* The kernels that `level` would choose; for tests and benchmarks, which compare levels. NULL as in quant_type.
- * A level that this processor lacks gives what the processor's own level gives. */
-const struct quant_type *quant_type_at(enum fmt_type t, enum quant_cpu level);
+#include "level.h"
 
 /* One per type, at the end of the file that specifies its bytes. */
-extern const struct quant_type quant_f32, quant_f16, quant_bf16, quant_f64;
-extern const struct quant_type quant_bool, quant_i8, quant_i16, quant_i32, quant_i64;
-extern const struct quant_type quant_u8, quant_u16, quant_u32, quant_u64;
-extern const struct quant_type quant_q8_0;
+extern const struct quant_type QUANT_AT(f32), QUANT_AT(f16), QUANT_AT(bf16), QUANT_AT(f64);
+extern const struct quant_type QUANT_AT(bool), QUANT_AT(i8), QUANT_AT(i16), QUANT_AT(i32), QUANT_AT(i64);
+extern const struct quant_type QUANT_AT(u8), QUANT_AT(u16), QUANT_AT(u32), QUANT_AT(u64);
+extern const struct quant_type QUANT_AT(q4_0), QUANT_AT(q4_1), QUANT_AT(q5_0), QUANT_AT(q5_1), QUANT_AT(q8_0);
+extern const struct quant_type QUANT_AT(q2_k), QUANT_AT(q3_k), QUANT_AT(q4_k), QUANT_AT(q5_k), QUANT_AT(q6_k);
+extern const struct quant_type QUANT_AT(iq4_nl), QUANT_AT(iq4_xs);
+
+/* All of them by type; NULL where a type cannot be computed with. */
+extern const struct quant_type *const QUANT_AT(registry)[FMT_TYPE_COUNT];
 
 #endif

@@ -1,8 +1,7 @@
 /* One element per block: floats of other widths, integers, truth values. Weights have nothing to choose here. */
 #include <string.h>
 
-#include <libquant/half.h>
-
+#include "half_inline.h"
 #include "kernels.h"
 
 static void f32_encode(const float *x, const float *w, void *dst, size_t n)
@@ -24,7 +23,7 @@ static void f16_encode(const float *x, const float *w, void *dst, size_t n)
 
 	(void)w;
 	for (size_t i = 0; i < n; i++) {
-		uint16_t h = quant_f32_to_f16(x[i]);
+		uint16_t h = quant_f16_round(x[i]);
 
 		memcpy(p + 2 * i, &h, 2);
 	}
@@ -38,7 +37,7 @@ static void f16_decode(const void *src, float *x, size_t n)
 		uint16_t h;
 
 		memcpy(&h, p + 2 * i, 2);
-		x[i] = quant_f16_to_f32(h);
+		x[i] = quant_f16_widen(h);
 	}
 }
 
@@ -48,7 +47,7 @@ static void bf16_encode(const float *x, const float *w, void *dst, size_t n)
 
 	(void)w;
 	for (size_t i = 0; i < n; i++) {
-		uint16_t h = quant_f32_to_bf16(x[i]);
+		uint16_t h = quant_bf16_round(x[i]);
 
 		memcpy(p + 2 * i, &h, 2);
 	}
@@ -62,7 +61,7 @@ static void bf16_decode(const void *src, float *x, size_t n)
 		uint16_t h;
 
 		memcpy(&h, p + 2 * i, 2);
-		x[i] = quant_bf16_to_f32(h);
+		x[i] = quant_bf16_widen(h);
 	}
 }
 
@@ -97,16 +96,16 @@ static void bool_decode(const void *src, float *x, size_t n)
 		x[i] = p[i] ? 1.0f : 0.0f;
 }
 
-const struct quant_type quant_f32 = { .type = FMT_F32, .encode = f32_encode, .decode = f32_decode };
-const struct quant_type quant_f16 = { .type = FMT_F16, .encode = f16_encode, .decode = f16_decode };
-const struct quant_type quant_bf16 = { .type = FMT_BF16, .encode = bf16_encode, .decode = bf16_decode };
-const struct quant_type quant_f64 = { .type = FMT_F64, .decode = f64_decode };
-const struct quant_type quant_bool = { .type = FMT_BOOL, .decode = bool_decode };
-const struct quant_type quant_i8 = { .type = FMT_I8, .decode = i8_decode };
-const struct quant_type quant_i16 = { .type = FMT_I16, .decode = i16_decode };
-const struct quant_type quant_i32 = { .type = FMT_I32, .decode = i32_decode };
-const struct quant_type quant_i64 = { .type = FMT_I64, .decode = i64_decode };
-const struct quant_type quant_u8 = { .type = FMT_U8, .decode = u8_decode };
-const struct quant_type quant_u16 = { .type = FMT_U16, .decode = u16_decode };
-const struct quant_type quant_u32 = { .type = FMT_U32, .decode = u32_decode };
-const struct quant_type quant_u64 = { .type = FMT_U64, .decode = u64_decode };
+const struct quant_type QUANT_AT(f32) = { .type = FMT_F32, .encode = f32_encode, .decode = f32_decode };
+const struct quant_type QUANT_AT(f16) = { .type = FMT_F16, .encode = f16_encode, .decode = f16_decode };
+const struct quant_type QUANT_AT(bf16) = { .type = FMT_BF16, .encode = bf16_encode, .decode = bf16_decode };
+const struct quant_type QUANT_AT(f64) = { .type = FMT_F64, .decode = f64_decode };
+const struct quant_type QUANT_AT(bool) = { .type = FMT_BOOL, .decode = bool_decode };
+const struct quant_type QUANT_AT(i8) = { .type = FMT_I8, .decode = i8_decode };
+const struct quant_type QUANT_AT(i16) = { .type = FMT_I16, .decode = i16_decode };
+const struct quant_type QUANT_AT(i32) = { .type = FMT_I32, .decode = i32_decode };
+const struct quant_type QUANT_AT(i64) = { .type = FMT_I64, .decode = i64_decode };
+const struct quant_type QUANT_AT(u8) = { .type = FMT_U8, .decode = u8_decode };
+const struct quant_type QUANT_AT(u16) = { .type = FMT_U16, .decode = u16_decode };
+const struct quant_type QUANT_AT(u32) = { .type = FMT_U32, .decode = u32_decode };
+const struct quant_type QUANT_AT(u64) = { .type = FMT_U64, .decode = u64_decode };

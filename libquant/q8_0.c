@@ -6,9 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include <libquant/half.h>
-
 #include "blocks.h"
+#include "half_inline.h"
 #include "kernels.h"
 
 /* Nearest integer, halves away from zero, of |v| <= 127.5. (v + 0.5 would round 0.49999997 up.) */
@@ -30,7 +29,7 @@ static void encode_block(const float *x, struct block_q8_0 *b)
 	if (d > 65504.0f) /* the largest half; what lies above is clipped */
 		d = 65504.0f;
 	id = d >= 0x1p-126f ? 1.0f / d : 0.0f; /* a scale below that is zero as a half */
-	b->d = quant_f32_to_f16(d);
+	b->d = quant_f16_round(d);
 	for (int i = 0; i < 32; i++) {
 		float v = x[i] * id;
 
@@ -61,10 +60,10 @@ static void q8_0_decode(const void *src, float *x, size_t n)
 		float d;
 
 		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
-		d = quant_f16_to_f32(b.d);
+		d = quant_f16_widen(b.d);
 		for (int j = 0; j < 32; j++)
 			x[j] = d * (float)b.qs[j];
 	}
 }
 
-const struct quant_type quant_q8_0 = { .type = FMT_Q8_0, .encode = q8_0_encode, .decode = q8_0_decode };
+const struct quant_type QUANT_AT(q8_0) = { .type = FMT_Q8_0, .encode = q8_0_encode, .decode = q8_0_decode };

@@ -1,24 +1,30 @@
 /* One row per type that can be computed with. */
 #include "kernels.h"
 
-static const struct quant_type *const registry[FMT_TYPE_COUNT] = {
-	[FMT_F32] = &quant_f32,
-	[FMT_F16] = &quant_f16,
-	[FMT_BF16] = &quant_bf16,
-	[FMT_F64] = &quant_f64,
-	[FMT_BOOL] = &quant_bool,
-	[FMT_I8] = &quant_i8,
-	[FMT_I16] = &quant_i16,
-	[FMT_I32] = &quant_i32,
-	[FMT_I64] = &quant_i64,
-	[FMT_U8] = &quant_u8,
-	[FMT_U16] = &quant_u16,
-	[FMT_U32] = &quant_u32,
-	[FMT_U64] = &quant_u64,
-	[FMT_Q8_0] = &quant_q8_0,
+const struct quant_type *const QUANT_AT(registry)[FMT_TYPE_COUNT] = {
+	[FMT_F32] = &QUANT_AT(f32),
+	[FMT_F16] = &QUANT_AT(f16),
+	[FMT_BF16] = &QUANT_AT(bf16),
+	[FMT_F64] = &QUANT_AT(f64),
+	[FMT_BOOL] = &QUANT_AT(bool),
+	[FMT_I8] = &QUANT_AT(i8),
+	[FMT_I16] = &QUANT_AT(i16),
+	[FMT_I32] = &QUANT_AT(i32),
+	[FMT_I64] = &QUANT_AT(i64),
+	[FMT_U8] = &QUANT_AT(u8),
+	[FMT_U16] = &QUANT_AT(u16),
+	[FMT_U32] = &QUANT_AT(u32),
+	[FMT_U64] = &QUANT_AT(u64),
+	[FMT_Q4_0] = &QUANT_AT(q4_0),
+	[FMT_Q4_1] = &QUANT_AT(q4_1),
+	[FMT_Q5_0] = &QUANT_AT(q5_0),
+	[FMT_Q5_1] = &QUANT_AT(q5_1),
+	[FMT_Q8_0] = &QUANT_AT(q8_0),
+	[FMT_Q2_K] = &QUANT_AT(q2_k),
+	[FMT_Q3_K] = &QUANT_AT(q3_k),
+	[FMT_Q4_K] = &QUANT_AT(q4_k),
+	[FMT_Q5_K] = &QUANT_AT(q5_k),
+	[FMT_Q6_K] = &QUANT_AT(q6_k),
+	[FMT_IQ4_NL] = &QUANT_AT(iq4_nl),
+	[FMT_IQ4_XS] = &QUANT_AT(iq4_xs),
 };
-
-const struct quant_type *quant_type_scalar(enum fmt_type t)
-{
-	return (unsigned)t < FMT_TYPE_COUNT ? registry[t] : NULL;
-}

@@ -1,0 +1,78 @@
+/* Q2_K: superblocks of sixteen sub-blocks of 16 codes of 2 bits, x = (d ks) q - (dmin km). */
+#include <assert.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "half_inline.h"
+#include "kernels.h"
+#include "planes2.h"
+#include "superblock.h"
+
+static const float steps[] = { 2.2f, 2.5f, 2.8f, 3, 3.3f, 3.6f, 4, 4.5f };
+static const float no_offset[] = { 0 };
+
+static const struct quant_shape shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 1 };
+static const struct quant_min_search search = {
+	.top = 3, .steps = steps, .n_steps = (int)(sizeof(steps) / sizeof(*steps)), .offsets = no_offset, .n_offsets = 1,
+};
+
+static void encode_block(const float *x, const struct quant_importance *imp, size_t col, struct block_q2_k *b)
+{
+	uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS], q[QUANT_SB];
+	float s[QUANT_LANES], m[QUANT_LANES];
+	struct quant_min_fit fit;
+	struct quant_group g;
+
+	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
+	QUANT_AT(search_min)(&g, &search, s, m);
+	QUANT_AT(fit_min)(&g, search.top, shape.block_lanes, 15, s, m, &fit);
+	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, codes);
+	b->d = fit.d[0];
+	b->dmin = fit.dmin[0];
+	for (int l = 0; l < QUANT_LANES; l++) {
+		b->scales[l] = (uint8_t)((int)fit.ks[l] | (int)fit.km[l] << 4);
+		memcpy(q + 16 * l, codes[l], 16);
+	}
+	quant_planes2_pack(q, b->qs);
+}
+
+static void unpack(const struct block_q2_k *b, float *x)
+{
+	float d = quant_f16_widen(b->d), dmin = quant_f16_widen(b->dmin);
+	uint8_t q[QUANT_SB];
+
+	quant_planes2_unpack(b->qs, q);
+	for (int j = 0; j < 16; j++) {
+		float s = d * (float)(b->scales[j] & 15), m = dmin * (float)(b->scales[j] >> 4);
+
+		for (int i = 16 * j; i < 16 * j + 16; i++)
+			x[i] = s * (float)q[i] - m;
+	}
+}
+
+static void q2_k_encode(const float *x, const float *w, void *dst, size_t n)
+{
+	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct block_q2_k b;
+
+	assert(n % QUANT_SB == 0);
+	for (size_t i = 0; i < n / QUANT_SB; i++) {
+		encode_block(x + i * QUANT_SB, &imp, i * QUANT_SB, &b);
+		memcpy((unsigned char *)dst + i * sizeof(b), &b, sizeof(b));
+	}
+}
+
+static void q2_k_decode(const void *src, float *x, size_t n)
+{
+	struct block_q2_k b;
+
+	assert(n % QUANT_ELEMS_Q2_K == 0);
+	for (size_t i = 0; i < n / QUANT_ELEMS_Q2_K; i++, x += QUANT_ELEMS_Q2_K) {
+		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
+		unpack(&b, x);
+	}
+}
+
+const struct quant_type QUANT_AT(q2_k) = {
+	.type = FMT_Q2_K, .encode = q2_k_encode, .decode = q2_k_decode, .uses_weights = true
+};

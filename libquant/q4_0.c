@@ -1,0 +1,68 @@
+/* Q4_0: 32 codes of 4 bits under one half-float scale, x = d (q - 8). */
+#include <assert.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "flat.h"
+#include "half_inline.h"
+#include "kernels.h"
+
+/* The extreme element on -8 and on +7, exactly and clipped a little. */
+static const float ends[] = { -8 / 0.83f, -8 / 0.91f, -8, 7 / 0.83f, 7 / 0.91f, 7 };
+
+static const struct quant_flat_signed how = {
+	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },
+	.grid = { .lo = -8, .hi = 7 },
+	.ends = ends,
+	.n_ends = (int)(sizeof(ends) / sizeof(*ends)),
+};
+
+static void pack(const struct quant_flat_codes *c, int l, struct block_q4_0 *b)
+{
+	b->d = c->d[l];
+	for (int i = 0; i < 16; i++)
+		b->qs[i] = (uint8_t)(c->q[l][i] | c->q[l][i + 16] << 4);
+}
+
+static void unpack(const struct block_q4_0 *b, float *x)
+{
+	float d = quant_f16_widen(b->d);
+
+	for (int i = 0; i < 16; i++) {
+		x[i] = d * (float)((b->qs[i] & 15) - 8);
+		x[i + 16] = d * (float)((b->qs[i] >> 4) - 8);
+	}
+}
+
+static void q4_0_encode(const float *x, const float *w, void *dst, size_t n)
+{
+	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_flat_codes c;
+	struct block_q4_0 b;
+	unsigned char *out = dst;
+
+	assert(n % QUANT_ELEMS_Q4_0 == 0);
+	for (size_t col = 0; col < n; col += QUANT_LANES * QUANT_ELEMS_Q4_0) {
+		int n_blocks = QUANT_AT(flat_signed)(&how, x, &imp, col, n, &c);
+
+		for (int l = 0; l < n_blocks; l++, out += sizeof(b)) {
+			pack(&c, l, &b);
+			memcpy(out, &b, sizeof(b));
+		}
+	}
+}
+
+static void q4_0_decode(const void *src, float *x, size_t n)
+{
+	struct block_q4_0 b;
+
+	assert(n % QUANT_ELEMS_Q4_0 == 0);
+	for (size_t i = 0; i < n / QUANT_ELEMS_Q4_0; i++, x += QUANT_ELEMS_Q4_0) {
+		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
+		unpack(&b, x);
+	}
+}
+
+const struct quant_type QUANT_AT(q4_0) = {
+	.type = FMT_Q4_0, .encode = q4_0_encode, .decode = q4_0_decode, .uses_weights = true
+};

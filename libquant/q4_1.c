@@ -1,0 +1,68 @@
+/* Q4_1: 32 codes of 4 bits with a half-float scale and offset, x = d q + m. */
+#include <assert.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "flat.h"
+#include "half_inline.h"
+#include "kernels.h"
+
+static const float steps[] = { 14.2f, 15, 16, 17 };
+static const float offsets[] = { 0, 0.5f };
+
+static const struct quant_flat_min how = {
+	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },
+	.search = { .top = 15, .free_min = true, .steps = steps, .n_steps = (int)(sizeof(steps) / sizeof(*steps)),
+	            .offsets = offsets, .n_offsets = (int)(sizeof(offsets) / sizeof(*offsets)) },
+};
+
+static void pack(const struct quant_flat_codes *c, int l, struct block_q4_1 *b)
+{
+	b->d = c->d[l];
+	b->m = c->m[l];
+	for (int i = 0; i < 16; i++)
+		b->qs[i] = (uint8_t)(c->q[l][i] | c->q[l][i + 16] << 4);
+}
+
+static void unpack(const struct block_q4_1 *b, float *x)
+{
+	float d = quant_f16_widen(b->d), m = quant_f16_widen(b->m);
+
+	for (int i = 0; i < 16; i++) {
+		x[i] = d * (float)(b->qs[i] & 15) + m;
+		x[i + 16] = d * (float)(b->qs[i] >> 4) + m;
+	}
+}
+
+static void q4_1_encode(const float *x, const float *w, void *dst, size_t n)
+{
+	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_flat_codes c;
+	struct block_q4_1 b;
+	unsigned char *out = dst;
+
+	assert(n % QUANT_ELEMS_Q4_1 == 0);
+	for (size_t col = 0; col < n; col += QUANT_LANES * QUANT_ELEMS_Q4_1) {
+		int n_blocks = QUANT_AT(flat_min)(&how, x, &imp, col, n, &c);
+
+		for (int l = 0; l < n_blocks; l++, out += sizeof(b)) {
+			pack(&c, l, &b);
+			memcpy(out, &b, sizeof(b));
+		}
+	}
+}
+
+static void q4_1_decode(const void *src, float *x, size_t n)
+{
+	struct block_q4_1 b;
+
+	assert(n % QUANT_ELEMS_Q4_1 == 0);
+	for (size_t i = 0; i < n / QUANT_ELEMS_Q4_1; i++, x += QUANT_ELEMS_Q4_1) {
+		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
+		unpack(&b, x);
+	}
+}
+
+const struct quant_type QUANT_AT(q4_1) = {
+	.type = FMT_Q4_1, .encode = q4_1_encode, .decode = q4_1_decode, .uses_weights = true
+};

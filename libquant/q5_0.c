@@ -1,0 +1,68 @@
+/* Q5_0: 32 codes of 5 bits under one half-float scale, x = d (q - 16). */
+#include <assert.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "flat.h"
+#include "half_inline.h"
+#include "kernels.h"
+#include "fifth_bit.h"
+
+/* The extreme element on -16 and on +15, exactly and clipped a little. */
+static const float ends[] = { -16 / 0.89f, -16 / 0.95f, -16, 15 / 0.89f, 15 / 0.95f, 15 };
+
+static const struct quant_flat_signed how = {
+	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },
+	.grid = { .lo = -16, .hi = 15 },
+	.ends = ends,
+	.n_ends = (int)(sizeof(ends) / sizeof(*ends)),
+};
+
+static void pack(const struct quant_flat_codes *c, int l, struct block_q5_0 *b)
+{
+	b->d = c->d[l];
+	quant_fifth_pack(c->q[l], b->qs, b->qh);
+}
+
+static void unpack(const struct block_q5_0 *b, float *x)
+{
+	float d = quant_f16_widen(b->d);
+	uint8_t q[32];
+
+	quant_fifth_unpack(b->qs, b->qh, q);
+	for (int i = 0; i < 32; i++)
+		x[i] = d * (float)(q[i] - 16);
+}
+
+static void q5_0_encode(const float *x, const float *w, void *dst, size_t n)
+{
+	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_flat_codes c;
+	struct block_q5_0 b;
+	unsigned char *out = dst;
+
+	assert(n % QUANT_ELEMS_Q5_0 == 0);
+	for (size_t col = 0; col < n; col += QUANT_LANES * QUANT_ELEMS_Q5_0) {
+		int n_blocks = QUANT_AT(flat_signed)(&how, x, &imp, col, n, &c);
+
+		for (int l = 0; l < n_blocks; l++, out += sizeof(b)) {
+			pack(&c, l, &b);
+			memcpy(out, &b, sizeof(b));
+		}
+	}
+}
+
+static void q5_0_decode(const void *src, float *x, size_t n)
+{
+	struct block_q5_0 b;
+
+	assert(n % QUANT_ELEMS_Q5_0 == 0);
+	for (size_t i = 0; i < n / QUANT_ELEMS_Q5_0; i++, x += QUANT_ELEMS_Q5_0) {
+		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
+		unpack(&b, x);
+	}
+}
+
+const struct quant_type QUANT_AT(q5_0) = {
+	.type = FMT_Q5_0, .encode = q5_0_encode, .decode = q5_0_decode, .uses_weights = true
+};

@@ -1,0 +1,121 @@
+/* The search for scales that the encoders share.
+ *
+ * Sixteen sub-blocks are searched at once, one per lane: arrays are [element][lane], every loop over lanes is
+ * independent, and each lane's sums run in element order. Nothing is summed across lanes except by plain loops in lane
+ * order (superblock.c).
+ *
+ * Two families. Signed: x = s q with q from a grid around zero. Min: x = s q - m with q = 0..top and m >= 0 (or of any
+ * sign). The error of a candidate comes from its least-squares sums: with codes q fixed, the best s is
+ * sum(w x q) / sum(w q q), and takes sum(w x q)^2 / sum(w q q) off sum(w x x). */
+#ifndef LIBQUANT_SCALE_SEARCH_H
+#define LIBQUANT_SCALE_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "level.h"
+
+#define QUANT_LANES 16
+#define QUANT_LANE_ELEMS 32 /* at most */
+
+/* Importance per column of a row, brought to a safe range: w / max + floor, the floor being a thousandth of the mean,
+ * so that a column of importance zero is not erased. */
+struct quant_importance {
+	const float *w; /* NULL: none, or all zero */
+	float max, floor;
+};
+
+/* How a type divides and weights a row. */
+struct quant_shape {
+	int elems;       /* of a lane: 16 or 32 */
+	int block_lanes; /* lanes that share a scale of their own: 1, 8, 16 */
+	/* Without importance the weight of an element is s2 + blend x^2, s2 being the mean of x^2 over the block:
+	 * large weights matter more to a model than plain squares say (facts: quantization, section 3). */
+	float blend;
+	/* With importance: importance * sqrt(magnitude s2 + x^2), or importance alone if magnitude is negative. */
+	float magnitude;
+};
+
+struct quant_group {
+	int elems;
+	float x[QUANT_LANE_ELEMS][QUANT_LANES]; /* divided by unit: the block's largest is in [1, 2) */
+	float w[QUANT_LANE_ELEMS][QUANT_LANES];
+	float unit[QUANT_LANES];                /* a power of two */
+};
+
+/* The values that codes stand for: whole numbers lo..hi, or the 16 levels of IQ4. */
+struct quant_grid {
+	float lo, hi;
+	bool iq4;
+};
+
+struct quant_importance QUANT_AT(importance)(const float *w, size_t n);
+
+/* Fills the group from n_lanes * elems consecutive values; lanes past n_lanes hold zeros.
+ * x    first value; imp->w + col is its importance */
+void QUANT_AT(group_load)(struct quant_group *g, const struct quant_shape *shape, const float *x,
+                          const struct quant_importance *imp, size_t col, int n_lanes);
+
+/* Signed family. `ends` are the grid values, whole or not, on which a lane's element of largest magnitude is put in
+ * turn. s: out, the best scale per lane, least squares done. */
+void QUANT_AT(search_signed)(const struct quant_group *g, const struct quant_grid *grid, const float *ends, int n_ends,
+                             float s[QUANT_LANES]);
+/* Sums for codes chosen by inverse scale: sxq = sum(w x q), sqq = sum(w q q). */
+void QUANT_AT(sums_signed)(const struct quant_group *g, const struct quant_grid *grid, const float is[QUANT_LANES],
+                           float sxq[QUANT_LANES], float sqq[QUANT_LANES]);
+/* sum(w (x - s q)^2) for the best codes under exactly this scale. */
+void QUANT_AT(error_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[QUANT_LANES],
+                            float err[QUANT_LANES]);
+/* Those codes: 0 is the grid's lowest value. */
+void QUANT_AT(codes_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[QUANT_LANES],
+                            uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS]);
+
+/* Min family. `steps` are the numbers of steps, whole or not, into which a lane's range is divided in turn; `offsets`
+ * shift the lower end, in steps. free_min: m may be negative. */
+struct quant_min_search {
+	float top;
+	bool free_min;
+	const float *steps, *offsets;
+	int n_steps, n_offsets;
+};
+
+struct quant_min_sums {
+	float w[QUANT_LANES], x[QUANT_LANES];                        /* sum w, sum w x */
+	float q[QUANT_LANES], qq[QUANT_LANES], xq[QUANT_LANES];      /* sum w q, w q q, w x q */
+};
+
+void QUANT_AT(search_min)(const struct quant_group *g, const struct quant_min_search *how, float s[QUANT_LANES],
+                          float m[QUANT_LANES]);
+void QUANT_AT(sums_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
+                        const float m[QUANT_LANES], struct quant_min_sums *sums);
+void QUANT_AT(error_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
+                         const float m[QUANT_LANES], float err[QUANT_LANES]);
+void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
+                         const float m[QUANT_LANES], uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS]);
+
+/* Nearest integer, halves to even, of |v| < 2^22; larger ones stay large. Needs strict float arithmetic. */
+static inline float quant_nearest(float v)
+{
+	return (v + 12582912.0f) - 12582912.0f;
+}
+
+/* lo for NaN, so that a conversion to int that follows is defined for any input. */
+static inline float quant_clamp(float v, float lo, float hi)
+{
+	v = v > lo ? v : lo;
+	return v < hi ? v : hi;
+}
+
+static inline float quant_abs(float v)
+{
+	return v < 0 ? -v : v;
+}
+
+/* 1 / s, or 0 where that would be no use: all codes are then those of zero. */
+static inline float quant_inverse(float s)
+{
+	return quant_abs(s) > 0x1p-100f ? 1.0f / s : 0.0f;
+}
+
+#endif

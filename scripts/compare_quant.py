@@ -1,0 +1,151 @@
+"""Runs among the peers: compare_quant.py LIBQUANT_SHIM ci|full. See compare-quant."""
+import ctypes
+import glob
+import sys
+import time
+
+import numpy as np
+
+# name, GGUF id, elements and bytes per block, share of ggml's error that a search close to the optimum leaves:
+# plain, with importance (facts/quantization.md, section 3, normal rows)
+TYPES = [
+    ("Q4_0", 2, 32, 18, 0.886, 0.955), ("Q4_1", 3, 32, 20, 0.768, 0.930), ("Q5_0", 6, 32, 22, 0.876, 0.944),
+    ("Q5_1", 7, 32, 24, 0.752, 0.906), ("Q8_0", 8, 32, 34, None, None), ("Q2_K", 10, 256, 84, 0.753, 0.887),
+    ("Q3_K", 11, 256, 110, 0.904, 0.960), ("Q4_K", 12, 256, 144, 0.935, 0.921), ("Q5_K", 13, 256, 176, 0.857, 0.837),
+    ("Q6_K", 14, 256, 210, 0.844, 0.815), ("IQ4_NL", 20, 32, 18, 0.925, 0.915), ("IQ4_XS", 23, 256, 136, 0.921, 0.907),
+]
+DECODED = TYPES + [("F16", 1, 1, 2, None, None), ("BF16", 30, 1, 2, None, None)]
+
+floats = np.ctypeslib.ndpointer(np.float32, flags="C")
+octets = np.ctypeslib.ndpointer(np.uint8, flags="C")
+
+
+class Traits(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("elems", ctypes.c_int64), ("interleave", ctypes.c_int64),
+                ("bytes", ctypes.c_size_t), ("quantized", ctypes.c_bool),
+                ("to_float", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64))]
+
+
+class Ggml:
+    def __init__(self):
+        self.lib = ctypes.CDLL(sorted(glob.glob("/usr/lib/*/libggml-base.so*"))[0])
+        self.lib.ggml_get_type_traits.restype = ctypes.POINTER(Traits)
+        self.lib.ggml_quantize_chunk.restype = ctypes.c_size_t
+        self.lib.ggml_quantize_chunk.argtypes = [ctypes.c_int, floats, octets, ctypes.c_int64, ctypes.c_int64,
+                                                 ctypes.c_int64, ctypes.c_void_p]
+
+    def encode(self, t, x, w):
+        out = np.zeros((x.shape[0], x.shape[1] // t[2] * t[3]), np.uint8)
+        self.lib.ggml_quantize_chunk(t[1], x, out, 0, x.shape[0], x.shape[1],
+                                     w.ctypes.data if w is not None else None)
+        return out
+
+    def decode(self, t, b):
+        x = np.zeros((b.shape[0], b.shape[1] // t[3] * t[2]), np.float32)
+        self.lib.ggml_get_type_traits(t[1]).contents.to_float(b.ctypes.data, x.ctypes.data, x.size)
+        return x
+
+
+class Ours:
+    def __init__(self, path):
+        self.lib = ctypes.CDLL(path)
+        size = ctypes.c_size_t
+        self.lib.shim_encode.argtypes = [ctypes.c_uint32, floats, ctypes.c_void_p, octets, size, size]
+        self.lib.shim_decode.argtypes = [ctypes.c_uint32, octets, floats, size, size]
+
+    def encode(self, t, x, w):
+        out = np.zeros((x.shape[0], x.shape[1] // t[2] * t[3]), np.uint8)
+        if self.lib.shim_encode(t[1], x, w.ctypes.data if w is not None else None, out, *x.shape):
+            sys.exit(f"libquant cannot encode {t[0]}")
+        return out
+
+    def decode(self, t, b):
+        x = np.zeros((b.shape[0], b.shape[1] // t[3] * t[2]), np.float32)
+        if self.lib.shim_decode(t[1], b, x, *x.shape):
+            sys.exit(f"libquant cannot decode {t[0]}")
+        return x
+
+
+def own_weights(name, x):
+    """What ggml's encoder minimizes when it is given no importance (facts/quantization.md, section 2)."""
+    a = np.abs(x).astype(np.float64)
+    if name == "Q2_K":
+        return a
+    if name in ("Q3_K", "Q6_K", "IQ4_NL", "IQ4_XS"):
+        return a * a
+    if name in ("Q4_K", "Q5_K"):
+        sub = a.reshape(-1, 32)
+        return (np.sqrt((sub * sub).mean(1, keepdims=True)) + sub).reshape(a.shape)
+    return np.ones_like(a)
+
+
+def error(x, y, w):
+    d = x.astype(np.float64) - y
+    return float((w * d * d).sum() / (w * x.astype(np.float64) ** 2).sum())
+
+
+def drawn(n_rows, rng):
+    shape = (n_rows, 1024)
+    return {"normal": rng.normal(0, 0.02, shape), "Laplace": rng.laplace(0, 0.02 / np.sqrt(2), shape),
+            "t4": rng.standard_t(4, shape) * 0.02 / np.sqrt(2)}
+
+
+def model_rows(name, limit):
+    """All matrices of a model whose rows are whole superblocks, the same number of rows from each."""
+    import torch
+    from safetensors.torch import load_file
+    rows = []
+    for path in sorted(glob.glob(f"../shared/models/{name}/*.safetensors")):
+        for tensor in load_file(path).values():
+            if tensor.dim() == 2 and tensor.shape[1] % 256 == 0:
+                flat = tensor.to(torch.float32).numpy().reshape(-1, 256)
+                rows.append(flat[np.linspace(0, len(flat) - 1, min(limit, len(flat))).astype(int)])
+    return np.concatenate(rows)
+
+
+def check_decoders(ggml, ours, rng):
+    """Random bytes, every pattern included: equal bits, but one NaN is as good as another."""
+    bad = 0
+    for t in DECODED:
+        b = rng.integers(0, 256, (8, 512 * t[3]), dtype=np.uint8)
+        x, y = ggml.decode(t, b), ours.decode(t, b)
+        same = (x.view(np.uint32) == y.view(np.uint32)) | (np.isnan(x) & np.isnan(y))
+        if not same.all():
+            print(f"{t[0]}: decoders differ in {(~same).sum()} of {same.size} values")
+            bad += 1
+    print(f"decoders: {len(DECODED) - bad} of {len(DECODED)} types equal ggml's bit for bit on random bytes")
+    return bad
+
+
+def main():
+    ggml, ours = Ggml(), Ours(sys.argv[1])
+    full = sys.argv[2] != "ci"
+    rng = np.random.default_rng(1)
+    bad = check_decoders(ggml, ours, rng)
+    data = drawn(256 if full else 48, rng)
+    for model in ("llama", "llama2-sharded", "mixtral", "qwen3", "gemma2") if full else ("llama",):
+        data[model] = model_rows(model, 64 if full else 16)
+    print(f"{'type':7} {'rows':15} {'ggml plain':>10} {'ours':>10} {'plain':>6} {'own':>6} {'weighted':>8} "
+          f"{'headroom':>13} {'ns/weight':>15} {'weighted':>13}")
+    for t in TYPES:
+        for name, x in data.items():
+            x = np.ascontiguousarray(x, np.float32)
+            w = rng.lognormal(0, 1, x.shape[1]).astype(np.float32)
+            e, ns = {}, {}
+            for who, lib in (("ggml", ggml), ("ours", ours)):
+                start = time.perf_counter()
+                y = lib.decode(t, lib.encode(t, x, None))
+                middle = time.perf_counter()
+                z = lib.decode(t, lib.encode(t, x, w))
+                ns[who] = [(middle - start) / x.size * 1e9, (time.perf_counter() - middle) / x.size * 1e9]
+                e[who] = [error(x, y, 1.0), error(x, y, own_weights(t[0], x)), error(x, z, w.astype(np.float64))]
+            ratio = [b / a for a, b in zip(e["ggml"], e["ours"])]
+            worse = any(r > 1 for r in ratio)
+            bad += worse
+            print(f"{t[0]:7} {name:15} {e['ggml'][0]:10.3e} {e['ours'][0]:10.3e} {ratio[0]:6.3f} {ratio[1]:6.3f} "
+                  f"{ratio[2]:8.3f} {t[4] or 1:6.3f} {t[5] or 1:6.3f} {ns['ggml'][0]:7.1f} {ns['ours'][0]:7.2f} "
+                  f"{ns['ggml'][1]:6.1f} {ns['ours'][1]:6.2f}{'  WORSE' if worse else ''}")
+    return 1 if bad else 0
+
+
+sys.exit(main())
