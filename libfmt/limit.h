@@ -38,7 +38,7 @@
 #define LIMIT_ST_HEADER_BYTES UINT64_C(100000000)
 
 /* Memory that one model may take for its metadata: a base, plus so much per byte of its files. The worst that an
- * honest format asks for is a GGUF tensor of 24 bytes that takes some 230 bytes here while its table grows. */
+ * honest format asks for is a GGUF tensor of 24 bytes that takes some 530 bytes here while its tables grow. */
 #define LIMIT_ARENA_BASE   (UINT64_C(1) << 20)
 #define LIMIT_ARENA_FACTOR 32
 

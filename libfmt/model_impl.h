@@ -25,6 +25,7 @@ struct fmt_model_impl {
 	uint64_t tensors_cap;
 	struct fmt_index keys, names; /* -> index into kv, tensors */
 	const struct fmt_reader *reader;
+	void *state;                  /* the reader's own, in the arena */
 };
 
 /* How many bytes of a file `recognise` gets, where it has so many. A tar says what it is at 257. */
@@ -39,6 +40,9 @@ struct fmt_reader {
 	 * Sets m->version, big_endian and alignment where the format has them. Called once per file, in order; whatever
 	 * it put into the arena is freed with the model, also after a failure. */
 	bool (*read)(struct fmt_model *m, uint32_t file, struct fmt_err *err);
+	/* After the last file that the caller named: opens what else belongs to the model (fmt_model_add_file) and checks
+	 * the whole. NULL: nothing to do. */
+	bool (*complete)(struct fmt_model *m, struct fmt_err *err);
 };
 
 /* The rows of the table, each at the end of its X_read.c. */

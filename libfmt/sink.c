@@ -1,0 +1,298 @@
+/* A file that gets its name last.
+ *
+ * Where the system has files without a name (O_TMPFILE), nothing is left whatever happens before the commit. Elsewhere
+ * the contents go to ".NAME.XXXXXX.part" beside the target; after a crash that much may stay behind, never a file
+ * called NAME. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libfmt/sink.h>
+
+#define WRITE_MAX ((size_t)1 << 30) /* per pwrite: macOS refuses 2 GiB and more, Linux cuts short there */
+#define TRIES     100               /* names for a temporary file; one is enough unless they are guessed */
+
+struct fmt_sink {
+	int fd, dir;      /* the file, and the directory that it will be in */
+	char *path;       /* as given */
+	const char *name; /* its last part, in `path` */
+	char *temporary;  /* name in `dir` of the file; NULL: it has none */
+	bool overwrite;
+};
+
+static bool fail_errno(const struct fmt_sink *s, const char *what, struct fmt_err *err)
+{
+	if (errno == EEXIST)
+		fmt_fail(err, FMT_EXISTS, FMT_NO_OFFSET, "is there already, and overwriting was not asked for");
+	else
+		fmt_fail_errno(err, errno, what);
+	fmt_err_file(err, s->path);
+	return false;
+}
+
+/* Opens the directory part of the path and finds the name. */
+static bool open_dir(struct fmt_sink *s, struct fmt_err *err)
+{
+	char *slash = strrchr(s->path, '/');
+	char *dir;
+
+	s->name = slash ? slash + 1 : s->path;
+	if (!*s->name || !strcmp(s->name, ".") || !strcmp(s->name, "..")) {
+		fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "is not the name of a file");
+		fmt_err_file(err, s->path);
+		return false;
+	}
+	/* "/x" is in "/" */
+	dir = slash ? strndup(s->path, slash == s->path ? 1 : (size_t)(slash - s->path)) : strdup(".");
+	if (!dir)
+		return fmt_fail_nomem(err, strlen(s->path));
+	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	return s->dir >= 0 || fail_errno(s, "cannot open the directory it goes to", err);
+}
+
+/* What is under the name now: nothing, or a regular file that may be replaced. *mode is its mode, or 0. */
+static bool check_target(const struct fmt_sink *s, mode_t *mode, struct fmt_err *err)
+{
+	struct stat st;
+
+	*mode = 0;
+	if (fstatat(s->dir, s->name, &st, 0))
+		return errno == ENOENT || fail_errno(s, "cannot look at it", err);
+	if (!S_ISREG(st.st_mode))
+		fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, S_ISDIR(st.st_mode) ? "is a directory; name a file" :
+		         "is not a regular file, and will not be replaced");
+	else if (!s->overwrite)
+		fmt_fail(err, FMT_EXISTS, FMT_NO_OFFSET, "is there already, and overwriting was not asked for");
+	fmt_err_file(err, s->path);
+	*mode = st.st_mode & 0777;
+	return !err->code;
+}
+
+#ifdef O_TMPFILE
+/* The name by which a file without one can be linked (open(2)). */
+static void proc_path(char out[32], int fd)
+{
+	snprintf(out, 32, "/proc/self/fd/%d", fd);
+}
+
+static bool create_nameless(struct fmt_sink *s)
+{
+	char proc[32];
+
+	s->fd = openat(s->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	if (s->fd < 0)
+		return false;
+	proc_path(proc, s->fd);
+	if (!access(proc, F_OK))
+		return true;
+	/* no /proc: it could never be given a name */
+	close(s->fd);
+	s->fd = -1;
+	return false;
+}
+#else
+static bool create_nameless(struct fmt_sink *s)
+{
+	(void)s;
+	return false;
+}
+#endif
+
+/* A name in the same directory that nobody uses; *out is to be freed. */
+static bool temporary_name(const struct fmt_sink *s, char **out, struct fmt_err *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+	const size_t n = strlen(s->name) + sizeof "..XXXXXX.part";
+	char random[7] = "";
+	uint8_t bytes[6];
+
+	if (getentropy(bytes, sizeof bytes))
+		return fmt_fail_errno(err, errno, "no random bytes for a temporary name");
+	for (size_t i = 0; i < sizeof bytes; i++)
+		random[i] = letters[bytes[i] % 32];
+	*out = malloc(n);
+	if (!*out)
+		return fmt_fail_nomem(err, n);
+	snprintf(*out, n, ".%s.%s.part", s->name, random);
+	return true;
+}
+
+static bool create_named(struct fmt_sink *s, struct fmt_err *err)
+{
+	for (int i = 0; i < TRIES && s->fd < 0; i++) {
+		free(s->temporary);
+		s->temporary = NULL;
+		if (!temporary_name(s, &s->temporary, err))
+			return false;
+		s->fd = openat(s->dir, s->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (s->fd < 0 && errno != EEXIST)
+			break;
+	}
+	if (s->fd >= 0)
+		return true;
+	fail_errno(s, "cannot create a file beside it", err);
+	free(s->temporary); /* not ours */
+	s->temporary = NULL;
+	return false;
+}
+
+static void close_sink(struct fmt_sink *s)
+{
+	if (s->temporary)
+		unlinkat(s->dir, s->temporary, 0);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->dir >= 0)
+		close(s->dir);
+	free(s->temporary);
+	free(s->path);
+	free(s);
+}
+
+struct fmt_sink *fmt_sink_create(const char *path, bool overwrite, struct fmt_err *err)
+{
+	struct fmt_sink *s;
+	mode_t mode;
+
+	if (err->code)
+		return NULL;
+	s = calloc(1, sizeof *s);
+	if (!s) {
+		fmt_fail_nomem(err, sizeof *s);
+		return NULL;
+	}
+	s->fd = s->dir = -1;
+	s->overwrite = overwrite;
+	s->path = strdup(path);
+	if (!s->path)
+		fmt_fail_nomem(err, strlen(path) + 1);
+	else if (open_dir(s, err) && check_target(s, &mode, err) && (create_nameless(s) || create_named(s, err)) &&
+	         (!mode || !fchmod(s->fd, mode) || fail_errno(s, "cannot set its permissions", err)))
+		return s;
+	close_sink(s);
+	return NULL;
+}
+
+bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n, struct fmt_err *err)
+{
+	size_t done = 0;
+
+	if (err->code)
+		return false;
+	if (off > INT64_MAX || n > INT64_MAX - off)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "larger than a file can be");
+	while (done < n) {
+		size_t want = n - done < WRITE_MAX ? n - done : WRITE_MAX;
+		ssize_t put = pwrite(s->fd, (const char *)data + done, want, (off_t)(off + done));
+
+		if (put < 0 && errno != EINTR)
+			return fail_errno(s, "cannot write", err);
+		done += put > 0 ? (size_t)put : 0;
+	}
+	return true;
+}
+
+/* Links the file under `name`, which must not be there. */
+static bool link_as(const struct fmt_sink *s, const char *name)
+{
+#ifdef O_TMPFILE
+	char proc[32];
+
+	if (!s->temporary) {
+		proc_path(proc, s->fd);
+		return !linkat(AT_FDCWD, proc, s->dir, name, AT_SYMLINK_FOLLOW);
+	}
+#endif
+	return !linkat(s->dir, s->temporary, s->dir, name, 0);
+}
+
+/* Gives a nameless file a temporary name, so that it can be renamed over another. */
+static bool name_temporarily(struct fmt_sink *s, struct fmt_err *err)
+{
+	for (int i = 0; i < TRIES; i++) {
+		char *name;
+
+		if (!temporary_name(s, &name, err))
+			return false;
+		if (link_as(s, name)) {
+			s->temporary = name;
+			return true;
+		}
+		free(name);
+		if (errno != EEXIST)
+			break;
+	}
+	return fail_errno(s, "cannot give it a name", err);
+}
+
+/* The temporary name becomes the final one, whatever is there. */
+static bool rename_over(struct fmt_sink *s, struct fmt_err *err)
+{
+	if (renameat(s->dir, s->temporary, s->dir, s->name))
+		return fail_errno(s, "cannot rename it", err);
+	free(s->temporary);
+	s->temporary = NULL;
+	return true;
+}
+
+/* Without links (FAT): a rename that refuses to replace. */
+static bool rename_new(struct fmt_sink *s, struct fmt_err *err)
+{
+#ifdef RENAME_NOREPLACE
+	if (renameat2(s->dir, s->temporary, s->dir, s->name, RENAME_NOREPLACE))
+		return fail_errno(s, "cannot rename it", err);
+#elif defined(RENAME_EXCL)
+	if (renameatx_np(s->dir, s->temporary, s->dir, s->name, RENAME_EXCL))
+		return fail_errno(s, "cannot rename it", err);
+#else
+	errno = ENOTSUP;
+	return fail_errno(s, "cannot rename it without replacing", err);
+#endif
+	free(s->temporary);
+	s->temporary = NULL;
+	return true;
+}
+
+static bool publish(struct fmt_sink *s, struct fmt_err *err)
+{
+	mode_t mode;
+
+	if (!check_target(s, &mode, err))
+		return false;
+	if (s->overwrite)
+		return (s->temporary || name_temporarily(s, err)) && rename_over(s, err);
+	if (link_as(s, s->name))
+		return true; /* a temporary name that is left is dropped on closing */
+	if (s->temporary && (errno == EPERM || errno == ENOTSUP || errno == ENOSYS))
+		return rename_new(s, err);
+	return fail_errno(s, "cannot give it its name", err);
+}
+
+bool fmt_sink_commit(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err)
+{
+	bool ok = !err->code;
+
+	if (ok && n_bytes > INT64_MAX)
+		ok = fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "larger than a file can be");
+	if (ok && ftruncate(s->fd, (off_t)n_bytes))
+		ok = fail_errno(s, "cannot set its size", err);
+	if (ok && fsync(s->fd))
+		ok = fail_errno(s, "cannot write it to the disk", err);
+	ok = ok && publish(s, err);
+	/* the name too must survive a crash; some file systems cannot sync a directory, and have no need to */
+	if (ok && fsync(s->dir) && errno != EINVAL && errno != ENOTSUP)
+		ok = fail_errno(s, "cannot write its directory to the disk", err);
+	close_sink(s);
+	return ok;
+}
+
+void fmt_sink_abort(struct fmt_sink *s)
+{
+	if (s)
+		close_sink(s);
+}
