@@ -16,6 +16,13 @@
 #define WRITE_MAX ((size_t)1 << 30) /* per pwrite: macOS refuses 2 GiB and more, Linux cuts short there */
 #define TRIES     100               /* names for a temporary file; one is enough unless they are guessed */
 
+/* The tests build this file once more as for a system without O_TMPFILE. */
+#if defined(O_TMPFILE) && !defined(SINK_NAMED)
+#define HAVE_NAMELESS 1
+#else
+#define HAVE_NAMELESS 0
+#endif
+
 struct fmt_sink {
 	int fd, dir;      /* the file, and the directory that it will be in */
 	char *path;       /* as given */
@@ -73,7 +80,7 @@ static bool check_target(const struct fmt_sink *s, mode_t *mode, struct fmt_err 
 	return !err->code;
 }
 
-#ifdef O_TMPFILE
+#if HAVE_NAMELESS
 /* The name by which a file without one can be linked (open(2)). */
 static void proc_path(char out[32], int fd)
 {
@@ -200,7 +207,7 @@ bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n
 /* Links the file under `name`, which must not be there. */
 static bool link_as(const struct fmt_sink *s, const char *name)
 {
-#ifdef O_TMPFILE
+#if HAVE_NAMELESS
 	char proc[32];
 
 	if (!s->temporary) {
