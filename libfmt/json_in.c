@@ -3,9 +3,8 @@
  * json_scan checks the grammar first, so cJSON sees only what it reads right; what it would lose (NUL bytes, digits
  * past 2^53, the locale's decimal point) reaches it in the disguise that json_scan.h describes. A `struct json` is a
  * cJSON node whose spare fields hold lengths: valueint that of the key, valuedouble that of a string (both exact, as
- * JSON_TEXT_MAX fits an int). A number whose text was kept has it in valuestring. */
+ * LIMIT_JSON_BYTES fits an int). A number whose text was kept has it in valuestring. */
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -17,8 +16,9 @@
 #include <libfmt/json.h>
 
 #include "json_scan.h"
+#include "limit.h"
 
-_Static_assert(JSON_TEXT_MAX < INT_MAX, "lengths are kept in an int");
+_Static_assert(LIMIT_JSON_BYTES < INT_MAX, "lengths are kept in an int");
 
 struct json_doc {
 	cJSON *root;
@@ -49,7 +49,7 @@ static size_t settle(char *s)
 	return n;
 }
 
-/* Undoes the disguises below c and fills in the lengths. As deep as JSON_DEPTH_MAX. */
+/* Undoes the disguises below c and fills in the lengths. As deep as LIMIT_JSON_DEPTH. */
 static void finish(cJSON *c)
 {
 	for (; c; c = c->next) {
@@ -85,9 +85,9 @@ static cJSON *parse(const char *text, size_t n, struct fmt_err *err)
 	char *copy;
 	cJSON *root;
 
-	if (n > JSON_TEXT_MAX) {
+	if (n > LIMIT_JSON_BYTES) {
 		fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "JSON: %zu bytes of text, at most %d are read", n,
-		         JSON_TEXT_MAX);
+		         LIMIT_JSON_BYTES);
 		return NULL;
 	}
 	if (!json_scan(text, n, NULL, &scan, err))

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "json_scan.h"
+#include "limit.h"
+#include "utf8.h"
 
 struct scan {
 	const char *text;
@@ -122,31 +124,6 @@ static bool escape(struct scan *s, size_t *from)
 	return true;
 }
 
-/* Length of the UTF-8 sequence at p (RFC 3629, table 3-7 of Unicode), 0 if there is none. */
-static size_t utf8_seq(const char *text, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0; /* shorter forms exist */
-	else if (p[0] == 0xed)
-		high = 0x9f; /* surrogates */
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f; /* past U+10FFFF */
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t k = 2; k < len; k++)
-		if ((p[k] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 static bool string(struct scan *s, const char *what)
 {
 	size_t from;
@@ -156,6 +133,7 @@ static bool string(struct scan *s, const char *what)
 	from = s->i;
 	while (peek(s) != '"') {
 		int c = peek(s);
+		uint32_t code;
 		size_t len = 1;
 
 		if (c == -1)
@@ -168,7 +146,7 @@ static bool string(struct scan *s, const char *what)
 		if (c < 0x20)
 			return fmt_fail(s->err, FMT_MALFORMED, s->i, "JSON: control byte 0x%02x in a string", c);
 		if (c >= 0x80)
-			len = utf8_seq(s->text + s->i, s->n - s->i);
+			len = fmt_utf8_char(s->text + s->i, s->n - s->i, &code);
 		if (!len)
 			return fmt_fail(s->err, FMT_MALFORMED, s->i, "JSON: a string is not UTF-8 (byte 0x%02x)", c);
 		s->i += len;
@@ -216,7 +194,7 @@ static bool exponent(struct scan *s, int64_t *exp)
 
 static bool number(struct scan *s)
 {
-	char exact[JSON_NUMBER_MAX + 32];
+	char exact[LIMIT_JSON_NUMBER + 32];
 	size_t start = s->i, first, n_int, n_frac = 0, n;
 	int64_t exp = 0;
 	bool plain = true;
@@ -243,7 +221,7 @@ static bool number(struct scan *s)
 			return false;
 	}
 	n = s->i - start;
-	if (n > JSON_NUMBER_MAX)
+	if (n > LIMIT_JSON_NUMBER)
 		return fmt_fail(s->err, FMT_LIMIT, start, "JSON: a number of %zu characters", n);
 	if (plain && n_int <= 15) { /* exact in a double */
 		emit(s, s->text + start, n);
@@ -261,8 +239,8 @@ static bool number(struct scan *s)
 
 static bool enter(struct scan *s)
 {
-	if (++s->depth > JSON_DEPTH_MAX)
-		return fmt_fail(s->err, FMT_LIMIT, s->i, "JSON: nested deeper than %d", JSON_DEPTH_MAX);
+	if (++s->depth > LIMIT_JSON_DEPTH)
+		return fmt_fail(s->err, FMT_LIMIT, s->i, "JSON: nested deeper than %d", LIMIT_JSON_DEPTH);
 	s->i++;
 	return true;
 }
@@ -328,8 +306,8 @@ static bool value(struct scan *s)
 {
 	int c = peek(s);
 
-	if (++s->n_values > JSON_VALUES_MAX)
-		return fmt_fail(s->err, FMT_LIMIT, s->i, "JSON: more than %d values", JSON_VALUES_MAX);
+	if (++s->n_values > LIMIT_JSON_VALUES)
+		return fmt_fail(s->err, FMT_LIMIT, s->i, "JSON: more than %d values", LIMIT_JSON_VALUES);
 	if (c == '{')
 		return container(s, '{', '}');
 	if (c == '[')

@@ -12,11 +12,6 @@
 #include <libfmt/err.h>
 #include <stddef.h>
 
-#define JSON_TEXT_MAX   1073741824 /* bytes of text; tokenizer.json of the largest vocabularies is some 30 MB */
-#define JSON_VALUES_MAX 16777216   /* values: each takes some 100 bytes, and its text may be two ("1,") */
-#define JSON_DEPTH_MAX  128        /* containers in containers: bounds the recursion */
-#define JSON_NUMBER_MAX 1024       /* characters of a number; no double needs more than 767 digits */
-
 #define JSON_NUL   ((char)0xff)
 #define JSON_EXACT ((char)0xfe)
 

@@ -42,6 +42,27 @@
 #define LIMIT_ARENA_BASE   (UINT64_C(1) << 20)
 #define LIMIT_ARENA_FACTOR 32
 
+/* JSON: bytes of text (tokenizer.json of the largest vocabularies has some 30 MB); values (each takes some 100 bytes of
+ * memory, and its text may be two: "1,"); containers in containers (the readers recurse); characters of a number (no
+ * double needs more than 767 digits). */
+#define LIMIT_JSON_BYTES  1073741824
+#define LIMIT_JSON_VALUES 16777216
+#define LIMIT_JSON_DEPTH  128
+#define LIMIT_JSON_NUMBER 1024
+
+/* Bytes of an index.json. The largest published have some 10 MB. */
+#define LIMIT_INDEX_BYTES (UINT64_C(1) << 28)
+
+/* Bytes of a pickle, and of a whole record of a zip that is unpacked into memory. A tensor takes some 200 bytes of it;
+ * the largest published are a few MB. */
+#define LIMIT_PICKLE_BYTES 67108864
+
+/* MARKs that are open at once: nested containers that are being built. torch's own nest four or five deep. */
+#define LIMIT_PICKLE_MARKS 256
+
+/* Dicts and lists in each other, around the tensors of a checkpoint. The walk recurses. */
+#define LIMIT_TORCH_DEPTH 16
+
 /* Bytes that a strided view of a PyTorch storage is gathered through, whatever the size of the tensor. */
 #define LIMIT_GATHER_BYTES (UINT64_C(1) << 20)
 

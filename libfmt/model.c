@@ -11,6 +11,10 @@
 /* In this order; a file is what the first row takes it for. */
 static const struct fmt_reader *const readers[] = {
 	&fmt_reader_gguf,
+	&fmt_reader_torch_zip,
+	&fmt_reader_torch_legacy,
+	&fmt_reader_archive,
+	&fmt_reader_safetensors,
 };
 
 static const struct fmt_reader *recognise(const struct fmt_source *s, struct fmt_err *err)

@@ -47,6 +47,10 @@ struct fmt_reader {
 
 /* The rows of the table, each at the end of its X_read.c. */
 extern const struct fmt_reader fmt_reader_gguf;
+extern const struct fmt_reader fmt_reader_safetensors;
+extern const struct fmt_reader fmt_reader_torch_zip;
+extern const struct fmt_reader fmt_reader_torch_legacy;
+extern const struct fmt_reader fmt_reader_archive;
 
 /* Adds a key; key and value must live in the arena. The same key twice in one file is an error; one that an earlier
  * file had is passed over. */
