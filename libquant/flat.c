@@ -23,7 +23,7 @@ int QUANT_AT(flat_signed)(const struct quant_flat_signed *how, const float *x, c
 	QUANT_AT(search_signed)(&g, &how->grid, how->ends, how->n_ends, s);
 	for (int l = 0; l < L; l++)
 		out->d[l] = QUANT_AT(half_of)(s[l], g.unit[l], &s[l]);
-	QUANT_AT(codes_signed)(&g, &how->grid, s, out->q);
+	QUANT_AT(codes_signed)(&g, &how->grid, s, out->q[0]);
 	return n_lanes;
 }
 
@@ -57,6 +57,6 @@ int QUANT_AT(flat_min)(const struct quant_flat_min *how, const float *x, const s
 		out->m[l] = QUANT_AT(half_of)(low[l] - m[l], g.unit[l], &offset);
 		m[l] = low[l] - offset;
 	}
-	QUANT_AT(codes_min)(&g, how->search.top, s, m, out->q);
+	QUANT_AT(codes_min)(&g, how->search.top, s, m, out->q[0]);
 	return n_lanes;
 }

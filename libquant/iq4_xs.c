@@ -46,7 +46,7 @@ static void encode_group(const float *x, const struct quant_importance *imp, siz
 	QUANT_AT(group_load)(&g, &shape, x, imp, col, 8 * n_blocks);
 	QUANT_AT(search_signed)(&g, &grid, ends, (int)(sizeof(ends) / sizeof(*ends)), s);
 	QUANT_AT(fit_signed)(&g, &grid, shape.block_lanes, 32, s, &fit);
-	QUANT_AT(codes_signed)(&g, &grid, fit.s, codes);
+	QUANT_AT(codes_signed)(&g, &grid, fit.s, codes[0]);
 	for (int i = 0; i < n_blocks; i++)
 		pack(&fit, codes + 8 * i, 8 * i, b + i);
 }

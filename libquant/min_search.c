@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "scale_search.h"
+#include "transpose.h"
 
 #define L QUANT_LANES
 
@@ -164,22 +165,22 @@ void QUANT_AT(error_min)(const struct quant_group *g, float top, const float sca
 	memcpy(err, e, sizeof(e));
 }
 
-void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float s[L], const float m[L],
-                         uint8_t codes[L][QUANT_LANE_ELEMS])
+void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float scale[L], const float min[L],
+                         uint8_t *codes)
 {
-	float is[L];
+	float rows[QUANT_GROUP_ELEMS];
+	float m[L], is[L];
 
-	for (int l = 0; l < L; l++)
-		is[l] = quant_inverse(s[l]);
+	for (int l = 0; l < L; l++) {
+		m[l] = min[l];
+		is[l] = quant_inverse(scale[l]);
+	}
 	for (int i = 0; i < g->elems; i++) {
-		uint8_t row[L];
-
 		for (int l = 0; l < L; l++) {
 			float q = quant_nearest((g->x[i][l] + m[l]) * is[l]);
 
-			row[l] = (uint8_t)(int)quant_clamp(q, 0, top);
+			rows[L * i + l] = quant_clamp(q, 0, top);
 		}
-		for (int l = 0; l < L; l++)
-			codes[l][i] = row[l];
 	}
+	quant_to_lanes(rows, g->elems, codes);
 }

@@ -18,7 +18,7 @@ static const struct quant_min_search search = {
 
 static void encode_block(const float *x, const struct quant_importance *imp, size_t col, struct block_q2_k *b)
 {
-	uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS], q[QUANT_SB];
+	uint8_t q[QUANT_SB];
 	float s[QUANT_LANES], m[QUANT_LANES];
 	struct quant_min_fit fit;
 	struct quant_group g;
@@ -26,12 +26,11 @@ static void encode_block(const float *x, const struct quant_importance *imp, siz
 	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
 	QUANT_AT(search_min)(&g, &search, s, m);
 	QUANT_AT(fit_min)(&g, search.top, shape.block_lanes, 15, s, m, &fit);
-	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, codes);
+	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, q);
 	b->d = fit.d[0];
 	b->dmin = fit.dmin[0];
 	for (int l = 0; l < QUANT_LANES; l++) {
 		b->scales[l] = (uint8_t)((int)fit.ks[l] | (int)fit.km[l] << 4);
-		memcpy(q + 16 * l, codes[l], 16);
 	}
 	quant_planes2_pack(q, b->qs);
 }

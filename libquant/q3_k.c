@@ -37,7 +37,7 @@ static int scale(const uint8_t s[12], int j)
 
 static void encode_block(const float *x, const struct quant_importance *imp, size_t col, struct block_q3_k *b)
 {
-	uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS], q[QUANT_SB];
+	uint8_t q[QUANT_SB];
 	struct quant_signed_fit fit;
 	struct quant_group g;
 	float s[QUANT_LANES];
@@ -45,9 +45,7 @@ static void encode_block(const float *x, const struct quant_importance *imp, siz
 	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
 	QUANT_AT(search_signed)(&g, &grid, ends, (int)(sizeof(ends) / sizeof(*ends)), s);
 	QUANT_AT(fit_signed)(&g, &grid, shape.block_lanes, 32, s, &fit);
-	QUANT_AT(codes_signed)(&g, &grid, fit.s, codes);
-	for (int l = 0; l < QUANT_LANES; l++)
-		memcpy(q + 16 * l, codes[l], 16);
+	QUANT_AT(codes_signed)(&g, &grid, fit.s, q);
 	b->d = fit.d[0];
 	pack_scales(fit.k, b->scales);
 	quant_planes2_pack(q, b->qs);

@@ -7,8 +7,8 @@
 #include "half_inline.h"
 #include "kernels.h"
 
-static const float steps[] = { 14.2f, 15, 16, 17 };
-static const float offsets[] = { 0, 0.5f };
+static const float steps[] = { 13.8f, 14.4f, 15, 15.5f, 16, 16.5f, 17, 18 };
+static const float offsets[] = { 0, -0.5f, 0.5f };
 
 static const struct quant_flat_min how = {
 	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },

@@ -43,7 +43,7 @@ static void encode_group(const float *x, const struct quant_importance *imp, siz
 	QUANT_AT(group_load)(&g, &shape, x, imp, col, 8 * n_blocks);
 	QUANT_AT(search_min)(&g, &search, s, m);
 	QUANT_AT(fit_min)(&g, search.top, shape.block_lanes, 63, s, m, &fit);
-	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, codes);
+	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, codes[0]);
 	for (int i = 0; i < n_blocks; i++)
 		pack(&fit, codes + 8 * i, 8 * i, b + i);
 }

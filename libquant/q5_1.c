@@ -8,8 +8,8 @@
 #include "kernels.h"
 #include "fifth_bit.h"
 
-static const float steps[] = { 29, 31, 32.5f, 34 };
-static const float offsets[] = { 0, 0.5f };
+static const float steps[] = { 28.5f, 29.5f, 30.3f, 31, 31.7f, 32.4f, 33.2f, 34.2f };
+static const float offsets[] = { 0, -0.5f, 0.5f };
 
 static const struct quant_flat_min how = {
 	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },

@@ -32,7 +32,7 @@ static void pack(const uint8_t *q, struct block_q6_k *b)
 
 static void encode_block(const float *x, const struct quant_importance *imp, size_t col, struct block_q6_k *b)
 {
-	uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS], q[QUANT_SB];
+	uint8_t q[QUANT_SB];
 	struct quant_signed_fit fit;
 	struct quant_group g;
 	float s[QUANT_LANES];
@@ -40,11 +40,10 @@ static void encode_block(const float *x, const struct quant_importance *imp, siz
 	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
 	QUANT_AT(search_signed)(&g, &grid, ends, (int)(sizeof(ends) / sizeof(*ends)), s);
 	QUANT_AT(fit_signed)(&g, &grid, shape.block_lanes, 128, s, &fit);
-	QUANT_AT(codes_signed)(&g, &grid, fit.s, codes);
+	QUANT_AT(codes_signed)(&g, &grid, fit.s, q);
 	b->d = fit.d[0];
 	for (int l = 0; l < QUANT_LANES; l++) {
 		b->scales[l] = (int8_t)fit.k[l];
-		memcpy(q + 16 * l, codes[l], 16);
 	}
 	pack(q, b);
 }

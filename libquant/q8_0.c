@@ -10,22 +10,32 @@
 #include "half_inline.h"
 #include "kernels.h"
 
-/* Nearest integer, halves away from zero, of |v| <= 127.5. (v + 0.5 would round 0.49999997 up.) */
-static int round_away(float v)
+/* Nearest integer, halves away from zero, of |v| < 2^22. Adding 1.5 * 2^23 rounds halves to even, so a half that went
+ * down goes up again. (v + 0.5 would round 0.49999997 up.) */
+static inline float round_away(float v)
 {
-	int t = (int)v;
-	float rest = fabsf(v - (float)t);
+	float a = fabsf(v), t = (a + 12582912.0f) - 12582912.0f;
 
-	return t + (rest >= 0.5f ? (v < 0 ? -1 : 1) : 0);
+	t += a - t == 0.5f ? 1.0f : 0.0f;
+	return v < 0 ? -t : t;
+}
+
+static float largest(const float *x)
+{
+	float part[16] = { 0 }, amax = 0;
+
+	for (int i = 0; i < 32; i += 16)
+		for (int l = 0; l < 16; l++)
+			part[l] = fabsf(x[i + l]) > part[l] ? fabsf(x[i + l]) : part[l];
+	for (int l = 0; l < 16; l++)
+		amax = part[l] > amax ? part[l] : amax;
+	return amax;
 }
 
 static void encode_block(const float *x, struct block_q8_0 *b)
 {
-	float amax = 0, d, id;
+	float d = largest(x) / 127.0f, id, q[32];
 
-	for (int i = 0; i < 32; i++)
-		amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;
-	d = amax / 127.0f;
 	if (d > 65504.0f) /* the largest half; what lies above is clipped */
 		d = 65504.0f;
 	id = d >= 0x1p-126f ? 1.0f / d : 0.0f; /* a scale below that is zero as a half */
@@ -33,10 +43,12 @@ static void encode_block(const float *x, struct block_q8_0 *b)
 	for (int i = 0; i < 32; i++) {
 		float v = x[i] * id;
 
-		v = v > -127.0f ? v : -127.0f;
+		v = v > -127.0f ? v : -127.0f; /* NaN, too: a conversion to int must be defined */
 		v = v < 127.0f ? v : 127.0f;
-		b->qs[i] = (int8_t)round_away(v);
+		q[i] = round_away(v);
 	}
+	for (int i = 0; i < 32; i++)
+		b->qs[i] = (int8_t)(int)q[i];
 }
 
 static void q8_0_encode(const float *x, const float *w, void *dst, size_t n)

@@ -5,105 +5,133 @@
 #include "half_inline.h"
 #include "iq4_levels.h"
 #include "scale_search.h"
+#include "transpose.h"
 
 #define L QUANT_LANES
+
+/* The power of two just below a magnitude. Zero and subnormals give the smallest normal number; the inverse is a normal
+ * number always. */
+static float unit_below(float most)
+{
+	uint32_t exponent = quant_u32_of(most) >> 23;
+
+	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
+	return quant_f32_of(exponent << 23);
+}
 
 struct quant_importance QUANT_AT(importance)(const float *w, size_t n)
 {
 	struct quant_importance imp = { 0 };
-	float part[L] = { 0 }, sum = 0;
+	float most[L] = { 0 }, part[L] = { 0 }, max = 0, sum = 0;
 
-	for (size_t i = 0; w && i < n; i++)
-		imp.max = w[i] > imp.max ? w[i] : imp.max;
-	if (!(imp.max > 0))
+	for (size_t i = 0; w && i < n; i += L)
+		for (size_t l = 0; l < L; l++)
+			most[l] = w[i + l] > most[l] ? w[i + l] : most[l];
+	for (int l = 0; l < L; l++)
+		max = most[l] > max ? most[l] : max;
+	if (!(max > 0))
 		return imp;
 	imp.w = w;
-	for (size_t i = 0; i < n; i++)
-		part[i % L] += w[i] / imp.max;
+	imp.scale = 1 / unit_below(max);
+	for (size_t i = 0; i < n; i += L)
+		for (size_t l = 0; l < L; l++)
+			part[l] += w[i + l] * imp.scale;
 	for (int l = 0; l < L; l++)
 		sum += part[l];
 	imp.floor = 1e-3f * (sum / (float)n);
 	return imp;
 }
 
-/* The power of two just below the largest magnitude. Zeros and subnormals give the smallest normal number. */
-static float unit_of(const float *x, int n)
+/* Weights, from the importance in g->w if there is any. */
+static void weigh(struct quant_group *g, const struct quant_shape *shape, const float s2[L],
+                  const struct quant_importance *imp)
 {
-	float part[L] = { 0 }, most = 0;
-	uint32_t exponent;
+	float blend = shape->blend, magnitude = shape->magnitude, scale = imp->scale, low = imp->floor;
 
-	for (int i = 0; i < n; i += L)
-		for (int l = 0; l < L; l++)
-			part[l] = quant_abs(x[i + l]) > part[l] ? quant_abs(x[i + l]) : part[l];
-	for (int l = 0; l < L; l++)
-		most = part[l] > most ? part[l] : most;
-	exponent = quant_u32_of(most) >> 23;
-	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent; /* its inverse is a normal number, too */
-	return quant_f32_of(exponent << 23);
-}
-
-static float mean_square(const float *t, int n)
-{
-	float part[L] = { 0 }, sum = 0;
-
-	for (int i = 0; i < n; i += L)
-		for (int l = 0; l < L; l++)
-			part[l] += t[i + l] * t[i + l];
-	for (int l = 0; l < L; l++)
-		sum += part[l];
-	return sum / (float)n;
-}
-
-/* v[i] = weight of t[i], i = 0..n-1. */
-static void weights(const struct quant_shape *shape, const float *t, int n, const struct quant_importance *imp,
-                    size_t col, float *v)
-{
-	float s2 = mean_square(t, n);
-
-	if (!imp->w) {
-		for (int i = 0; i < n; i++)
-			v[i] = s2 + shape->blend * (t[i] * t[i]);
-		return;
+	for (int i = 0; i < g->elems; i++) {
+		if (!imp->w) {
+			for (int l = 0; l < L; l++)
+				g->w[i][l] = s2[l] + blend * (g->x[i][l] * g->x[i][l]);
+		} else if (magnitude < 0) {
+			for (int l = 0; l < L; l++)
+				g->w[i][l] = g->w[i][l] * scale + low;
+		} else {
+			for (int l = 0; l < L; l++)
+				g->w[i][l] = (g->w[i][l] * scale + low) *
+				             sqrtf(magnitude * s2[l] + g->x[i][l] * g->x[i][l]);
+		}
 	}
-	for (int i = 0; i < n; i++)
-		v[i] = imp->w[col + (size_t)i] / imp->max + imp->floor;
-	if (shape->magnitude < 0)
-		return;
-	for (int i = 0; i < n; i++)
-		v[i] *= sqrtf(shape->magnitude * s2 + t[i] * t[i]);
+}
+
+/* [elems][16] from n_lanes * elems consecutive values, zeros for the lanes that are not there. */
+static void load_rows(const float *x, int elems, int n_lanes, float *rows)
+{
+	float t[QUANT_GROUP_ELEMS] = { 0 };
+
+	if (n_lanes < L) {
+		memcpy(t, x, sizeof(float) * (size_t)(n_lanes * elems));
+		x = t;
+	}
+	quant_to_rows(x, elems, rows);
+}
+
+/* Divides every block by its unit. */
+static void normalize(struct quant_group *g, int block_lanes)
+{
+	float most[L] = { 0 }, inverse[L];
+
+	for (int i = 0; i < g->elems; i++) {
+		for (int l = 0; l < L; l++) {
+			float a = fabsf(g->x[i][l]);
+
+			most[l] = a > most[l] ? a : most[l];
+		}
+	}
+	for (int first = 0; first < L; first += block_lanes) {
+		float max = 0;
+
+		for (int l = first; l < first + block_lanes; l++)
+			max = most[l] > max ? most[l] : max;
+		for (int l = first; l < first + block_lanes; l++) {
+			g->unit[l] = unit_below(max);
+			inverse[l] = 1 / g->unit[l];
+		}
+	}
+	for (int i = 0; i < g->elems; i++)
+		for (int l = 0; l < L; l++)
+			g->x[i][l] *= inverse[l];
+}
+
+/* The mean of x^2 over each block, in each of its lanes. */
+static void mean_square(const struct quant_group *g, int block_lanes, float s2[L])
+{
+	float part[L] = { 0 };
+
+	for (int i = 0; i < g->elems; i++)
+		for (int l = 0; l < L; l++)
+			part[l] += g->x[i][l] * g->x[i][l];
+	for (int first = 0; first < L; first += block_lanes) {
+		float sum = 0;
+
+		for (int l = first; l < first + block_lanes; l++)
+			sum += part[l];
+		for (int l = first; l < first + block_lanes; l++)
+			s2[l] = sum / (float)(g->elems * block_lanes);
+	}
 }
 
 void QUANT_AT(group_load)(struct quant_group *g, const struct quant_shape *shape, const float *x,
                           const struct quant_importance *imp, size_t col, int n_lanes)
 {
-	float t[L * QUANT_LANE_ELEMS], v[L * QUANT_LANE_ELEMS];
-	int n = shape->elems * shape->block_lanes;
+	float s2[L];
 
 	g->elems = shape->elems;
-	if (n_lanes < L) {
-		memset(t, 0, sizeof(t));
-		memset(v, 0, sizeof(v));
-	}
-	for (int l = 0; l < L; l += shape->block_lanes) {
-		int at = l * shape->elems;
-		float unit = 1, inverse;
-
-		if (l < n_lanes) {
-			unit = unit_of(x + at, n);
-			inverse = 1 / unit;
-			for (int i = 0; i < n; i++)
-				t[at + i] = x[at + i] * inverse;
-			weights(shape, t + at, n, imp, col + (size_t)at, v + at);
-		}
-		for (int k = 0; k < shape->block_lanes; k++)
-			g->unit[l + k] = unit;
-	}
-	for (int i = 0; i < shape->elems; i++) {
-		for (int l = 0; l < L; l++) {
-			g->x[i][l] = t[l * shape->elems + i];
-			g->w[i][l] = v[l * shape->elems + i];
-		}
-	}
+	load_rows(x, shape->elems, n_lanes, g->x[0]);
+	normalize(g, shape->block_lanes);
+	mean_square(g, shape->block_lanes, s2);
+	if (imp->w)
+		load_rows(imp->w + col, shape->elems, n_lanes, g->w[0]);
+	weigh(g, shape, s2, imp);
 }
 
 /* The grid's value nearest to v; for IQ4, whose levels are not evenly spaced, by counting the midpoints below v. */
@@ -185,7 +213,7 @@ static void extremes(const struct quant_group *g, float extreme[L])
 
 	for (int i = 0; i < g->elems; i++) {
 		for (int l = 0; l < L; l++) {
-			float a = quant_abs(g->x[i][l]);
+			float a = fabsf(g->x[i][l]);
 
 			e[l] = a > most[l] ? g->x[i][l] : e[l];
 			most[l] = a > most[l] ? a : most[l];
@@ -217,36 +245,38 @@ void QUANT_AT(search_signed)(const struct quant_group *g, const struct quant_gri
 		s[l] = best_xq[l] / best_qq[l];
 }
 
-static uint8_t iq4_code(float v)
+/* Codes as floats: counts of midpoints below for IQ4, steps above the lowest value otherwise. */
+static inline float code_of(float v, float lo, float hi, bool iq4)
 {
-	int code = 0;
+	float code = 0;
 
+	if (!iq4)
+		return quant_clamp(quant_nearest(v), lo, hi) - lo;
 	for (int k = 0; k < 15; k++)
-		code += v > quant_iq4_middle[k];
-	return (uint8_t)code;
+		code += v > quant_iq4_middle[k] ? 1.0f : 0.0f;
+	return code;
+}
+
+static inline void codes_of(const struct quant_group *g, const struct quant_grid *grid, bool iq4, const float *scale,
+                            float *rows)
+{
+	float is[L], lo = grid->lo, hi = grid->hi;
+
+	for (int l = 0; l < L; l++)
+		is[l] = quant_inverse(scale[l]);
+	for (int i = 0; i < g->elems; i++)
+		for (int l = 0; l < L; l++)
+			rows[L * i + l] = code_of(g->x[i][l] * is[l], lo, hi, iq4);
 }
 
 void QUANT_AT(codes_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[L],
-                            uint8_t codes[L][QUANT_LANE_ELEMS])
+                            uint8_t *codes)
 {
-	float is[L];
+	float rows[QUANT_GROUP_ELEMS];
 
-	for (int l = 0; l < L; l++)
-		is[l] = quant_inverse(s[l]);
-	for (int i = 0; i < g->elems; i++) {
-		uint8_t row[L];
-
-		if (grid->iq4) {
-			for (int l = 0; l < L; l++)
-				row[l] = iq4_code(g->x[i][l] * is[l]);
-		} else {
-			for (int l = 0; l < L; l++) {
-				float q = round_to_grid(g->x[i][l] * is[l], grid->lo, grid->hi, false);
-
-				row[l] = (uint8_t)(int)(q - grid->lo);
-			}
-		}
-		for (int l = 0; l < L; l++)
-			codes[l][i] = row[l];
-	}
+	if (grid->iq4)
+		codes_of(g, grid, true, s, rows);
+	else
+		codes_of(g, grid, false, s, rows);
+	quant_to_lanes(rows, g->elems, codes);
 }

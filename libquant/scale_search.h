@@ -10,6 +10,7 @@
 #ifndef LIBQUANT_SCALE_SEARCH_H
 #define LIBQUANT_SCALE_SEARCH_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,11 +20,11 @@
 #define QUANT_LANES 16
 #define QUANT_LANE_ELEMS 32 /* at most */
 
-/* Importance per column of a row, brought to a safe range: w / max + floor, the floor being a thousandth of the mean,
- * so that a column of importance zero is not erased. */
+/* Importance per column of a row, brought to a safe range: w * scale + floor. The scale is a power of two that takes
+ * the largest to [1, 2); the floor is a thousandth of the mean, so that a column of importance zero is not erased. */
 struct quant_importance {
 	const float *w; /* NULL: none, or all zero */
-	float max, floor;
+	float scale, floor;
 };
 
 /* How a type divides and weights a row. */
@@ -67,9 +68,9 @@ void QUANT_AT(sums_signed)(const struct quant_group *g, const struct quant_grid 
 /* sum(w (x - s q)^2) for the best codes under exactly this scale. */
 void QUANT_AT(error_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[QUANT_LANES],
                             float err[QUANT_LANES]);
-/* Those codes: 0 is the grid's lowest value. */
+/* Those codes, [lane][g->elems]: 0 is the grid's lowest value. */
 void QUANT_AT(codes_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[QUANT_LANES],
-                            uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS]);
+                            uint8_t *codes);
 
 /* Min family. `steps` are the numbers of steps, whole or not, into which a lane's range is divided in turn; `offsets`
  * shift the lower end, in steps. free_min: m may be negative. */
@@ -92,7 +93,7 @@ void QUANT_AT(sums_min)(const struct quant_group *g, float top, const float s[QU
 void QUANT_AT(error_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
                          const float m[QUANT_LANES], float err[QUANT_LANES]);
 void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
-                         const float m[QUANT_LANES], uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS]);
+                         const float m[QUANT_LANES], uint8_t *codes);
 
 /* Nearest integer, halves to even, of |v| < 2^22; larger ones stay large. Needs strict float arithmetic. */
 static inline float quant_nearest(float v)
@@ -107,15 +108,10 @@ static inline float quant_clamp(float v, float lo, float hi)
 	return v < hi ? v : hi;
 }
 
-static inline float quant_abs(float v)
-{
-	return v < 0 ? -v : v;
-}
-
 /* 1 / s, or 0 where that would be no use: all codes are then those of zero. */
 static inline float quant_inverse(float s)
 {
-	return quant_abs(s) > 0x1p-100f ? 1.0f / s : 0.0f;
+	return fabsf(s) > 0x1p-100f ? 1.0f / s : 0.0f;
 }
 
 #endif

@@ -37,7 +37,7 @@ static void widest(const struct quant_group *g, int block_lanes, float limit, co
 		float most = 0;
 
 		for (int l = first; l < first + block_lanes; l++)
-			most = quant_abs(s[l]) > quant_abs(most) ? s[l] : most;
+			most = fabsf(s[l]) > fabsf(most) ? s[l] : most;
 		set_scale(g, block_lanes, first, most / -limit, a);
 	}
 }

@@ -1,0 +1,124 @@
+/* Every CPU level against the scalar one, every type: equal bytes from the encoder, with and without importance, and
+ * equal floats from the decoder, on hard rows and random bytes, inside guarded buffers. A new type or level is covered
+ * without a line here. Also splits: blocks do not depend on how many of them stand in a row. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "dispatch.h"
+#include "rows.h"
+
+static const struct quant_type *reference(enum fmt_type t)
+{
+	return quant_type_at(t, QUANT_CPU_SCALAR);
+}
+
+static void compare_encoders(enum fmt_type t, const struct quant_type *k, size_t n)
+{
+	uint64_t bytes = 0;
+	float *x = guard_alloc(n * sizeof(*x)), *w = guard_alloc(n * sizeof(*w));
+	unsigned char *a, *b;
+
+	assert_true(fmt_row_bytes(t, n, &bytes));
+	a = guard_alloc(bytes);
+	b = guard_alloc(bytes);
+	row_importance(5, w, n);
+	for (int kind = 0; kind < ROW_KINDS; kind++) {
+		row_fill((enum row_kind)kind, (uint32_t)n, x, n);
+		for (int weighted = 0; weighted < 2; weighted++) {
+			memset(a, 0xa5, bytes);
+			memset(b, 0x5a, bytes);
+			reference(t)->encode(x, weighted ? w : NULL, a, n);
+			k->encode(x, weighted ? w : NULL, b, n);
+			if (bytes && memcmp(a, b, bytes) != 0)
+				fail_msg("%s, row of %zu, %s%s: encoders differ", fmt_type_info(t)->name, n,
+				         row_kind_name((enum row_kind)kind), weighted ? ", weighted" : "");
+		}
+	}
+	guard_free(x, n * sizeof(*x));
+	guard_free(w, n * sizeof(*w));
+	guard_free(a, bytes);
+	guard_free(b, bytes);
+}
+
+static void compare_decoders(enum fmt_type t, const struct quant_type *k, size_t n)
+{
+	uint64_t bytes = 0;
+	float *x = guard_alloc(n * sizeof(*x)), *y = guard_alloc(n * sizeof(*y));
+	unsigned char *src;
+	uint32_t seed = 3;
+
+	assert_true(fmt_row_bytes(t, n, &bytes));
+	src = guard_alloc(bytes);
+	for (uint64_t i = 0; i < bytes; i++)
+		src[i] = (unsigned char)(row_random(&seed) >> 7);
+	reference(t)->decode(src, x, n);
+	k->decode(src, y, n);
+	for (size_t i = 0; i < n; i++) {
+		if (memcmp(x + i, y + i, sizeof(*x)) != 0 && (x[i] == x[i] || y[i] == y[i]))
+			fail_msg("%s: decoders differ at %zu", fmt_type_info(t)->name, i);
+	}
+	guard_free(x, n * sizeof(*x));
+	guard_free(y, n * sizeof(*y));
+	guard_free(src, bytes);
+}
+
+static void levels_agree(void **state)
+{
+	static const size_t blocks[] = { 0, 1, 2, 3, 17, 33 };
+
+	(void)state;
+	for (int level = 0; level <= (int)quant_cpu_detect(); level++) {
+		for (int i = 0; i < FMT_TYPE_COUNT; i++) {
+			enum fmt_type t = (enum fmt_type)i;
+			const struct quant_type *k = quant_type_at(t, (enum quant_cpu)level);
+
+			for (size_t j = 0; k && j < sizeof(blocks) / sizeof(*blocks); j++) {
+				size_t n = blocks[j] * fmt_type_info(t)->block_elems;
+
+				compare_decoders(t, k, n);
+				if (k->encode)
+					compare_encoders(t, k, n);
+			}
+		}
+	}
+}
+
+/* Without importance, which is relative to its row, a block's bytes depend on that block alone. */
+static void blocks_stand_alone(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FMT_TYPE_COUNT; i++) {
+		enum fmt_type t = (enum fmt_type)i;
+		const struct quant_type *k = quant_type(t);
+		size_t elems = fmt_type_info(t)->block_elems, block = fmt_type_info(t)->block_bytes, n = 19 * elems;
+		unsigned char *whole = malloc(19 * block), *one = malloc(block);
+		float *x = malloc(n * sizeof(*x));
+
+		assert_true(whole && one && x);
+		row_fill(ROW_MIXED, 11, x, n);
+		if (k && k->encode)
+			k->encode(x, NULL, whole, n);
+		for (size_t j = 0; k && k->encode && j < 19; j++) {
+			k->encode(x + j * elems, NULL, one, elems);
+			assert_memory_equal(one, whole + j * block, block);
+		}
+		free(whole);
+		free(one);
+		free(x);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(levels_agree),
+		cmocka_unit_test(blocks_stand_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
