@@ -266,7 +266,7 @@ static bool op_add(struct machine *m, uint8_t op)
 {
 	bool one = op == 'a' || op == 's', pairs = op == 's' || op == 'u';
 	enum pkl_kind kind = pairs ? PKL_DICT : op == 0x90 ? PKL_SET : PKL_LIST;
-	const struct pkl **items;
+	const struct pkl **items = NULL;
 	uint64_t n = pairs ? 2 : 1;
 
 	if (one) {

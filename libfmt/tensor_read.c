@@ -136,7 +136,7 @@ static bool byte_range(const struct fmt_tensor *t, uint64_t row, uint64_t n_rows
 bool fmt_tensor_read(const struct fmt_model *m, const struct fmt_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                      struct fmt_err *err)
 {
-	uint64_t off, n_bytes;
+	uint64_t off = 0, n_bytes = 0;
 	char name[FMT_SHOW_BYTES];
 
 	if (err->code || !byte_range(t, row, n_rows, &off, &n_bytes, err))
