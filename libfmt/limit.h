@@ -63,6 +63,10 @@
 /* Dicts and lists in each other, around the tensors of a checkpoint. The walk recurses. */
 #define LIMIT_TORCH_DEPTH 16
 
+/* Memory that a view of a directory may take before its files are counted, which add LIMIT_ARENA_FACTOR each: tables
+ * of a vocabulary of a million tokens, plans of some hundred thousand tensors. */
+#define LIMIT_VIEW_BYTES (UINT64_C(64) << 20)
+
 /* Bytes that a strided view of a PyTorch storage is gathered through, whatever the size of the tensor. */
 #define LIMIT_GATHER_BYTES (UINT64_C(1) << 20)
 

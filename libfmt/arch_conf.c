@@ -1,0 +1,206 @@
+/* Reading config.json by a description's rows. See arch_conf.h. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "arch_conf.h"
+
+static const struct json *find_below(const struct json *node, const char *path, size_t n)
+{
+	while (node && n) {
+		const char *dot = memchr(path, '.', n);
+		size_t len = dot ? (size_t)(dot - path) : n;
+		const struct json *member = json_is(node, JSON_OBJECT) ? json_first(node) : NULL;
+
+		while (member && !fmt_str_eq(json_key(member), (struct fmt_str){ path, len }))
+			member = json_next(member);
+		node = member;
+		path += len + (dot ? 1 : 0);
+		n -= len + (dot ? 1 : 0);
+	}
+	return node;
+}
+
+const struct json *arch_conf_find(const struct json *config, const char *path, size_t n)
+{
+	const struct json *j = find_below(json_get(config, "text_config"), path, n);
+
+	return j ? j : find_below(config, path, n);
+}
+
+/* The first of the row's names that is there, with its length for messages; NULL if none is. */
+static const struct json *find_row(const struct json *config, const struct arch_param_row *row, struct fmt_str *name)
+{
+	const char *p = row->config;
+
+	*name = (struct fmt_str){ "", 0 };
+	while (p && *p) {
+		size_t n = strcspn(p, " ");
+		const struct json *j = arch_conf_find(config, p, n);
+
+		if (j || !name->n)
+			*name = (struct fmt_str){ p, n };
+		if (j)
+			return j;
+		p += n + (p[n] == ' ');
+	}
+	return NULL;
+}
+
+static bool bad_value(struct fmt_err *err, struct fmt_str key, const char *want)
+{
+	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%.*s: expected %s", (int)key.n, key.p, want);
+}
+
+static bool read_word(const struct arch_param_row *row, const struct json *j, struct fmt_str key, uint64_t *out,
+                      struct fmt_err *err)
+{
+	struct fmt_str s = json_str(j);
+	char known[160] = "";
+
+	if (!json_is(j, JSON_STRING))
+		return bad_value(err, key, "a word");
+	for (const struct arch_word *w = row->words; w->word; w++) {
+		if (fmt_str_is(s, w->word)) {
+			*out = w->means;
+			return true;
+		}
+		if (strlen(known) + strlen(w->word) + 3 < sizeof known) {
+			strcat(known, known[0] ? ", " : "");
+			strcat(known, w->word);
+		}
+	}
+	return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s is '%.*s'; known here: %s", (int)key.n, key.p,
+	                (int)(s.n < 60 ? s.n : 60), s.p, known);
+}
+
+static bool read_value(const struct arch_param_row *row, const struct json *j, struct fmt_str key,
+                       struct arch_conf *conf, struct fmt_err *err)
+{
+	bool flag;
+
+	switch (row->kind) {
+	case KIND_COUNT:
+		if (!json_u64(j, &conf->n[row->id]))
+			return bad_value(err, key, "a whole number");
+		return true;
+	case KIND_REAL:
+		if (!json_f64(j, &conf->f[row->id]))
+			return bad_value(err, key, "a number");
+		return true;
+	case KIND_FLAG:
+		if (!json_bool(j, &flag))
+			return bad_value(err, key, "true or false");
+		conf->n[row->id] = flag;
+		return true;
+	case KIND_WORD:
+		return read_word(row, j, key, &conf->n[row->id], err);
+	}
+	return false;
+}
+
+/* A value that config.json does not give. */
+static bool take_else(const struct arch_param_row *row, const struct arch_else *e, struct fmt_str key,
+                      struct arch_conf *conf, struct fmt_err *err)
+{
+	uint64_t by;
+
+	switch (e->how) {
+	case ELSE_REFUSE:
+		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "%.*s: not there, and it has no default", (int)key.n,
+		                key.p);
+	case ELSE_UNSET:
+		return true;
+	case ELSE_FIXED:
+		conf->n[row->id] = (uint64_t)e->fixed;
+		conf->f[row->id] = e->fixed;
+		break;
+	case ELSE_SAME:
+		conf->n[row->id] = conf->n[e->a];
+		conf->f[row->id] = conf->f[e->a];
+		conf->set[row->id] = conf->set[e->a];
+		return true;
+	case ELSE_PRODUCT: /* both are bounded, so this cannot overflow */
+		conf->n[row->id] = conf->n[e->a] * conf->n[e->b];
+		break;
+	case ELSE_QUOTIENT:
+		by = e->b ? conf->n[e->b] : (uint64_t)e->fixed;
+		if (conf->n[e->a] % by)
+			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s is not given, and %" PRIu64
+			                " is not a multiple of %" PRIu64, (int)key.n, key.p, conf->n[e->a], by);
+		conf->n[row->id] = conf->n[e->a] / by;
+		break;
+	}
+	conf->set[row->id] = true;
+	return true;
+}
+
+/* Every ceiling and every relation that a row states. */
+static bool check_value(const struct arch_param_row *row, struct fmt_str key, const struct arch_conf *conf,
+                        struct fmt_err *err)
+{
+	uint64_t n = conf->n[row->id], of = conf->n[row->divides];
+	double f = conf->f[row->id];
+
+	if (row->kind == KIND_COUNT && (n == 0 || n > row->max))
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is not between 1 and %" PRIu64,
+		                (int)key.n, key.p, n, row->max);
+	if (row->kind == KIND_COUNT && row->divides && of % n)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " does not divide %" PRIu64, (int)key.n,
+		                key.p, n, of);
+	if (row->kind == KIND_REAL && (!isfinite(f) || f <= 0 || f > 1e30))
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %g is not a number above 0", (int)key.n, key.p, f);
+	return true;
+}
+
+static bool read_row(const struct arch_param_row *row, const struct json *config, struct arch_conf *conf,
+                     struct fmt_err *err)
+{
+	struct fmt_str key;
+	const struct json *j = find_row(config, row, &key);
+
+	if (j && json_type(j) != JSON_NULL) {
+		if (!read_value(row, j, key, conf, err))
+			return false;
+		conf->set[row->id] = true;
+	} else {
+		const struct arch_else *e = j && row->null.how != ELSE_REFUSE ? &row->null : &row->absent;
+
+		if (!take_else(row, e, key, conf, err))
+			return false;
+	}
+	return !conf->set[row->id] || check_value(row, key, conf, err);
+}
+
+/* A scaling is nothing without its factor. */
+static bool check_rope(const struct arch_conf *conf, struct fmt_err *err)
+{
+	uint64_t type = conf->n[P_ROPE_TYPE];
+
+	if (!conf->set[P_ROPE_TYPE])
+		return true;
+	if ((type == ROPE_LINEAR || type == ROPE_DYNAMIC || type == ROPE_YARN || type == ROPE_LLAMA3) &&
+	    !conf->set[P_ROPE_FACTOR])
+		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET,
+		                "rope_parameters.factor (or rope_scaling.factor): this RoPE scaling needs it");
+	if (type == ROPE_LLAMA3 && conf->f[P_ROPE_LOW] >= conf->f[P_ROPE_HIGH])
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
+		                "rope scaling: low_freq_factor %g is not below high_freq_factor %g", conf->f[P_ROPE_LOW],
+		                conf->f[P_ROPE_HIGH]);
+	return true;
+}
+
+bool arch_conf_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf, struct fmt_err *err)
+{
+	*conf = (struct arch_conf){ .n = { 0 } };
+	for (const struct arch_param_row *const *table = arch->params; *table; table++)
+		for (const struct arch_param_row *row = *table; row->id != P_NONE; row++)
+			if (!read_row(row, config, conf, err))
+				return false;
+	return check_rope(conf, err);
+}
+
+bool arch_conf_when(const struct arch_conf *conf, struct arch_when when)
+{
+	return !when.param || (conf->set[when.param] && conf->n[when.param] == when.is);
+}

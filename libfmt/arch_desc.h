@@ -1,0 +1,153 @@
+/* How an architecture is described: tables that say which numbers config.json gives, which keys and tensors follow.
+ *
+ * A description is data. Its numbers ("params") have one namespace for all architectures, so that shapes, keys and
+ * conditions are written in the same words everywhere; an architecture lists those that it has. */
+#ifndef FMT_ARCH_DESC_H
+#define FMT_ARCH_DESC_H
+
+#include <libfmt/arch.h>
+
+enum arch_param {
+	P_NONE,
+
+	/* sizes */
+	P_LAYERS,
+	P_CONTEXT, /* positions it was trained for */
+	P_MODEL,   /* width of the residual stream */
+	P_FF,      /* width of the feed-forward block */
+	P_HEADS,
+	P_HEADS_KV,
+	P_HEAD_DIM,
+	P_Q_WIDTH,  /* heads * head_dim */
+	P_KV_WIDTH, /* heads_kv * head_dim */
+	P_VOCAB,
+	P_WINDOW, /* positions that attention looks back; unset: all */
+
+	/* what exists, what is computed */
+	P_ACT,       /* the feed-forward activation */
+	P_TIED,      /* the output matrix is the embedding */
+	P_ATTN_BIAS, /* on q, k, v and the attention's output */
+	P_MLP_BIAS,  /* on gate, up and down */
+	P_NORM_EPS,
+
+	/* rotary positions */
+	P_ROPE_TYPE, /* enum arch_rope */
+	P_ROPE_THETA,
+	P_ROPE_DIM, /* elements of a head that rotate */
+	P_ROPE_PAIRS, /* half of them: one frequency each */
+	P_ROPE_FACTOR,
+	P_ROPE_ORIG_CONTEXT,
+	P_ROPE_LOW,  /* llama3: low_freq_factor */
+	P_ROPE_HIGH, /* llama3: high_freq_factor */
+	P_YARN_TRUNCATE,
+	P_YARN_EXT,
+	P_YARN_ATTN,
+	P_YARN_BETA_FAST,
+	P_YARN_BETA_SLOW,
+
+	P_COUNT
+};
+
+/* How rotary frequencies are stretched past the context that was trained first. */
+enum arch_rope { ROPE_PLAIN, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_YARN, ROPE_LLAMA3, ROPE_LONG };
+
+/* A word in config.json and what it means. The list ends with a NULL word. */
+struct arch_word {
+	const char *word;
+	uint32_t means;
+};
+
+/* Ceilings on what config.json may say: widths so that no product of three overflows, layers and heads so that a plan
+ * stays small. Each is far above any model known. */
+#define ARCH_MAX_LAYERS 4096
+#define ARCH_MAX_HEADS (UINT64_C(1) << 16)
+#define ARCH_MAX_WIDTH (UINT64_C(1) << 20)
+#define ARCH_MAX_VOCAB (UINT64_C(1) << 24)
+
+enum arch_kind {
+	KIND_COUNT, /* a whole number from 1 to `max` */
+	KIND_REAL,  /* a finite number above 0 */
+	KIND_FLAG,  /* true or false */
+	KIND_WORD,  /* one of `words` */
+};
+
+/* Where a value comes from that config.json does not give. */
+struct arch_else {
+	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT } how;
+	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b */
+	double fixed;
+};
+
+struct arch_param_row {
+	enum arch_param id;
+	enum arch_kind kind;
+	const char *config;      /* names in config.json, a dot between levels, a space between alternatives; the first
+	                            that is there counts. NULL: never read, always `absent` */
+	struct arch_else absent; /* what transformers takes where no name is there */
+	struct arch_else null;   /* where it is there as null; ELSE_REFUSE: as `absent` */
+	uint64_t max;            /* of a count */
+	enum arch_param divides; /* a count that must be a multiple of this one, or P_NONE */
+	const struct arch_word *words;
+};
+
+/* The condition of a key or a tensor: always, or where `param` is set and equals `is`. */
+struct arch_when {
+	enum arch_param param;
+	uint64_t is;
+};
+
+/* A GGUF key "{architecture}.SUFFIX" that holds the value of a param; not written where that is unset. */
+struct arch_key {
+	const char *suffix;
+	enum fmt_kv_type type;
+	enum arch_param value;
+	struct arch_when when;
+};
+
+/* What lies between a tensor in the checkpoint and the same tensor in a GGUF. */
+enum arch_move {
+	MOVE_NONE,
+	MOVE_ROPE_Q,      /* rows of each query head: halves (x, y) become pairs, as llama.cpp rotates neighbours */
+	MOVE_ROPE_K,      /* the same for key heads */
+	MAKE_ROPE_FACTORS /* not in the checkpoint: made from the llama3 scaling's numbers */
+};
+
+struct arch_tensor {
+	enum fmt_role role;
+	const char *gguf;        /* without "blk.N." */
+	const char *hf;          /* without the layer's prefix; NULL: made, not read */
+	enum arch_param dims[3]; /* innermost last, ends with P_NONE */
+	struct arch_when when;
+	enum arch_move move;
+};
+
+struct fmt_arch {
+	const char *gguf;             /* general.architecture */
+	const char *const *classes;   /* Hugging Face classes (config.json "architectures"), ended by NULL */
+	const char *const *types;     /* Hugging Face model types, ended by NULL: for a config without a class */
+	const struct arch_param_row *const *params; /* tables read in turn, ended by NULL; each table ends with P_NONE, and
+	                                               each row may use those before it */
+	const struct arch_key *keys;  /* after the keys that all architectures share; ends with a NULL suffix */
+	const struct arch_tensor *globals; /* ends with FMT_ROLE_NONE */
+	const struct arch_tensor *layers;  /* of every layer; ends with FMT_ROLE_NONE */
+	const char *layer_prefix;     /* Hugging Face's; the layer's number and a dot follow */
+	const char *const *skip;      /* ends of tensor names that carry nothing (buffers), ended by NULL */
+};
+
+/* Every description, in the order in which they are tried; ended by NULL. */
+extern const struct fmt_arch *const arch_table[];
+
+/* The settings of rotary positions, in the spelling of transformers 4 (rope_theta, rope_scaling) and 5
+ * (rope_parameters). Needs P_CONTEXT and P_HEAD_DIM. */
+extern const struct arch_param_row arch_rope_params[];
+
+extern const struct fmt_arch arch_llama;
+extern const struct fmt_arch arch_mistral;
+
+/* The description of a Hugging Face model_type ("llama"); NULL if there is none. */
+const struct fmt_arch *arch_by_type(struct fmt_str name);
+
+/* Keys that every text model has where it has the number, in the order of the reference converter. */
+extern const struct arch_key arch_common_keys[];
+
+#endif

@@ -1,0 +1,60 @@
+/* The architectures that are described, and the keys that they share. */
+#include "arch_desc.h"
+
+const struct fmt_arch *const arch_table[] = {
+	&arch_llama,
+	&arch_mistral,
+	NULL,
+};
+
+const struct arch_key arch_common_keys[] = {
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
+	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_LINEAR } },
+	{ "rope.scaling.factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_LINEAR } },
+	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.original_context_length", FMT_KV_U32, P_ROPE_ORIG_CONTEXT, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.yarn_truncate", FMT_KV_BOOL, P_YARN_TRUNCATE, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.yarn_ext_factor", FMT_KV_F32, P_YARN_EXT, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.yarn_attn_factor", FMT_KV_F32, P_YARN_ATTN, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.yarn_beta_fast", FMT_KV_F32, P_YARN_BETA_FAST, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_LONG } },
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
+	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
+	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM },
+	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM },
+	{ NULL },
+};
+
+const struct fmt_arch *fmt_arch_by_gguf(struct fmt_str name)
+{
+	for (const struct fmt_arch *const *a = arch_table; *a; a++)
+		if (fmt_str_is(name, (*a)->gguf))
+			return *a;
+	return NULL;
+}
+
+static const struct fmt_arch *by_word(struct fmt_str name, bool types)
+{
+	for (const struct fmt_arch *const *a = arch_table; *a; a++)
+		for (const char *const *w = types ? (*a)->types : (*a)->classes; *w; w++)
+			if (fmt_str_is(name, *w))
+				return *a;
+	return NULL;
+}
+
+const struct fmt_arch *fmt_arch_by_class(struct fmt_str name)
+{
+	return by_word(name, false);
+}
+
+const struct fmt_arch *arch_by_type(struct fmt_str name)
+{
+	return by_word(name, true);
+}

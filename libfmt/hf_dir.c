@@ -1,0 +1,175 @@
+/* The small files of a Hugging Face directory. See hf_dir.h; the weights are found in hf_weights.c. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "hf_dir.h"
+#include "hf_weights.h"
+#include "limit.h"
+#include "source.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+/* Ceilings: config.json of the largest models is below 100 KB, quantization settings with a line per layer come to
+ * some MB; the largest tokenizer.json is 35 MB (a vocabulary of 262,144), vocab.json and merges.txt half of that. */
+static const struct {
+	const char *name;
+	uint64_t max_bytes;
+	bool json, tokenizer;
+} files[HF_FILE_COUNT] = {
+	[HF_CONFIG] = { "config.json", 16 * MIB, true, false },
+	[HF_GENERATION] = { "generation_config.json", 16 * MIB, true, false },
+	[HF_MODEL_CARD] = { "README.md", 16 * MIB, false, false },
+	[HF_TOKENIZER] = { "tokenizer.json", 256 * MIB, true, true },
+	[HF_TOKENIZER_CONFIG] = { "tokenizer_config.json", 64 * MIB, true, true },
+	[HF_SPECIAL_TOKENS] = { "special_tokens_map.json", 16 * MIB, true, true },
+	[HF_ADDED_TOKENS] = { "added_tokens.json", 64 * MIB, true, true },
+	[HF_TOKENIZER_MODEL] = { "tokenizer.model", 256 * MIB, false, true },
+	[HF_VOCAB] = { "vocab.json", 256 * MIB, true, true },
+	[HF_MERGES] = { "merges.txt", 256 * MIB, false, true },
+	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true },
+	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true },
+};
+
+const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id)
+{
+	return d->file[id].path ? d->file[id].path : files[id].name;
+}
+
+const struct json *hf_json(const struct hf_dir *d, enum hf_file_id id)
+{
+	return d->file[id].json ? json_root(d->file[id].json) : NULL;
+}
+
+char *hf_path(struct fmt_arena *mem, const char *dir, const char *name, struct fmt_err *err)
+{
+	size_t n_dir = strlen(dir), n_name = strlen(name);
+	bool slash = n_dir && dir[n_dir - 1] != '/';
+	char *path = fmt_arena_text(mem, n_dir + slash + n_name, err);
+
+	if (!path)
+		return NULL;
+	memcpy(path, dir, n_dir);
+	if (slash)
+		path[n_dir] = '/';
+	memcpy(path + n_dir + slash, name, n_name);
+	return path;
+}
+
+/* All bytes of a file, with a NUL behind them. */
+static bool read_text(struct fmt_arena *mem, const char *path, uint64_t max_bytes, struct fmt_str *text,
+                      struct fmt_err *err)
+{
+	struct fmt_source s;
+	char *p = NULL;
+
+	if (!fmt_source_open(&s, path, err))
+		return false;
+	if (s.n_bytes > max_bytes)
+		fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%llu bytes; a file of this name has at most %llu",
+		         (unsigned long long)s.n_bytes, (unsigned long long)max_bytes);
+	else
+		p = fmt_arena_text(mem, s.n_bytes, err);
+	if (p && fmt_source_read(&s, 0, p, (size_t)s.n_bytes, err))
+		*text = (struct fmt_str){ p, (size_t)s.n_bytes };
+	fmt_err_file(err, path);
+	fmt_source_close(&s);
+	return !err->code;
+}
+
+static bool read_one(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id, struct fmt_err *err)
+{
+	struct hf_file *f = &d->file[id];
+	const char *path = hf_path(mem, d->path, files[id].name, err);
+	struct stat st;
+
+	f->path = path;
+	if (!path)
+		return false;
+	if (stat(path, &st))
+		return true; /* not there, which only its users can judge */
+	mem->limit_bytes += LIMIT_ARENA_FACTOR * ((uint64_t)st.st_size < files[id].max_bytes ? (uint64_t)st.st_size : 0);
+	if (!read_text(mem, path, files[id].max_bytes, &f->text, err))
+		return false;
+	if (files[id].json) {
+		f->json = json_parse(f->text.p, f->text.n, err);
+		fmt_err_file(err, path);
+	}
+	f->there = true;
+	return !err->code;
+}
+
+/* Splits "a/b/model.safetensors" into the directory and the file; a directory stays whole. */
+static bool split_path(struct hf_dir *d, struct fmt_arena *mem, const char *path, const char **weights,
+                       struct fmt_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	*weights = NULL;
+	d->path = path;
+	if (stat(path, &st)) {
+		fmt_fail_errno(err, errno, "cannot open");
+		fmt_err_file(err, path);
+		return false;
+	}
+	if (S_ISDIR(st.st_mode))
+		return true;
+	*weights = path;
+	d->path = !slash ? "." : slash == path ? "/" : fmt_arena_bytes(mem, path, (size_t)(slash - path), err);
+	return d->path != NULL;
+}
+
+/* The directory's own name, from the path as given where that says it. */
+static bool find_name(struct hf_dir *d, struct fmt_arena *mem, struct fmt_err *err)
+{
+	size_t n = strlen(d->path), start;
+	char *real = NULL;
+	const char *p = d->path;
+
+	for (int pass = 0;; pass++) {
+		while (n > 1 && p[n - 1] == '/')
+			n--;
+		for (start = n; start && p[start - 1] != '/'; start--)
+			;
+		if (pass || (strncmp(p + start, ".", n - start) && strncmp(p + start, "..", n - start)))
+			break;
+		real = realpath(d->path, NULL);
+		if (!real)
+			break;
+		p = real;
+		n = strlen(real);
+	}
+	d->name = fmt_arena_bytes(mem, p + start, n - start, err);
+	free(real);
+	return d->name != NULL;
+}
+
+bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool weights, bool tokenizer,
+                 struct fmt_err *err)
+{
+	const char *one_file;
+
+	*d = (struct hf_dir){ .path = path };
+	if (!split_path(d, mem, path, &one_file, err) || !find_name(d, mem, err))
+		return false;
+	for (int id = 0; id < HF_FILE_COUNT; id++)
+		if ((tokenizer || !files[id].tokenizer) && !read_one(d, mem, (enum hf_file_id)id, err))
+			return false;
+	if (!d->file[HF_CONFIG].there) {
+		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no config.json in '%s': not the directory of a model", d->path);
+		return false;
+	}
+	if (weights)
+		d->weights = one_file ? fmt_model_open(one_file, err) : hf_weights_open(d->path, mem, err);
+	return !err->code;
+}
+
+void hf_dir_close(struct hf_dir *d)
+{
+	for (int id = 0; id < HF_FILE_COUNT; id++)
+		json_free(d->file[id].json);
+	fmt_model_close(d->weights);
+	*d = (struct hf_dir){ .path = NULL };
+}

@@ -1,0 +1,55 @@
+/* A Hugging Face directory: its small files read and parsed, its weights opened as one model. */
+#ifndef FMT_HF_DIR_H
+#define FMT_HF_DIR_H
+
+#include <libfmt/json.h>
+#include <libfmt/model.h>
+
+#include "arena.h"
+
+enum hf_file_id {
+	HF_CONFIG,           /* config.json */
+	HF_GENERATION,       /* generation_config.json */
+	HF_MODEL_CARD,       /* README.md */
+	HF_TOKENIZER,        /* tokenizer.json */
+	HF_TOKENIZER_CONFIG, /* tokenizer_config.json */
+	HF_SPECIAL_TOKENS,   /* special_tokens_map.json */
+	HF_ADDED_TOKENS,     /* added_tokens.json */
+	HF_TOKENIZER_MODEL,  /* tokenizer.model */
+	HF_VOCAB,            /* vocab.json */
+	HF_MERGES,           /* merges.txt */
+	HF_CHAT_TEMPLATE,    /* chat_template.jinja */
+	HF_CHAT_TEMPLATE_JSON, /* chat_template.json */
+	HF_FILE_COUNT
+};
+
+struct hf_file {
+	bool there;
+	const char *path;
+	struct fmt_str text;   /* all of its bytes, with a NUL behind them */
+	struct json_doc *json; /* of those that are JSON */
+};
+
+struct hf_dir {
+	const char *path; /* of the directory */
+	const char *name; /* its own name, as the system knows it: "Llama-3.2-1B" for "." too */
+	struct hf_file file[HF_FILE_COUNT];
+	struct fmt_model *weights; /* NULL if not asked for */
+};
+
+/* Opens `path`: a directory, or a weights file that has config.json beside it.
+ * mem       takes the texts and names
+ * weights   open them; false: only the small files
+ * tokenizer read the tokenizer's files too
+ * On failure *err is set and names the file; hf_dir_close is due in every case. */
+bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool weights, bool tokenizer,
+                 struct fmt_err *err);
+void hf_dir_close(struct hf_dir *d);
+
+/* The root of a file that is JSON; NULL if there is no such file. */
+const struct json *hf_json(const struct hf_dir *d, enum hf_file_id id);
+
+/* The path of a file, there or not, for messages. */
+const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id);
+
+#endif

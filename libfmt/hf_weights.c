@@ -1,0 +1,87 @@
+/* Finding the weights of a Hugging Face directory. See hf_weights.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "hf_weights.h"
+#include "limit.h"
+
+struct name_list {
+	struct fmt_arena *mem;
+	const char **names;
+	uint64_t n, cap;
+};
+
+static bool add_name(struct name_list *l, const char *name, struct fmt_err *err)
+{
+	if (l->n == LIMIT_FILES)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "more than %d weight files", LIMIT_FILES);
+	if (l->n == l->cap) {
+		uint64_t cap = l->cap ? 2 * l->cap : 16;
+		const char **names = fmt_arena_grow(l->mem, l->names, l->cap, cap, sizeof *names, err);
+
+		if (!names)
+			return false;
+		l->names = names;
+		l->cap = cap;
+	}
+	l->names[l->n++] = name;
+	return true;
+}
+
+static bool has_ends(const char *name, const char *start, const char *end)
+{
+	size_t n = strlen(name), ns = strlen(start), ne = strlen(end);
+
+	return n >= ns + ne && !memcmp(name, start, ns) && !memcmp(name + n - ne, end, ne);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Paths of the files in a directory whose names begin and end so, in the order of their names. */
+static bool list_files(struct name_list *l, const char *dir, const char *start, const char *end, struct fmt_err *err)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (!d) {
+		fmt_fail_errno(err, errno, "cannot list the directory");
+		fmt_err_file(err, dir);
+		return false;
+	}
+	while (!err->code && (e = readdir(d))) {
+		if (has_ends(e->d_name, start, end)) {
+			const char *path = hf_path(l->mem, dir, e->d_name, err);
+
+			if (path)
+				add_name(l, path, err);
+		}
+	}
+	closedir(d);
+	if (l->n)
+		qsort(l->names, (size_t)l->n, sizeof *l->names, by_name);
+	return !err->code;
+}
+
+struct fmt_model *hf_weights_open(const char *dir, struct fmt_arena *mem, struct fmt_err *err)
+{
+	static const char *const kinds[][2] = { { "model", ".safetensors" }, { "pytorch_model", ".bin" } };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct name_list l = { .mem = mem };
+
+		if (!list_files(&l, dir, kinds[i][0], kinds[i][1], err))
+			return NULL;
+		if (l.n == 1)
+			return fmt_model_open(l.names[0], err);
+		if (l.n)
+			return fmt_model_open_shards(l.names, (uint32_t)l.n, err);
+	}
+	fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no weights in '%s': neither model*.safetensors nor pytorch_model*.bin", dir);
+	return NULL;
+}

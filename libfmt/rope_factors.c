@@ -1,0 +1,38 @@
+/* The one place where libfmt computes: factors of rotary frequencies, which a GGUF holds as a tensor.
+ *
+ * Every step is rounded to float, in the order in which torch does it for the reference converter, where a scalar over
+ * a tensor is the reciprocal times the scalar. The power is taken in double and rounded, so that it does not depend on
+ * the C library; torch's own is within one unit in the last place of it. */
+#include <math.h>
+
+#include "view_impl.h"
+
+#define TWO_PI 6.283185307179586
+
+static float factor_of(float wavelength, const struct arch_conf *conf)
+{
+	double old_context = (double)conf->n[P_ROPE_ORIG_CONTEXT];
+	double low = conf->f[P_ROPE_LOW], high = conf->f[P_ROPE_HIGH];
+	float smooth, mix;
+
+	if ((double)wavelength < old_context / high)
+		return 1.0f;
+	if ((double)wavelength > old_context / low)
+		return (float)conf->f[P_ROPE_FACTOR];
+	smooth = (1.0f / wavelength) * (float)old_context - (float)low;
+	smooth /= (float)(high - low);
+	mix = (1.0f - smooth) / (float)conf->f[P_ROPE_FACTOR] + smooth;
+	return 1.0f / mix;
+}
+
+void rope_factors_llama3(const struct arch_conf *conf, float *factors, uint64_t n)
+{
+	float base = (float)conf->f[P_ROPE_THETA];
+
+	for (uint64_t i = 0; i < n; i++) {
+		float exponent = (float)(2 * i) / (float)(2 * n);
+		float frequency = 1.0f / (float)pow((double)base, (double)exponent);
+
+		factors[i] = factor_of((1.0f / frequency) * (float)TWO_PI, conf);
+	}
+}

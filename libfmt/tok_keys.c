@@ -1,0 +1,112 @@
+/* A directory's tokenizer as GGUF keys: which kind it is, and the vocabulary's table. See tok_keys.h.
+ *
+ * Follows what convert_hf_to_gguf.py writes. Sources: llama.cpp, conversion/base.py (get_vocab_base,
+ * _create_vocab_sentencepiece, does_token_look_special); gguf-py, vocab.py. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tok_keys.h"
+#include "view_impl.h"
+
+bool tok_vocab_init(struct tok_vocab *v, struct fmt_arena *mem, uint64_t n, struct fmt_err *err)
+{
+	*v = (struct tok_vocab){ .n = n };
+	v->tokens = fmt_arena_alloc(mem, n, sizeof *v->tokens, err);
+	v->types = fmt_arena_alloc(mem, n, sizeof *v->types, err);
+	v->scores = fmt_arena_alloc(mem, n, sizeof *v->scores, err);
+	return !err->code;
+}
+
+void tok_vocab_put(struct tok_vocab *v, uint64_t id, struct fmt_str token, enum tok_type type, float score)
+{
+	if (id >= v->n) {
+		v->n_beyond++;
+		return;
+	}
+	v->tokens[id] = token;
+	v->types[id] = type;
+	v->scores[id] = score;
+}
+
+bool tok_vocab_pad(struct tok_vocab *v, struct fmt_arena *mem, float score, struct fmt_err *err)
+{
+	char text[32];
+
+	for (uint64_t i = 0; i < v->n; i++) {
+		if (v->tokens[i].p)
+			continue;
+		snprintf(text, sizeof text, "[PAD%" PRIu64 "]", i);
+		v->tokens[i] = fmt_arena_str(mem, (struct fmt_str){ text, strlen(text) }, err);
+		v->types[i] = TOK_UNUSED;
+		v->scores[i] = score;
+	}
+	return !err->code;
+}
+
+static bool framed(struct fmt_str s, const char *start, const char *end)
+{
+	size_t ns = strlen(start), ne = strlen(end);
+
+	return s.n >= ns && s.n >= ne && !memcmp(s.p, start, ns) && !memcmp(s.p + s.n - ne, end, ne);
+}
+
+bool tok_looks_special(struct fmt_str s)
+{
+	return fmt_str_is(s, "<pad>") || fmt_str_is(s, "<mask>") || fmt_str_is(s, "<2mass>") || fmt_str_is(s, "[@BOS@]") ||
+	       framed(s, "<|", "|>") || framed(s, "<\xef\xbd\x9c", "\xef\xbd\x9c>") || framed(s, "<unused", ">");
+}
+
+struct fmt_str tok_plain_spaces(struct fmt_arena *mem, struct fmt_str s, struct fmt_err *err)
+{
+	char *out = fmt_arena_text(mem, s.n, err);
+	size_t n = 0;
+
+	for (size_t i = 0; out && i < s.n;) {
+		bool space = s.n - i >= 3 && !memcmp(s.p + i, "\xe2\x96\x81", 3);
+
+		out[n++] = space ? ' ' : s.p[i];
+		i += space ? 3 : 1;
+	}
+	return (struct fmt_str){ out, n };
+}
+
+/* SentencePiece's BPE, whether it was saved as tokenizer.model or as a tokenizer.json with byte fallback. */
+static bool is_sentencepiece(const struct hf_dir *d)
+{
+	const struct json *model = json_get(hf_json(d, HF_TOKENIZER), "model");
+	const struct hf_file *spm = &d->file[HF_TOKENIZER_MODEL];
+	bool fallback = false;
+
+	/* the other format of that name, tiktoken's lines of base64, cannot begin with a line feed */
+	if (spm->there && spm->text.n && spm->text.p[0] == '\n')
+		return true;
+	json_bool(json_get(model, "byte_fallback"), &fallback);
+	return fallback;
+}
+
+void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
+{
+	const struct hf_dir *d = &v->impl->dir;
+	struct tok_vocab vocab;
+	bool space;
+
+	if (!d->file[HF_TOKENIZER].there && !d->file[HF_TOKENIZER_MODEL].there) {
+		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer in '%s': neither tokenizer.json nor tokenizer.model",
+		         d->path);
+		return;
+	}
+	if (json_bool(json_get(hf_json(d, HF_TOKENIZER_CONFIG), "add_prefix_space"), &space))
+		kv_bool(l, "tokenizer.ggml.add_space_prefix", space);
+	if (!tok_vocab_init(&vocab, l->mem, v->impl->conf.n[P_VOCAB], l->err))
+		return;
+	if (is_sentencepiece(d))
+		tok_spm_keys(l, d, &vocab);
+	else
+		tok_bpe_keys(l, d, &vocab, pre);
+	if (!l->err->code)
+		tok_special_keys(l, d, &vocab);
+	if (vocab.n_beyond)
+		view_note(v, l->err, "%" PRIu64 " tokens are left out: their ids are past the embedding's %" PRIu64 " rows",
+		          vocab.n_beyond, vocab.n);
+}

@@ -1,0 +1,170 @@
+/* Opening and closing a view: a GGUF as it is, or a checkpoint through its architecture's description. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "limit.h"
+#include "view_impl.h"
+
+bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
+{
+	char text[400];
+	va_list args;
+	const char **notes = fmt_arena_grow(&v->impl->mem, v->impl->notes, v->n_notes, v->n_notes + 1, sizeof *notes, err);
+	char *copy;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	copy = notes ? fmt_arena_bytes(&v->impl->mem, text, strlen(text), err) : NULL;
+	if (!copy)
+		return false;
+	notes[v->n_notes++] = copy;
+	v->impl->notes = notes;
+	v->notes = notes;
+	return true;
+}
+
+/* The classes that are known, for an error. */
+static const char *list_classes(char *out, size_t n)
+{
+	size_t at = 0;
+
+	out[0] = 0;
+	for (const struct fmt_arch *const *a = arch_table; *a; a++)
+		for (const char *const *c = (*a)->classes; *c && at < n; c++)
+			at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", *c);
+	return out;
+}
+
+/* The description that config.json asks for: by its class, else by its model_type. */
+static const struct fmt_arch *choose_arch(const struct hf_dir *d, const char *forced, struct fmt_err *err)
+{
+	const struct json *config = hf_json(d, HF_CONFIG);
+	struct fmt_str class = json_str(json_first(arch_conf_find(config, "architectures", 13)));
+	struct fmt_str type = json_str(arch_conf_find(config, "model_type", 10));
+	const struct fmt_arch *arch;
+	char known[200];
+
+	if (forced) {
+		struct fmt_str name = { forced, strlen(forced) };
+
+		arch = fmt_arch_by_gguf(name);
+		if (!arch)
+			arch = fmt_arch_by_class(name);
+		if (!arch)
+			fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown architecture '%s'; known: %s", forced,
+			         list_classes(known, sizeof known));
+		return arch;
+	}
+	arch = class.n ? fmt_arch_by_class(class) : arch_by_type(type);
+	if (!arch) {
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "unknown architecture '%.*s'; known: %s",
+		         (int)(class.n ? class.n : type.n), class.n ? class.p : type.n ? type.p : "",
+		         list_classes(known, sizeof known));
+		fmt_err_file(err, hf_file_path(d, HF_CONFIG));
+	}
+	return arch;
+}
+
+/* Weights that are quantized already have other names and shapes: say so instead of calling them surplus. */
+static bool check_quantization(const struct json *config, struct fmt_err *err)
+{
+	const struct json *q = arch_conf_find(config, "quantization_config", 19);
+	struct fmt_str method = json_str(json_get(q, "quant_method"));
+
+	if (!json_is(q, JSON_OBJECT))
+		return true;
+	return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "quantization_config: weights quantized by '%.*s' are not "
+	                "supported", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");
+}
+
+static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)
+{
+	struct fmt_view_impl *im = v->impl;
+	const struct json *config;
+
+	v->from_dir = true;
+	if (!hf_dir_open(&im->dir, &im->mem, v->path, !opts->vocab_only, !opts->no_tokenizer, err))
+		return false;
+	config = hf_json(&im->dir, HF_CONFIG);
+	v->weights = im->dir.weights;
+	v->arch = choose_arch(&im->dir, opts->arch, err);
+	if (!v->arch)
+		return false;
+	if (!check_quantization(config, err) || !arch_conf_read(v->arch, config, &im->conf, err)) {
+		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
+		return false;
+	}
+	v->arch_name = (struct fmt_str){ v->arch->gguf, strlen(v->arch->gguf) };
+	v->tokenizer_json = im->dir.file[HF_TOKENIZER].text;
+	v->tokenizer_model = im->dir.file[HF_TOKENIZER_MODEL].text;
+	return (opts->vocab_only || view_plan(v, err)) && view_keys(v, opts, err);
+}
+
+/* Names to numbers, for the lookups. Two equal names are a file's fault that its reader has refused already. */
+static bool make_indices(struct fmt_view *v, struct fmt_err *err)
+{
+	for (uint64_t i = 0; i < v->n_kv; i++)
+		if (fmt_index_add(&v->impl->keys, v->kv[i].key, (uint32_t)i, err) == FMT_INDEX_FAILED)
+			return false;
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		if (fmt_index_add(&v->impl->names, v->tensors[i].name, (uint32_t)i, err) == FMT_INDEX_FAILED)
+			return false;
+	return true;
+}
+
+/* True if the path is a file that begins as a GGUF does. Whatever else is wrong with it, its reader will say. */
+static bool is_gguf(const char *path)
+{
+	struct stat st;
+	char magic[4] = "";
+	FILE *f = stat(path, &st) || !S_ISREG(st.st_mode) ? NULL : fopen(path, "rb");
+	bool is = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "GGUF", 4);
+
+	if (f)
+		fclose(f);
+	return is;
+}
+
+struct fmt_view *fmt_view_open(const char *path, const struct fmt_view_opts *opts, struct fmt_err *err)
+{
+	static const struct fmt_view_opts none;
+	struct fmt_view *v = calloc(1, sizeof *v);
+	bool ok;
+
+	if (v)
+		v->impl = calloc(1, sizeof *v->impl);
+	if (!v || !v->impl) {
+		fmt_fail_nomem(err, sizeof *v + sizeof *v->impl);
+		free(v);
+		return NULL;
+	}
+	fmt_arena_init(&v->impl->mem, LIMIT_VIEW_BYTES);
+	fmt_index_init(&v->impl->keys);
+	fmt_index_init(&v->impl->names);
+	opts = opts ? opts : &none;
+	v->path = fmt_arena_bytes(&v->impl->mem, path, strlen(path), err);
+	ok = v->path && (is_gguf(path) ? view_gguf(v, opts, err) : open_checkpoint(v, opts, err)) && make_indices(v, err);
+	if (!ok) {
+		fmt_err_file(err, path);
+		fmt_view_close(v);
+		return NULL;
+	}
+	return v;
+}
+
+void fmt_view_close(struct fmt_view *v)
+{
+	if (!v)
+		return;
+	hf_dir_close(&v->impl->dir);
+	fmt_model_close(v->impl->gguf);
+	fmt_index_finish(&v->impl->keys);
+	fmt_index_finish(&v->impl->names);
+	fmt_arena_finish(&v->impl->mem);
+	free(v->impl);
+	free(v);
+}

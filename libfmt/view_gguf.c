@@ -1,0 +1,79 @@
+/* A GGUF as a view: everything as it is, and what its architecture's description calls each tensor. */
+#include <string.h>
+
+#include "view_impl.h"
+
+/* "blk.12.attn_q.weight" -> 12 and "attn_q.weight"; any other name -> -1 and itself. */
+static int32_t split_name(struct fmt_str name, struct fmt_str *rest)
+{
+	uint32_t layer = 0;
+	size_t i = 4;
+
+	*rest = name;
+	if (name.n < 6 || memcmp(name.p, "blk.", 4))
+		return -1;
+	while (i < name.n && i < 12 && name.p[i] >= '0' && name.p[i] <= '9')
+		layer = layer * 10 + (uint32_t)(name.p[i++] - '0');
+	if (i == 4 || i == name.n || name.p[i] != '.')
+		return -1;
+	*rest = (struct fmt_str){ name.p + i + 1, name.n - i - 1 };
+	return (int32_t)layer;
+}
+
+static enum fmt_role role_of(const struct fmt_arch *arch, int32_t layer, struct fmt_str rest)
+{
+	const struct arch_tensor *row = !arch ? NULL : layer < 0 ? arch->globals : arch->layers;
+
+	for (; row && row->role; row++)
+		if (fmt_str_is(rest, row->gguf))
+			return row->role;
+	return FMT_ROLE_NONE;
+}
+
+static void describe(const struct fmt_view *v, const struct fmt_tensor *from, struct fmt_view_tensor *t)
+{
+	struct fmt_str rest;
+	int32_t layer = split_name(from->name, &rest);
+
+	*t = (struct fmt_view_tensor){
+		.name = from->name, .role = role_of(v->arch, layer, rest), .layer = layer, .type = from->type,
+		.n_dims = from->n_dims, .n_elems = from->n_elems, .n_bytes = from->n_bytes,
+	};
+	memcpy(t->dims, from->dims, sizeof t->dims);
+	/* what is F32 in a file of other types was kept so; one dimension always is */
+	t->keep_f32 = from->n_dims < 2 || (from->name.n >= 12 && !memcmp(from->name.p + from->name.n - 12, "_norm.weight", 12));
+}
+
+bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)
+{
+	struct fmt_view_impl *im = v->impl;
+	const struct fmt_value *x;
+
+	im->gguf = fmt_model_open(v->path, err);
+	if (!im->gguf)
+		return false;
+	v->weights = im->gguf;
+	v->kv = im->gguf->kv;
+	v->n_kv = im->gguf->n_kv;
+	x = fmt_model_get(im->gguf, "general.architecture");
+	if (x && x->type == FMT_KV_STR)
+		v->arch_name = x->as.s;
+	v->arch = fmt_arch_by_gguf(v->arch_name);
+	x = fmt_model_get(im->gguf, "tokenizer.huggingface.json");
+	if (x && x->type == FMT_KV_STR)
+		v->tokenizer_json = x->as.s;
+	if (opts->vocab_only)
+		return true;
+	im->mem.limit_bytes += im->gguf->n_tensors * (sizeof *im->tensors + sizeof *im->sources);
+	im->tensors = fmt_arena_alloc(&im->mem, im->gguf->n_tensors, sizeof *im->tensors, err);
+	im->sources = fmt_arena_alloc(&im->mem, im->gguf->n_tensors, sizeof *im->sources, err);
+	if (err->code)
+		return false;
+	for (uint64_t i = 0; i < im->gguf->n_tensors; i++) {
+		describe(v, &im->gguf->tensors[i], &im->tensors[i]);
+		im->sources[i].tensor = &im->gguf->tensors[i];
+	}
+	v->tensors = im->tensors;
+	v->n_tensors = im->gguf->n_tensors;
+	return true;
+}

@@ -1,0 +1,48 @@
+/* What is behind a view, for the files that build and read it. */
+#ifndef FMT_VIEW_IMPL_H
+#define FMT_VIEW_IMPL_H
+
+#include <libfmt/view.h>
+
+#include "arch_conf.h"
+#include "arena.h"
+#include "hf_dir.h"
+#include "index.h"
+#include "kv_list.h"
+
+/* Where the contents of a tensor of the view come from. */
+struct view_source {
+	const struct fmt_tensor *tensor; /* in `weights`; NULL: `made` */
+	const float *made;
+	enum arch_move move;
+	uint32_t n_heads; /* of MOVE_ROPE_*: groups of rows that move within themselves */
+};
+
+struct fmt_view_impl {
+	struct fmt_arena mem;
+	struct hf_dir dir;           /* of a checkpoint; its weights are v->weights too */
+	struct fmt_model *gguf;      /* of a GGUF */
+	struct arch_conf conf;       /* of a checkpoint */
+	struct fmt_view_tensor *tensors;
+	struct view_source *sources; /* one per tensor */
+	struct fmt_index keys, names;
+	const char **notes;
+};
+
+/* A line for the person. */
+bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...) FMT_PRINTF(3, 4);
+
+/* view_plan.c: tensors of a checkpoint, by its description: each found, of the right shape, and none left over. */
+bool view_plan(struct fmt_view *v, struct fmt_err *err);
+
+/* view_keys.c: all keys of a checkpoint, in the order of the reference converter. */
+bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err);
+
+/* view_gguf.c: keys and tensors of a GGUF, as they are. */
+bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err);
+
+/* rope_factors.c: what llama3's scaling divides each of n frequencies by. Source: transformers, modeling_rope_utils.py,
+ * _compute_llama3_parameters, in the float32 steps of the reference converter. */
+void rope_factors_llama3(const struct arch_conf *conf, float *factors, uint64_t n);
+
+#endif

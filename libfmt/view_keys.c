@@ -1,0 +1,80 @@
+/* The metadata of a checkpoint as GGUF keys, in the order in which the reference converter writes them. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "meta_keys.h"
+#include "tok_keys.h"
+#include "view_impl.h"
+
+static struct fmt_str rope_word(uint64_t type)
+{
+	return type == ROPE_LINEAR ? FMT_STR("linear") : type == ROPE_YARN ? FMT_STR("yarn") : FMT_STR("longrope");
+}
+
+static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct arch_conf *conf,
+                    const struct arch_key *row)
+{
+	const char *key;
+
+	if (!conf->set[row->value] || !arch_conf_when(conf, row->when))
+		return;
+	key = kv_key(l, arch->gguf, row->suffix);
+	switch (row->type) {
+	case FMT_KV_U32:
+		kv_u32(l, key, (uint32_t)conf->n[row->value]);
+		return;
+	case FMT_KV_F32:
+		kv_f32(l, key, conf->f[row->value]);
+		return;
+	case FMT_KV_BOOL:
+		kv_bool(l, key, conf->n[row->value]);
+		return;
+	default: /* the only word that keys hold */
+		kv_str(l, key, rope_word(conf->n[row->value]));
+	}
+}
+
+/* general.file_type of the checkpoint as it is stored: that of its first matrix. A writer puts its own in its place. */
+static uint32_t stored_file_type(const struct fmt_view *v)
+{
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		if (v->tensors[i].n_dims > 1 && !v->tensors[i].keep_f32)
+			return v->tensors[i].type == FMT_BF16 ? 32 : v->tensors[i].type == FMT_F16 ? 1 : 0;
+	return 0;
+}
+
+/* What llama.cpp will not do with this model. */
+static bool add_notes(struct fmt_view *v, struct fmt_err *err)
+{
+	const struct arch_conf *c = &v->impl->conf;
+
+	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] &&
+	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no sliding window for '%s'", c->n[P_WINDOW],
+	               v->arch->gguf))
+		return false;
+	if (c->n[P_ROPE_TYPE] == ROPE_DYNAMIC &&
+	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))
+		return false;
+	return true;
+}
+
+bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)
+{
+	struct fmt_view_impl *im = v->impl;
+	struct kv_list l = { .mem = &im->mem, .err = err };
+
+	kv_str(&l, "general.architecture", v->arch_name);
+	kv_str(&l, "general.type", FMT_STR("model"));
+	meta_keys(&l, v);
+	for (const struct arch_key *row = arch_common_keys; row->suffix; row++)
+		add_key(&l, v->arch, &im->conf, row);
+	kv_u32(&l, "general.file_type", stored_file_type(v));
+	for (const struct arch_key *row = v->arch->keys; row->suffix; row++)
+		add_key(&l, v->arch, &im->conf, row);
+	kv_u32(&l, "general.quantization_version", 2); /* ggml.h, GGML_QNT_VERSION */
+	if (!opts->no_tokenizer && !err->code)
+		tok_keys(&l, v, opts->pre);
+	v->kv = l.kv;
+	v->n_kv = l.n;
+	return !err->code && add_notes(v, err);
+}

@@ -1,0 +1,256 @@
+/* From a description and a checkpoint's tensors to the tensors of a virtual GGUF. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "view_impl.h"
+
+/* A plan while it is made: which of the checkpoint's tensors have been used. */
+struct plan {
+	struct fmt_view *v;
+	struct fmt_view_impl *im;
+	const struct arch_conf *conf;
+	const struct fmt_model *weights;
+	bool *used;
+	uint64_t n, cap;
+	struct fmt_err *err;
+};
+
+#define SHAPE_BYTES 100
+
+static const char *show_shape(const uint64_t *dims, uint32_t n_dims, char *out)
+{
+	size_t n = 0;
+
+	out[0] = 0;
+	for (uint32_t i = 0; i < n_dims && n < SHAPE_BYTES; i++)
+		n += (size_t)snprintf(out + n, SHAPE_BYTES - n, "%s%" PRIu64, i ? ", " : "", dims[i]);
+	return out;
+}
+
+static bool fail_tensor(struct plan *p, enum fmt_code code, const struct fmt_tensor *t, const char *what)
+{
+	fmt_fail(p->err, code, FMT_NO_OFFSET, "tensor '%.*s': %s", (int)t->name.n, t->name.p, what);
+	fmt_err_file(p->err, p->weights->files[t->file]);
+	return false;
+}
+
+static bool check_shape(struct plan *p, const struct fmt_tensor *t, const struct fmt_view_tensor *want)
+{
+	char text[2 * SHAPE_BYTES + 80], a[SHAPE_BYTES], b[SHAPE_BYTES];
+
+	if (t->n_dims == want->n_dims && !memcmp(t->dims, want->dims, want->n_dims * sizeof *t->dims))
+		return true;
+	snprintf(text, sizeof text, "the shape is [%s], config.json asks for [%s]", show_shape(t->dims, t->n_dims, a),
+	         show_shape(want->dims, want->n_dims, b));
+	return fail_tensor(p, FMT_MISMATCH, t, text);
+}
+
+static bool check_type(struct plan *p, const struct fmt_tensor *t)
+{
+	char text[120];
+
+	switch (t->type) {
+	case FMT_F32:
+	case FMT_F16:
+	case FMT_BF16:
+	case FMT_F64:
+		return true;
+	default:
+		snprintf(text, sizeof text, "weights of type %s are not supported (F32, F16, BF16 and F64 are)",
+		         fmt_type_info(t->type)->name);
+		return fail_tensor(p, FMT_UNSUPPORTED, t, text);
+	}
+}
+
+/* The checkpoint's tensor of that name, marked as used. */
+static const struct fmt_tensor *take(struct plan *p, const char *name, const char *why)
+{
+	const struct fmt_tensor *t = fmt_model_find(p->weights, (struct fmt_str){ name, strlen(name) });
+
+	if (!t) {
+		fmt_fail(p->err, FMT_MISSING, FMT_NO_OFFSET, "tensor '%s' is missing%s", name, why);
+		fmt_err_file(p->err, p->weights->n_files == 1 ? p->weights->files[0] : p->im->dir.path);
+		return NULL;
+	}
+	p->used[t - p->weights->tensors] = true;
+	return t;
+}
+
+static bool make_factors(struct plan *p, const struct arch_tensor *row, struct view_source *src, uint64_t n)
+{
+	float *factors = fmt_arena_alloc(&p->im->mem, n, sizeof *factors, p->err);
+
+	if (!factors)
+		return false;
+	if (row->move == MAKE_ROPE_FACTORS)
+		rope_factors_llama3(p->conf, factors, n);
+	src->made = factors;
+	return true;
+}
+
+static bool grow(struct plan *p)
+{
+	uint64_t cap = p->cap ? 2 * p->cap : 64;
+
+	if (p->n < p->cap)
+		return true;
+	p->im->tensors = fmt_arena_grow(&p->im->mem, p->im->tensors, p->cap, cap, sizeof *p->im->tensors, p->err);
+	p->im->sources = fmt_arena_grow(&p->im->mem, p->im->sources, p->cap, cap, sizeof *p->im->sources, p->err);
+	if (p->err->code)
+		return false;
+	p->cap = cap;
+	return true;
+}
+
+/* Name and shape of a row's tensor in the GGUF. All dimensions are bounded, so products cannot overflow. */
+static bool describe(struct plan *p, const struct arch_tensor *row, int32_t layer, struct fmt_view_tensor *t)
+{
+	char name[96];
+
+	if (layer < 0)
+		snprintf(name, sizeof name, "%s", row->gguf);
+	else
+		snprintf(name, sizeof name, "blk.%" PRId32 ".%s", layer, row->gguf);
+	*t = (struct fmt_view_tensor){ .role = row->role, .layer = layer, .type = FMT_F32, .n_elems = 1 };
+	t->name = fmt_arena_str(&p->im->mem, (struct fmt_str){ name, strlen(name) }, p->err);
+	for (size_t i = 0; i < sizeof row->dims / sizeof *row->dims && row->dims[i]; i++) {
+		t->dims[t->n_dims++] = p->conf->n[row->dims[i]];
+		t->n_elems *= p->conf->n[row->dims[i]];
+	}
+	t->keep_f32 = t->n_dims < 2 || strstr(row->gguf, "_norm.weight");
+	return !p->err->code;
+}
+
+static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
+{
+	struct fmt_view_tensor t;
+	struct view_source src = { .move = row->move };
+	char name[160];
+
+	if (!arch_conf_when(p->conf, row->when))
+		return true;
+	if (!grow(p) || !describe(p, row, layer, &t))
+		return false;
+	if (row->hf) {
+		if (layer < 0)
+			snprintf(name, sizeof name, "%s", row->hf);
+		else
+			snprintf(name, sizeof name, "%s%" PRId32 ".%s", p->v->arch->layer_prefix, layer, row->hf);
+		src.tensor = take(p, name, row->role == FMT_ROLE_OUTPUT ? " (config.json says tie_word_embeddings false)" : "");
+		if (!src.tensor || !check_shape(p, src.tensor, &t) || !check_type(p, src.tensor))
+			return false;
+		t.type = src.tensor->type;
+		src.n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
+	} else if (!make_factors(p, row, &src, t.n_elems)) {
+		return false;
+	}
+	t.n_bytes = t.n_elems / fmt_type_info(t.type)->block_elems * fmt_type_info(t.type)->block_bytes;
+	p->im->tensors[p->n] = t;
+	p->im->sources[p->n++] = src;
+	return true;
+}
+
+static bool add_all(struct plan *p)
+{
+	for (const struct arch_tensor *row = p->v->arch->globals; row->role; row++)
+		if (!add_row(p, row, -1))
+			return false;
+	for (uint64_t layer = 0; layer < p->conf->n[P_LAYERS]; layer++)
+		for (const struct arch_tensor *row = p->v->arch->layers; row->role; row++)
+			if (!add_row(p, row, (int32_t)layer))
+				return false;
+	return true;
+}
+
+static bool ends_with(struct fmt_str s, const char *end)
+{
+	size_t n = strlen(end);
+
+	return s.n >= n && !memcmp(s.p + s.n - n, end, n);
+}
+
+/* Every tensor that no row took must be known to carry nothing. */
+static bool check_left_over(struct plan *p)
+{
+	bool tied = p->conf->set[P_TIED] && p->conf->n[P_TIED];
+
+	for (uint64_t i = 0; i < p->weights->n_tensors; i++) {
+		const struct fmt_tensor *t = &p->weights->tensors[i];
+		const char *const *skip = p->v->arch->skip;
+
+		if (p->used[i])
+			continue;
+		while (*skip && !ends_with(t->name, *skip))
+			skip++;
+		if (*skip)
+			continue;
+		if (tied && fmt_str_is(t->name, "lm_head.weight")) {
+			if (!view_note(p->v, p->err, "lm_head.weight is left out: config.json ties it to the embedding"))
+				return false;
+			continue;
+		}
+		return fail_tensor(p, FMT_MISMATCH, t, "no place for it in this architecture and config.json");
+	}
+	return true;
+}
+
+/* The order of the reference converter: what is made comes first, then file by file, by name within a file. A PyTorch
+ * file is a dictionary without an order, and how it was split says nothing: by name over all files, so that the same
+ * weights give the same GGUF however they were saved. */
+struct ordered {
+	const struct fmt_tensor *source;
+	bool by_file;
+	uint64_t index;
+};
+
+static int compare(const void *pa, const void *pb)
+{
+	const struct ordered *a = pa, *b = pb;
+	size_t n;
+	int c;
+
+	if (!a->source && !b->source)
+		return a->index < b->index ? -1 : 1;
+	if (!a->source || !b->source)
+		return a->source ? 1 : -1;
+	if (a->by_file && a->source->file != b->source->file)
+		return a->source->file < b->source->file ? -1 : 1;
+	n = a->source->name.n < b->source->name.n ? a->source->name.n : b->source->name.n;
+	c = memcmp(a->source->name.p, b->source->name.p, n);
+	return c ? c : (a->source->name.n > b->source->name.n) - (a->source->name.n < b->source->name.n);
+}
+
+static bool put_in_order(struct plan *p)
+{
+	struct fmt_view_impl *im = p->im;
+	struct ordered *o = fmt_arena_alloc(&im->mem, p->n, sizeof *o, p->err);
+	struct fmt_view_tensor *tensors = fmt_arena_alloc(&im->mem, p->n, sizeof *tensors, p->err);
+	struct view_source *sources = fmt_arena_alloc(&im->mem, p->n, sizeof *sources, p->err);
+
+	if (p->err->code)
+		return false;
+	for (uint64_t i = 0; i < p->n; i++)
+		o[i] = (struct ordered){ im->sources[i].tensor, p->weights->container == FMT_SAFETENSORS, i };
+	qsort(o, (size_t)p->n, sizeof *o, compare);
+	for (uint64_t i = 0; i < p->n; i++) {
+		tensors[i] = im->tensors[o[i].index];
+		sources[i] = im->sources[o[i].index];
+	}
+	im->tensors = tensors;
+	im->sources = sources;
+	return true;
+}
+
+bool view_plan(struct fmt_view *v, struct fmt_err *err)
+{
+	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .weights = v->weights, .err = err };
+
+	p.used = fmt_arena_alloc(&p.im->mem, v->weights->n_tensors, sizeof *p.used, err);
+	if (!p.used || !add_all(&p) || !check_left_over(&p) || !put_in_order(&p))
+		return false;
+	v->tensors = p.im->tensors;
+	v->n_tensors = p.n;
+	return true;
+}
