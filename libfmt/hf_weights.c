@@ -7,6 +7,7 @@
 
 #include "hf_weights.h"
 #include "limit.h"
+#include "shards.h"
 
 struct name_list {
 	struct fmt_arena *mem;
@@ -68,14 +69,29 @@ static bool list_files(struct name_list *l, const char *dir, const char *start, 
 	return !err->code;
 }
 
+static bool is_file(const char *dir, const char *name, struct fmt_arena *mem, struct fmt_err *err)
+{
+	const char *path = hf_path(mem, dir, name, err);
+	struct stat st;
+
+	return path && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
 struct fmt_model *hf_weights_open(const char *dir, struct fmt_arena *mem, struct fmt_err *err)
 {
-	static const char *const kinds[][2] = { { "model", ".safetensors" }, { "pytorch_model", ".bin" } };
+	static const struct {
+		const char *index, *start, *end;
+	} kinds[] = {
+		{ "model.safetensors.index.json", "model", ".safetensors" },
+		{ "pytorch_model.bin.index.json", "pytorch_model", ".bin" },
+	};
 
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !err->code; i++) {
 		struct name_list l = { .mem = mem };
 
-		if (!list_files(&l, dir, kinds[i][0], kinds[i][1], err))
+		if (is_file(dir, kinds[i].index, mem, err))
+			return shards_open(dir, kinds[i].index, NULL, err);
+		if (!list_files(&l, dir, kinds[i].start, kinds[i].end, err))
 			return NULL;
 		if (l.n == 1)
 			return fmt_model_open(l.names[0], err);
