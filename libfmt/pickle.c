@@ -246,7 +246,7 @@ static bool op_mark(struct machine *m, uint8_t op)
 
 static bool op_tuple(struct machine *m, uint8_t op)
 {
-	const struct pkl **items;
+	const struct pkl **items = NULL;
 	uint64_t n = op - 0x84u; /* TUPLE1, TUPLE2, TUPLE3 */
 
 	if (op == 't') {

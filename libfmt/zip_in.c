@@ -301,7 +301,7 @@ static bool check_entries(struct zip *z, struct fmt_err *err)
 
 bool zip_open(struct zip *z, const struct fmt_source *source, struct fmt_arena *arena, struct fmt_err *err)
 {
-	struct end e;
+	struct end e = { 0 };
 	struct fmt_cur c;
 
 	*z = (struct zip){ .source = source, .arena = arena };
