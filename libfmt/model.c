@@ -8,13 +8,14 @@
 #include "model_impl.h"
 #include "utf8.h"
 
-/* In this order; a file is what the first row takes it for. */
+/* In this order; a file is what the first row takes it for. safetensors comes before those with a short magic: its
+ * first two bytes are the length of a header, which may be anything, "\x80\x05" of a pickle too. */
 static const struct fmt_reader *const readers[] = {
 	&fmt_reader_gguf,
+	&fmt_reader_safetensors,
 	&fmt_reader_torch_zip,
 	&fmt_reader_torch_legacy,
 	&fmt_reader_archive,
-	&fmt_reader_safetensors,
 };
 
 static const struct fmt_reader *recognise(const struct fmt_source *s, struct fmt_err *err)
