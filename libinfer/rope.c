@@ -30,19 +30,32 @@ static double pair_of_turns(const struct infer_rope *rope, float base, double tu
 }
 
 struct yarn {
-	float factor, beta_fast, beta_slow, attn_factor, log_multiplier;
+	float factor, beta_fast, beta_slow;
+	float attn_factor;  /* on the magnitude that follows from the factor (llama.cpp's key) */
+	float magnitude;    /* in its stead, if above 0 (Hugging Face's attention_factor) */
 	uint32_t n_ctx_original;
+	bool truncate;      /* the ramp begins and ends at whole pairs */
 };
 
 static bool yarn_read(const struct infer_model *m, struct yarn *y, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
+	const struct fmt_value *truncate = fmt_view_arch_get(v, "rope.scaling.yarn_truncate");
 
+	y->truncate = !truncate || truncate->type != FMT_KV_BOOL || truncate->as.b;
 	return fmt_view_f32(v, "rope.scaling.yarn_beta_fast", 32, &y->beta_fast, err) &&
 	       fmt_view_f32(v, "rope.scaling.yarn_beta_slow", 1, &y->beta_slow, err) &&
 	       fmt_view_f32(v, "rope.scaling.attn_factor", 1, &y->attn_factor, err) &&
-	       fmt_view_f32(v, "rope.scaling.yarn_attn_factor", y->attn_factor, &y->attn_factor, err) &&
+	       fmt_view_f32(v, "rope.scaling.yarn_attn_factor", 0, &y->magnitude, err) &&
 	       fmt_view_u32(v, "rope.scaling.original_context_length", -1, m->n_ctx_train, &y->n_ctx_original, err);
+}
+
+static bool yarn_check(const struct yarn *y, float base, struct fmt_err *err)
+{
+	if (y->beta_fast > 0 && y->beta_slow > 0 && base > 1 && y->n_ctx_original)
+		return true;
+	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope scaling 'yarn': betas %g and %g, base %g, %u positions",
+	                (double)y->beta_fast, (double)y->beta_slow, (double)base, y->n_ctx_original);
 }
 
 static bool yarn_apply(struct infer_model *m, float base, float factor, struct fmt_err *err)
@@ -51,22 +64,22 @@ static bool yarn_apply(struct infer_model *m, float base, float factor, struct f
 	struct yarn y = { .factor = factor };
 	double low, high;
 
-	if (!yarn_read(m, &y, err))
+	if (!yarn_read(m, &y, err) || !yarn_check(&y, base, err))
 		return false;
-	if (!(y.beta_fast > 0) || !(y.beta_slow > 0) || !(y.factor >= 1) || !(base > 1) || !y.n_ctx_original)
-		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET,
-		                "rope scaling 'yarn': factor %g, betas %g and %g, base %g over %u positions",
-		                (double)y.factor, (double)y.beta_fast, (double)y.beta_slow, (double)base,
-		                y.n_ctx_original);
-	low = fmax(floor(pair_of_turns(rope, base, (double)y.beta_fast, y.n_ctx_original)), 0);
-	high = fmin(ceil(pair_of_turns(rope, base, (double)y.beta_slow, y.n_ctx_original)), rope->n_dims - 1.0);
+	low = pair_of_turns(rope, base, (double)y.beta_fast, y.n_ctx_original);
+	high = pair_of_turns(rope, base, (double)y.beta_slow, y.n_ctx_original);
+	low = fmax(y.truncate ? floor(low) : low, 0);
+	high = fmin(y.truncate ? ceil(high) : high, rope->n_dims - 1.0);
 	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
-		double ramp = fmin(fmax((i - low) / fmax(high - low, 0.001), 0), 1);
+		double ramp = fmin(fmax((i - low) / (high > low ? high - low : 0.001), 0), 1);
 		float keep = 1 - (float)ramp, f = rope->inv_freq[i];
 
 		rope->inv_freq[i] = f / y.factor * (1 - keep) + f * keep;
 	}
-	rope->magnitude = (float)((double)y.attn_factor * (1 + 0.1 * infer_log((double)y.factor)));
+	rope->magnitude = y.magnitude;
+	if (!(y.magnitude > 0))
+		rope->magnitude = (float)((double)y.attn_factor *
+		                          (factor > 1 ? 1 + 0.1 * infer_log((double)factor) : 1));
 	return true;
 }
 
@@ -84,25 +97,24 @@ static bool scale(struct infer_model *m, float base, struct fmt_err *err)
 	const struct fmt_value *kind = fmt_view_arch_get(m->view, "rope.scaling.type");
 	float factor;
 
-	if (!kind || (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "none")))
+	if (fmt_view_arch_get(m->view, "rope.scaling.dynamic_factor"))
+		m->rope.max_ctx = m->n_ctx_train;
+	if (!kind)
+		return true;
+	if (kind->type != FMT_KV_STR)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.scaling.type is not a string");
+	if (fmt_str_is(kind->as.s, "none"))
 		return true;
 	if (!factor_read(m->view, &factor, err))
 		return false;
-	if (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "linear")) {
-		for (uint32_t i = 0; i < m->rope.n_dims / 2; i++)
-			m->rope.inv_freq[i] /= factor;
-		return true;
-	}
-	if (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "yarn"))
+	if (fmt_str_is(kind->as.s, "yarn"))
 		return yarn_apply(m, base, factor, err);
-	if (kind->type == FMT_KV_STR && fmt_str_is(kind->as.s, "dynamic")) {
-		m->rope.max_ctx = m->n_ctx_train;
-		return true;
-	}
-	if (kind->type == FMT_KV_STR)
+	if (!fmt_str_is(kind->as.s, "linear"))
 		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "rope scaling '%.*s' is not known here",
 		                (int)(kind->as.s.n < 40 ? kind->as.s.n : 40), kind->as.s.p);
-	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.scaling.type is not a string");
+	for (uint32_t i = 0; i < m->rope.n_dims / 2; i++)
+		m->rope.inv_freq[i] /= factor;
+	return true;
 }
 
 /* rope_freqs.weight, where there is one: a divisor per pair. */
