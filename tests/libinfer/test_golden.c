@@ -1,0 +1,396 @@
+/* A trained model against what Hugging Face's own code computed from the same files: logits, greedy tokens, likelihood;
+ * straight from its directory, and from the GGUFs that st2gguf makes of it.
+ *
+ * usage: test_golden MODEL [ST2GGUF TYPE...]   MODEL: a folder of $ASSAY_SHARED/models; TYPE: of the GGUFs, all exact */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <libfmt/json.h>
+#include <libinfer/measure.h>
+
+enum { PROMPTS = 3, GREEDY = 32, MAX_FORMS = 4, PATH_BYTES = 4096 };
+
+#define TOLERANCE 2e-4
+
+/* What the tests share: the goldens, and the forms of the model that exist. */
+struct fixture {
+	char model[PATH_BYTES], folder[PATH_BYTES];
+	char forms[MAX_FORMS][PATH_BYTES]; /* paths: the directory, then GGUFs */
+	size_t n_forms;
+	struct fmt_model *golden;
+	struct quant_pool *pool;
+	struct fmt_view *view;             /* of the form that is open */
+	struct infer_model *m;
+};
+
+static struct fixture fix;
+
+static void check(bool ok, const struct fmt_err *err)
+{
+	char line[800];
+
+	if (ok)
+		return;
+	fmt_err_line(err, line, sizeof line);
+	fail_msg("%s", line);
+}
+
+static void open_form(size_t i)
+{
+	struct fmt_err err = { 0 };
+
+	fix.view = fmt_view_open(fix.forms[i], NULL, &err);
+	check(fix.view, &err);
+	fix.m = infer_model_create(fix.view, fix.pool, &err);
+	check(fix.m, &err);
+}
+
+static void close_form(void)
+{
+	infer_model_destroy(fix.m);
+	fmt_view_close(fix.view);
+}
+
+/* The golden tensor "KIND_N" (or "KIND" for n < 0), read into memory; *n_elems of its 4-byte elements. */
+static void *golden(const char *kind, int n, size_t *n_elems)
+{
+	char name[32];
+	struct fmt_err err = { 0 };
+	const struct fmt_tensor *t;
+	void *data;
+
+	snprintf(name, sizeof name, n < 0 ? "%s" : "%s_%d", kind, n);
+	t = fmt_model_find(fix.golden, (struct fmt_str){ name, strlen(name) });
+	assert_non_null(t);
+	data = malloc(t->n_bytes);
+	assert_non_null(data);
+	check(fmt_tensor_read(fix.golden, t, 0, fmt_tensor_rows(t), data, &err), &err);
+	*n_elems = t->n_elems;
+	return data;
+}
+
+static size_t argmax(const float *x, size_t n)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < n; i++)
+		best = x[i] > x[best] ? i : best;
+	return best;
+}
+
+static float *logits_of(const int32_t *ids, size_t n, uint32_t n_batch)
+{
+	struct fmt_err err = { 0 };
+	float *logits = malloc(n * infer_n_vocab(fix.m) * sizeof *logits);
+	struct infer_run *r = infer_run_create(fix.m, (uint32_t)n, n_batch, &err);
+
+	assert_non_null(logits);
+	check(r, &err);
+	check(infer_eval(r, ids, (uint32_t)n, true, logits, &err), &err);
+	infer_run_destroy(r);
+	return logits;
+}
+
+/* Every row within the tolerance, with the same argmax. */
+static void logits_equal_the_goldens(void **state)
+{
+	(void)state;
+	for (size_t form = 0; form < fix.n_forms; form++) {
+		double worst = 0;
+
+		open_form(form);
+		for (int p = 0; p < PROMPTS; p++) {
+			size_t n, n_logits, n_rows, n_vocab = infer_n_vocab(fix.m);
+			int32_t *ids = golden("ids", p, &n), *top = golden("argmax", p, &n_rows);
+			float *want = golden("logits", p, &n_logits), *got = logits_of(ids, n, 0);
+
+			assert_int_equal(n_logits, n * n_vocab);
+			assert_int_equal(n_rows, n);
+			for (size_t i = 0; i < n_logits; i++)
+				worst = fmax(worst, fabs((double)got[i] - (double)want[i]));
+			for (size_t t = 0; t < n; t++)
+				assert_int_equal(argmax(got + t * n_vocab, n_vocab), top[t]);
+			free(ids);
+			free(top);
+			free(want);
+			free(got);
+		}
+		print_message("%s: largest difference %.3g\n", fix.forms[form], worst);
+		assert_true(worst <= TOLERANCE);
+		close_form();
+	}
+}
+
+/* All forms hold the same numbers, so not one bit may differ; nor with other batches. */
+static void bits_are_the_same_from_every_form_and_batch(void **state)
+{
+	static const uint32_t batches[] = { 1, 7, 64 };
+	size_t n;
+	int32_t *ids = golden("ids", PROMPTS - 1, &n);
+	float *first = NULL;
+
+	(void)state;
+	for (size_t form = 0; form < fix.n_forms; form++) {
+		open_form(form);
+		for (size_t b = 0; b < 3; b++) {
+			float *got = logits_of(ids, n, batches[b]);
+
+			if (first)
+				assert_memory_equal(got, first, n * infer_n_vocab(fix.m) * sizeof *got);
+			else
+				first = got;
+			if (got != first)
+				free(got);
+		}
+		close_form();
+	}
+	free(first);
+	free(ids);
+}
+
+static void greedy_tokens_equal_the_goldens(void **state)
+{
+	(void)state;
+	for (size_t form = 0; form < fix.n_forms; form++) {
+		float *logits;
+
+		open_form(form);
+		logits = malloc(infer_n_vocab(fix.m) * sizeof *logits);
+		assert_non_null(logits);
+		for (int p = 0; p < PROMPTS; p++) {
+			struct fmt_err err = { 0 };
+			size_t n, n_greedy;
+			int32_t *ids = golden("ids", p, &n), *want = golden("greedy", p, &n_greedy);
+			struct infer_run *r = infer_run_create(fix.m, (uint32_t)(n + n_greedy), 0, &err);
+
+			check(r, &err);
+			assert_int_equal(n_greedy, GREEDY);
+			check(infer_eval(r, ids, (uint32_t)n, false, logits, &err), &err);
+			for (size_t i = 0; i < n_greedy; i++) {
+				assert_int_equal(argmax(logits, infer_n_vocab(fix.m)), want[i]);
+				check(infer_eval(r, want + i, 1, false, logits, &err), &err);
+			}
+			infer_run_destroy(r);
+			free(ids);
+			free(want);
+		}
+		free(logits);
+		close_form();
+	}
+}
+
+/* The number `key` of golden.json; false if it is not there. */
+static bool golden_number(const char *key, double *out)
+{
+	char path[PATH_BYTES + 32];
+	static char text[1 << 20];
+	struct fmt_err err = { 0 };
+	struct json_doc *doc;
+	size_t n;
+	FILE *f;
+	bool ok;
+
+	snprintf(path, sizeof path, "%s/golden/golden.json", fix.model);
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof text, f);
+	fclose(f);
+	doc = json_parse(text, n, &err);
+	check(doc, &err);
+	ok = json_f64(json_get(json_get(json_root(doc), "val"), key), out);
+	json_free(doc);
+	return ok;
+}
+
+static void likelihood_equals_the_goldens(void **state)
+{
+	static const struct {
+		const char *key;
+		uint32_t window;
+	} windows[] = { { "nll_window_128", 128 }, { "nll_window_1024", 1024 } };
+
+	(void)state;
+	for (size_t form = 0; form < fix.n_forms; form++) {
+		size_t n;
+		int32_t *ids = golden("val_ids", -1, &n);
+
+		open_form(form);
+		for (size_t w = 0; w < 2; w++) {
+			struct fmt_err err = { 0 };
+			struct infer_run *r;
+			double want, got;
+			uint64_t n_scored;
+
+			if (!golden_number(windows[w].key, &want))
+				continue;
+			r = infer_run_create(fix.m, windows[w].window, 0, &err);
+			check(r, &err);
+			check(infer_mean_nll(r, ids, n, windows[w].window, &got, &n_scored, &err), &err);
+			assert_int_equal(n_scored, n - n / windows[w].window);
+			if (!(fabs(got - want) <= 1e-4))
+				fail_msg("%s: %s is %.6f, not %.6f", fix.forms[form], windows[w].key, got, want);
+			infer_run_destroy(r);
+		}
+		free(ids);
+		close_form();
+	}
+}
+
+/* A model does not diverge from its exact conversion. */
+static void conversions_do_not_diverge(void **state)
+{
+	struct fmt_err err = { 0 };
+	size_t n;
+	int32_t *ids = golden("val_ids", -1, &n);
+
+	(void)state;
+	for (size_t form = 1; form < fix.n_forms; form++) {
+		struct fmt_view *view = fmt_view_open(fix.forms[0], NULL, &err);
+		struct infer_model *reference;
+		struct infer_run *a, *b;
+		struct infer_divergence d = { 0 };
+
+		check(view, &err);
+		reference = infer_model_create(view, fix.pool, &err);
+		check(reference, &err);
+		open_form(form);
+		a = infer_run_create(reference, 48, 0, &err);
+		b = infer_run_create(fix.m, 48, 5, &err);
+		check(a && b, &err);
+		check(infer_compare(a, b, ids, 200, 48, &d, &err), &err);
+		assert_int_equal(d.n, 200);
+		assert_int_equal(d.n_same_top, 200);
+		assert_true(d.kl_sum == 0 && d.max_diff == 0);
+		infer_run_destroy(a);
+		infer_run_destroy(b);
+		close_form();
+		infer_model_destroy(reference);
+		fmt_view_close(view);
+	}
+	free(ids);
+}
+
+static void wrong_calls_change_nothing(void **state)
+{
+	struct fmt_err err = { 0 };
+	struct infer_run *r;
+	size_t n;
+	int32_t *ids = golden("ids", 1, &n);
+	float *want, *got;
+
+	(void)state;
+	open_form(0);
+	got = malloc(infer_n_vocab(fix.m) * sizeof *got);
+	assert_non_null(got);
+	r = infer_run_create(fix.m, 20, 0, &err);
+	check(r, &err);
+	check(infer_eval(r, ids, 10, false, NULL, &err), &err);
+	assert_false(infer_eval(r, ids, 11, false, got, &err)); /* 10 and 11 are more than 20 */
+	assert_int_equal(err.code, FMT_USAGE);
+	err = (struct fmt_err){ 0 };
+	assert_false(infer_eval(r, (const int32_t[]){ 5, -1 }, 2, false, got, &err));
+	assert_int_equal(err.code, FMT_USAGE);
+	err = (struct fmt_err){ 0 };
+	assert_false(infer_eval(r, (const int32_t[]){ 5, (int32_t)infer_n_vocab(fix.m) }, 2, false, got, &err));
+	assert_int_equal(infer_run_pos(r), 10);
+	err = (struct fmt_err){ 0 };
+	check(infer_eval(r, ids + 10, 10, false, got, &err), &err);
+	assert_int_equal(infer_run_pos(r), 20);
+	want = logits_of(ids, 20, 0);
+	assert_memory_equal(got, want + 19 * infer_n_vocab(fix.m), infer_n_vocab(fix.m) * sizeof *got);
+	infer_run_reset(r);
+	check(infer_eval(r, ids, 20, false, got, &err), &err);
+	assert_memory_equal(got, want + 19 * infer_n_vocab(fix.m), infer_n_vocab(fix.m) * sizeof *got);
+	free(want);
+	free(got);
+	free(ids);
+	infer_run_destroy(r);
+	close_form();
+}
+
+/* Makes fix.forms[i] with `st2gguf --quant TYPE`. */
+static bool convert(const char *st2gguf, const char *type)
+{
+	char *path = fix.forms[fix.n_forms];
+	int status;
+	pid_t pid;
+
+	if ((size_t)snprintf(path, PATH_BYTES, "%s/%s.gguf", fix.folder, type) >= PATH_BYTES)
+		return false;
+	pid = fork();
+	if (!pid) {
+		execl(st2gguf, st2gguf, "--quiet", "--quant", type, fix.model, "-o", path, (char *)NULL);
+		_exit(127);
+	}
+	fix.n_forms++;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void remove_folder(void)
+{
+	for (size_t i = 1; i < fix.n_forms; i++)
+		unlink(fix.forms[i]);
+	rmdir(fix.folder);
+}
+
+static bool prepare(const char *shared, int argc, char **argv)
+{
+	struct fmt_err err = { 0 };
+	char path[PATH_BYTES + 32];
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(fix.model, sizeof fix.model, "%s/models/%s", shared, argv[1]);
+	snprintf(fix.folder, sizeof fix.folder, "%s/test_golden.XXXXXX", tmp ? tmp : "/tmp");
+	memcpy(fix.forms[fix.n_forms++], fix.model, PATH_BYTES);
+	snprintf(path, sizeof path, "%s/golden/golden.safetensors", fix.model);
+	fix.pool = quant_pool_create(2);
+	fix.golden = fmt_model_open(path, &err);
+	if (!fix.pool || !fix.golden || !mkdtemp(fix.folder))
+		return false;
+	for (int i = 3; i < argc; i++)
+		if (!convert(argv[2], argv[i]))
+			return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(logits_equal_the_goldens),
+		cmocka_unit_test(bits_are_the_same_from_every_form_and_batch),
+		cmocka_unit_test(greedy_tokens_equal_the_goldens),
+		cmocka_unit_test(likelihood_equals_the_goldens),
+		cmocka_unit_test(conversions_do_not_diverge),
+		cmocka_unit_test(wrong_calls_change_nothing),
+	};
+	const char *shared = getenv("ASSAY_SHARED");
+	struct stat st;
+	int failed;
+
+	if (!shared || stat(shared, &st))
+		return 77;
+	if (argc < 2 || argc - 3 >= MAX_FORMS)
+		return 2;
+	if (!prepare(shared, argc, argv)) {
+		fprintf(stderr, "test_golden: cannot set up %s\n", fix.model);
+		remove_folder();
+		return 1;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	remove_folder();
+	fmt_model_close(fix.golden);
+	quant_pool_destroy(fix.pool);
+	return failed;
+}
