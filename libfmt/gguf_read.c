@@ -177,6 +177,8 @@ static bool add_tensors(struct load *l, struct announced *table, uint64_t n)
 
 	if (ckd_align(&data, l->c.pos, l->alignment))
 		return fmt_fail(l->err, FMT_LIMIT, FMT_NO_OFFSET, "the header is too long");
+	if (!l->file)
+		l->m->data_off = data;
 	for (uint64_t i = 0; i < n; i++) {
 		if (ckd_add(&table[i].t.off, table[i].t.off, data))
 			return fmt_fail(l->err, FMT_LIMIT, table[i].at, "tensor %s: its offset overflows", fmt_show(table[i].t.name, name));

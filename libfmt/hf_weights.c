@@ -101,3 +101,14 @@ struct fmt_model *hf_weights_open(const char *dir, struct fmt_arena *mem, struct
 	fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no weights in '%s': neither model*.safetensors nor pytorch_model*.bin", dir);
 	return NULL;
 }
+
+struct fmt_model *fmt_model_open_dir(const char *dir, struct fmt_err *err)
+{
+	struct fmt_arena names;
+	struct fmt_model *m;
+
+	fmt_arena_init(&names, LIMIT_VIEW_BYTES);
+	m = hf_weights_open(dir, &names, err);
+	fmt_arena_finish(&names);
+	return m;
+}

@@ -14,7 +14,6 @@ static const struct fmt_reader *const readers[] = {
 	&fmt_reader_gguf,
 	&fmt_reader_safetensors,
 	&fmt_reader_torch_zip,
-	&fmt_reader_safetensors, /* before pickles: a header of 1408 bytes begins 80 05, as a pickle of protocol 5 does */
 	&fmt_reader_torch_legacy,
 	&fmt_reader_archive,
 };

@@ -13,14 +13,13 @@ How to write examples, in mdoc:
 
   .Bd -literal -offset indent
   $ gguf-inspect small.gguf
-  format       GGUF 3, ...
-  ...
+    format        GGUF version ...
+  \&...
   .Ed
         each line that begins with "$ " is a command (one that ends in a backslash, written \e, goes on in the next
         line). The lines below it are its output, stdout and stderr together: "..." stands for anything within a line,
-        and alone on a line for any number of lines. A command without lines below it may print what it likes.
-        The last line of several commands may be "$ cmd; echo $?" where the status is the point; without it a
-        status other than 0 fails.
+        and alone on a line (as \&..., lest it be a macro) for any number of lines. A command without lines below it
+        may print what it likes. It must exit 0: end it in "; echo $?" where the status is the point.
 
   .\" run: COMMAND         a command that prepares something and is not shown
   .\" not run: REASON      the next .Dl or .Bd is shown but not run (it needs a large model, say)

@@ -90,6 +90,7 @@ struct fmt_model {
 	uint64_t n_tensors;
 	const struct fmt_tensor *tensors; /* in file order; shards one after the other */
 	uint64_t alignment;        /* GGUF: of the data section; others 1 */
+	uint64_t data_off;         /* GGUF: where the contents of the first file begin; others 0 */
 	struct fmt_model_impl *impl;
 };
 
@@ -100,6 +101,10 @@ struct fmt_model *fmt_model_open(const char *path, struct fmt_err *err);
 
 /* Opens several files of one container as one model (the shards of an index). Duplicate tensor names are an error. */
 struct fmt_model *fmt_model_open_shards(const char *const *paths, uint32_t n, struct fmt_err *err);
+
+/* Opens the weights that a Hugging Face directory holds as one model, whatever its architecture: those of an index,
+ * else model*.safetensors, else pytorch_model*.bin. */
+struct fmt_model *fmt_model_open_dir(const char *dir, struct fmt_err *err);
 
 void fmt_model_close(struct fmt_model *m); /* NULL is fine */
 

@@ -1,0 +1,100 @@
+#!/bin/sh
+# gguf-inspect end to end: exact output, exit statuses, one-line messages, JSON that parses.
+# usage: gguf_inspect.sh PROGRAM SOURCE_DIR; with UPDATE=1 in the environment the expected files are rewritten
+program=$(realpath "$1")
+here=$2/tests/cmd
+expected=$here/expected/gguf_inspect
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+python3 "$here/inspect_cases.py" "$scratch" || exit 1
+cd "$scratch" || exit 1
+failed=0
+
+# expect NAME STATUS ARGUMENT...: stdout, stderr and the status are as in expected/NAME.txt
+expect() {
+	name=$1 status=$2
+	shift 2
+	"$program" "$@" >out 2>err
+	got=$?
+	{
+		cat out
+		sed 's/^/stderr: /' err
+	} >"$name.txt"
+	if [ "$got" != "$status" ]; then
+		echo "$name: exit status $got, expected $status"
+		failed=1
+	fi
+	if [ -n "$UPDATE" ]; then
+		cp "$name.txt" "$expected/$name.txt"
+	elif ! diff -u "$expected/$name.txt" "$name.txt"; then
+		echo "$name: differs"
+		failed=1
+	fi
+}
+
+expect summary 0 good.gguf
+expect big-endian 0 big.gguf
+expect tensors 0 -t good.gguf
+expect metadata 0 -m good.gguf
+expect metadata-full 0 -m --full --filter '*.t?kens' good.gguf
+expect filter 0 -t --filter 'blk.1.*' good.gguf
+expect safetensors 0 -a infinite.safetensors
+expect like-pickle 0 -t like-pickle.safetensors
+expect hostile-names 0 -a hostile.gguf
+expect json 0 --json good.gguf
+expect json-error 3 --json good.gguf short.gguf -t --filter nothing
+expect hash 0 --hash good.gguf
+
+expect check-good 0 --check good.gguf
+expect check-v1 1 --check v1.gguf
+expect check-nan 1 --check nan.gguf
+expect check-gap 1 --check gap.gguf
+expect check-late 1 --check late.gguf
+expect check-trailing 1 --check trailing.gguf
+expect check-layers 1 --check layers.gguf
+expect check-vocabulary 1 --check vocabulary.gguf
+expect check-hostile 1 --check hostile.gguf
+expect check-infinite 1 --check infinite.safetensors
+
+expect bad-missing 3 -t missing.gguf
+expect bad-empty 3 empty.gguf
+expect bad-magic 3 magic.gguf
+expect bad-short 3 short.gguf
+expect bad-cut 3 cut.gguf
+expect bad-other 3 other.gguf
+expect bad-among-good 3 -t short.gguf --filter token_embd.weight good.gguf
+expect bad-option 2 --frobnicate good.gguf
+expect no-operand 2
+
+# every version and byte order holds the same model
+for file in good v1 v2 big trailing; do
+	"$program" --json --hash -s "$file.gguf" | grep '"xxh3_128"' >>hashes
+done
+if [ "$(sort -u hashes | wc -l)" != 1 ]; then
+	echo "hashes depend on version or byte order:"
+	cat hashes
+	failed=1
+fi
+
+"$program" --json --hash --check good.gguf hostile.gguf missing.gguf infinite.safetensors 2>/dev/null >all.json
+if ! python3 -m json.tool all.json >/dev/null; then
+	echo "--json: not JSON"
+	failed=1
+fi
+
+"$program" --json --hash good.gguf v1.gguf infinite.safetensors >hashed.json
+python3 "$here/inspect_hash.py" hashed.json || failed=1
+
+# a reader that stops early is no error to speak of
+if "$program" -a good.gguf good.gguf 2>pipe.err | head -n 1 >/dev/null && [ -s pipe.err ]; then
+	cat pipe.err
+	failed=1
+fi
+if [ -e /dev/full ]; then
+	"$program" good.gguf >/dev/full 2>full.err
+	if [ $? != 4 ] || ! grep -q 'cannot write' full.err; then
+		echo "a full device went unnoticed"
+		failed=1
+	fi
+fi
+exit $failed
