@@ -44,5 +44,6 @@ struct fmt_out {
 /* The rows of the table in writer.c, each at the end of its X_write.c. */
 extern const struct fmt_out fmt_out_gguf;
 extern const struct fmt_out fmt_out_safetensors;
+extern const struct fmt_out fmt_out_torch;
 
 #endif

@@ -12,6 +12,7 @@
 static const struct fmt_out *const formats[] = {
 	&fmt_out_gguf,
 	&fmt_out_safetensors,
+	&fmt_out_torch,
 };
 
 struct fmt_writer *fmt_writer_create(enum fmt_out_format format, struct fmt_err *err)
