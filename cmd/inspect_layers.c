@@ -19,6 +19,7 @@ struct segment {
 struct group {
 	const struct inspect_tensor **items; /* in the order of the file */
 	size_t n;
+	const struct inspect_tensor *place; /* the first of all groups with this pattern: they are shown together */
 };
 
 static bool next_segment(struct fmt_str *rest, struct segment *s)
@@ -85,10 +86,12 @@ static int by_group(const void *a, const void *b)
 	return c ? c : (x > y) - (x < y); /* both in one array: the order of the file */
 }
 
-static int by_first(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
 	const struct group *x = a, *y = b;
 
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
 	return (x->items[0] > y->items[0]) - (x->items[0] < y->items[0]);
 }
 
@@ -213,6 +216,19 @@ static void print_groups(const struct inspect_opts *o, const struct group *group
 		print_group(&groups[i], width, shape_width, scratch);
 }
 
+/* Sets `place` of groups that are sorted by pattern. */
+static void find_places(struct group *groups, size_t n)
+{
+	for (size_t i = 0, end; i < n; i = end) {
+		const struct inspect_tensor *first = groups[i].items[0];
+
+		for (end = i; end < n && !pattern_order(groups[i].items[0]->name, groups[end].items[0]->name); end++)
+			first = groups[end].items[0] < first ? groups[end].items[0] : first;
+		for (size_t k = i; k < end; k++)
+			groups[k].place = first;
+	}
+}
+
 /* Sorts so that alike tensors are neighbours; `groups` holds in->n_tensors. Returns how many groups there are. */
 static size_t make_groups(const struct inspect *in, const struct inspect_opts *o, const struct inspect_tensor **sorted,
                           struct group *groups)
@@ -228,7 +244,8 @@ static size_t make_groups(const struct inspect *in, const struct inspect_opts *o
 			groups[n_groups++] = (struct group){ .items = sorted + i };
 		groups[n_groups - 1].n++;
 	}
-	qsort(groups, n_groups, sizeof *groups, by_first);
+	find_places(groups, n_groups);
+	qsort(groups, n_groups, sizeof *groups, by_place);
 	return n_groups;
 }
 

@@ -1,5 +1,6 @@
 /* gguf-inspect, for people: every tensor, and the metadata. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +141,13 @@ void inspect_print_tensors(const struct inspect *in, const struct inspect_opts *
 			tensor_row(in, &in->tensors[i], &w);
 }
 
-/* In quotes; line feeds and tabs as \n and \t, everything else that is not text as \xNN. */
+/* What stands for a byte between quotes that would be misread there; NULL for all others. */
+static const char *escape_of(char c)
+{
+	return c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
+}
+
+/* In quotes; what is not text becomes \xNN. */
 static void print_quoted(struct fmt_str s, const struct inspect_opts *o)
 {
 	struct fmt_str part = { s.p, 0 };
@@ -151,12 +158,12 @@ static void print_quoted(struct fmt_str s, const struct inspect_opts *o)
 		n--;
 	putchar('"');
 	for (size_t i = 0; i < n; i++) {
-		if (s.p[i] != '\n' && s.p[i] != '\t') {
+		if (!escape_of(s.p[i])) {
 			part.n++;
 			continue;
 		}
 		cli_print_str(stdout, part);
-		fputs(s.p[i] == '\n' ? "\\n" : "\\t", stdout);
+		fputs(escape_of(s.p[i]), stdout);
 		part = (struct fmt_str){ s.p + i + 1, 0 };
 	}
 	cli_print_str(stdout, part);
@@ -189,6 +196,10 @@ static void print_real(double x)
 {
 	char text[40];
 
+	if (fabs(x) < 1e15 && x == floor(x)) { /* 500000, not 5e+05 */
+		printf("%.0f", x);
+		return;
+	}
 	for (int digits = 1; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, x);
 		if (strtod(text, NULL) == x)
