@@ -169,6 +169,11 @@ static bool experts_8_not_falcon(const struct place *p)
 	return experts_8(p) && not_falcon(p);
 }
 
+static bool not_experts_8_not_falcon(const struct place *p)
+{
+	return !experts_8(p) && not_falcon(p);
+}
+
 static bool falcon_or_misfit(const struct place *p)
 {
 	return falcon(p) || !p->t->fits;
@@ -245,9 +250,9 @@ static const struct rule {
 	{ R(Q4_K_S), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
 	{ R(IQ4_NL) | R(IQ4_XS), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
 
-	{ R(Q2_K), K(ATTN_OUTPUT), not_falcon, FMT_Q3_K, "attn_output: a step up" },
-	{ R(Q3_K_M), K(ATTN_OUTPUT), not_falcon, FMT_Q4_K, "attn_output: a step up" },
-	{ R(Q3_K_L), K(ATTN_OUTPUT), not_falcon, FMT_Q5_K, "attn_output: two steps up" },
+	{ R(Q2_K), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q3_K, "attn_output: a step up" },
+	{ R(Q3_K_M), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q4_K, "attn_output: a step up" },
+	{ R(Q3_K_L), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q5_K, "attn_output: two steps up" },
 	{ R(Q3_K_L), K(ATTN_OUTPUT), falcon, FMT_Q4_K, "attn_output of falcon: a step up" },
 	{ R(Q2_K) | R(Q3_K_S) | R(Q3_K_M) | R(IQ4_NL) | R(IQ4_XS) | R(Q4_K_S) | R(Q4_K_M), K(ATTN_OUTPUT),
 	  experts_8_not_falcon, FMT_Q5_K, "attn_output beside 8 experts: Q5_K" },

@@ -56,6 +56,8 @@ const struct quant_recipe *quant_recipe_list(size_t *n)
 	return recipes;
 }
 
+const char quant_recipe_fallback[] = "rows are no whole number of blocks: next type that fits";
+
 /* What a type becomes where a row is no whole number of its blocks. F16 holds any row. */
 static enum fmt_type fallback(enum fmt_type t)
 {
@@ -87,7 +89,7 @@ static enum fmt_type fit(enum fmt_type t, const struct fmt_view_tensor *vt, cons
 {
 	while (!fits(t, vt)) {
 		t = fallback(t);
-		*why = "rows are no whole number of blocks: fallback";
+		*why = quant_recipe_fallback;
 	}
 	return t;
 }

@@ -1,0 +1,361 @@
+/* st2gguf: a model's directory, a checkpoint file or a GGUF becomes a GGUF, quantized or not, in one pass. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <libquant/pool.h>
+#include <libquant/transcode.h>
+
+#include "st2gguf.h"
+
+#define MAX_THREADS 4096 /* more is a slip of the keyboard */
+
+struct options {
+	const char *quant, *output, *name;
+	struct fmt_view_opts view;
+	bool dry_run, force, allow_nonfinite;
+};
+
+/* The signal that asks for the end; 0: none. */
+static atomic_int stop_signal;
+
+static void on_signal(int sig)
+{
+	atomic_store(&stop_signal, sig);
+}
+
+/* The first signal ends the work in an orderly way, a second one at once. What the caller ignores stays ignored. */
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART }, old;
+
+	sigemptyset(&act.sa_mask);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &act, NULL);
+}
+
+/* Ends as the signal would have ended the program, so that the caller sees it. */
+static void die_of_signal(void)
+{
+	int sig = atomic_load(&stop_signal);
+
+	if (!sig)
+		return;
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool is_auto(const char *quant)
+{
+	return !quant || !strcasecmp(quant, "auto");
+}
+
+/* The recipe that leaves a checkpoint as it is stored: the type of its first matrix. What GGUF has no float for (FP8)
+ * becomes BF16. A GGUF needs no recipe to stay as it is. */
+static const struct quant_recipe *auto_recipe(const struct fmt_view *v)
+{
+	enum fmt_type stored = FMT_F32;
+
+	if (!v->from_dir)
+		return NULL;
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		if (v->tensors[i].keep_f32)
+			continue;
+		stored = v->tensors[i].type;
+		break;
+	}
+	if (stored != FMT_F32 && stored != FMT_F16)
+		stored = FMT_BF16;
+	return quant_recipe_find(fmt_type_info(stored)->name);
+}
+
+static bool plan_types(struct conversion *c, struct fmt_err *err)
+{
+	uint64_t n = c->view->n_tensors;
+
+	c->types = calloc(n + 1, sizeof *c->types);
+	c->why = calloc(n + 1, sizeof *c->why);
+	if (!c->types || !c->why)
+		return fmt_fail_nomem(err, (n + 1) * sizeof *c->why);
+	if (c->recipe)
+		return quant_recipe_plan(c->view, c->recipe, c->types, c->why, err);
+	for (uint64_t i = 0; i < n; i++) {
+		c->types[i] = c->view->tensors[i].type;
+		c->why[i] = "kept";
+	}
+	return true;
+}
+
+static bool is_block_type(enum fmt_type t)
+{
+	return fmt_type_info(t)->block_elems > 1;
+}
+
+/* Keys that say how the tensors are stored follow what is written; those of a split file would be wrong in one file. */
+struct key_rule {
+	const char *key;
+	bool drop;       /* else `value` stands in its place, or at the end where the source has no such key */
+	bool seen;
+	struct fmt_value value;
+};
+
+static bool write_kv(struct conversion *c, struct key_rule *rules, size_t n_rules, const struct fmt_kv *kv,
+                     struct fmt_err *err)
+{
+	struct fmt_kv changed = *kv;
+
+	for (size_t i = 0; i < n_rules; i++) {
+		if (!fmt_str_is(kv->key, rules[i].key))
+			continue;
+		if (rules[i].drop)
+			return true;
+		rules[i].seen = true;
+		changed.value = rules[i].value;
+	}
+	return fmt_writer_kv(c->writer, &changed, err);
+}
+
+static struct fmt_value value_u32(uint64_t n)
+{
+	return (struct fmt_value){ .type = FMT_KV_U32, .as.u = n };
+}
+
+static bool write_keys(struct conversion *c, const struct options *o, struct fmt_err *err)
+{
+	struct key_rule rules[8] = {
+		{ .key = "split.no", .drop = true },
+		{ .key = "split.count", .drop = true },
+		{ .key = "split.tensors.count", .drop = true },
+	};
+	size_t n = 3;
+
+	if (c->recipe) {
+		rules[n++] = (struct key_rule){ .key = "general.file_type", .value = value_u32((uint64_t)c->recipe->file_type) };
+		/* GGML_QNT_VERSION: the layout of blocks since 2023 */
+		rules[n++] = (struct key_rule){ .key = "general.quantization_version", .value = value_u32(2) };
+	}
+	if (o->name)
+		rules[n++] = (struct key_rule){
+			.key = "general.name",
+			.value = { .type = FMT_KV_STR, .as.s = { o->name, strlen(o->name) } },
+		};
+	for (uint64_t i = 0; i < c->view->n_kv; i++)
+		if (!write_kv(c, rules, n, &c->view->kv[i], err))
+			return false;
+	for (size_t i = 0; i < n; i++) {
+		struct fmt_kv kv = { .key = { rules[i].key, strlen(rules[i].key) }, .value = rules[i].value };
+
+		if (!rules[i].drop && !rules[i].seen && !fmt_writer_kv(c->writer, &kv, err))
+			return false;
+	}
+	return true;
+}
+
+static bool lay_out(struct conversion *c, const struct options *o, struct fmt_err *err)
+{
+	c->writer = fmt_writer_create(FMT_OUT_GGUF, err);
+	if (!c->writer || !write_keys(c, o, err))
+		return false;
+	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
+		const struct fmt_view_tensor *vt = &c->view->tensors[i];
+		uint32_t index;
+
+		if (!fmt_writer_tensor(c->writer, vt->name, c->types[i], vt->n_dims, vt->dims, &index, err))
+			return false;
+	}
+	return fmt_writer_layout(c->writer, &c->file_bytes, err);
+}
+
+/* One line each for what the user should know and would not see otherwise. */
+static void print_notes(const struct conversion *c)
+{
+	uint64_t n_fallback = 0, n_again = 0;
+
+	for (uint32_t i = 0; i < c->view->n_notes; i++)
+		cli_note(c->program, "note: %s", c->view->notes[i]);
+	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
+		n_fallback += c->why[i] == quant_recipe_fallback;
+		n_again += is_block_type(c->view->tensors[i].type) && c->view->tensors[i].type != c->types[i];
+	}
+	if (n_fallback)
+		cli_note(c->program, "note: %" PRIu64 " tensors take another type, their rows are no whole number of blocks"
+		         " (--dry-run shows which)", n_fallback);
+	if (n_again)
+		cli_note(c->program, "note: %" PRIu64 " tensors are quantized already: quantizing the original would lose less",
+		         n_again);
+}
+
+static bool transcode(struct conversion *c, const struct options *o, struct fmt_sink *sink, struct quant_pool *pool,
+                      struct fmt_err *err)
+{
+	struct cli_progress progress;
+	struct quant_transcode t = {
+		.view = c->view,
+		.types = c->types,
+		.writer = c->writer,
+		.sink = sink,
+		.pool = pool,
+		.allow_nonfinite = o->allow_nonfinite,
+		.stop = &stop_signal,
+		.progress = cli_progress_update,
+		.progress_ctx = &progress,
+	};
+	bool ok;
+
+	if (!fmt_writer_header(c->writer, sink, err))
+		return false;
+	cli_progress_start(&progress, c->program, "converting");
+	ok = quant_transcode_run(&t, err);
+	cli_progress_end(&progress);
+	return ok;
+}
+
+static bool write_output(struct conversion *c, const struct options *o, struct quant_pool *pool, struct fmt_err *err)
+{
+	struct fmt_sink *sink = fmt_sink_create(c->output, o->force, err);
+
+	if (!sink)
+		return false;
+	if (!transcode(c, o, sink, pool, err)) {
+		fmt_sink_abort(sink);
+		return false;
+	}
+	return fmt_sink_commit(sink, c->file_bytes, err);
+}
+
+/* Errors that the user can do something about say what. */
+static void add_hint(struct fmt_err *err)
+{
+	const char *hint = err->code == FMT_NONFINITE ? " (--allow-nonfinite converts it all the same)" :
+	                   err->code == FMT_EXISTS    ? " (--force replaces it)" :
+	                                                "";
+
+	strncat(err->msg, hint, sizeof err->msg - 1 - strlen(err->msg));
+}
+
+static bool convert(struct conversion *c, const struct options *o, struct fmt_err *err)
+{
+	struct quant_pool *pool;
+	double start = now();
+	unsigned n_threads;
+	bool ok;
+
+	if (!plan_types(c, err) || !lay_out(c, o, err))
+		return false;
+	print_notes(c);
+	if (o->dry_run) {
+		st2gguf_print_plan(c);
+		return true;
+	}
+	pool = quant_pool_create((unsigned)c->program->threads);
+	if (!pool)
+		return fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start %" PRIu64 " threads", c->program->threads);
+	n_threads = quant_pool_threads(pool);
+	ok = write_output(c, o, pool, err);
+	quant_pool_destroy(pool);
+	if (ok)
+		st2gguf_print_result(c, now() - start, n_threads);
+	return ok;
+}
+
+static int run(struct cli_program *p, const struct options *o, const char *source)
+{
+	struct conversion c = { .program = p };
+	struct fmt_err err = { 0 };
+	char *default_name = NULL;
+	struct fmt_view *v = fmt_view_open(source, &o->view, &err);
+	bool ok = v;
+
+	if (ok) {
+		c.view = v;
+		c.recipe = is_auto(o->quant) ? auto_recipe(v) : quant_recipe_find(o->quant);
+		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
+		c.output = o->output ? o->output : default_name;
+		ok = c.output && convert(&c, o, &err);
+	}
+	fmt_writer_destroy(c.writer);
+	free(c.types);
+	free(c.why);
+	free(default_name);
+	fmt_view_close(v);
+	if (!ok) {
+		die_of_signal();
+		add_hint(&err);
+		return cli_fail(p, &err);
+	}
+	return CLI_OK;
+}
+
+/* "known are F32, BF16, ..." */
+static int unknown_quant(const struct cli_program *p, const char *quant)
+{
+	char known[300] = "";
+	size_t n_recipes, n = 0;
+	const struct quant_recipe *r = quant_recipe_list(&n_recipes);
+
+	for (size_t i = 0; i < n_recipes && n < sizeof known; i++)
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", r[i].name);
+	return cli_usage_error(p, "unknown type '%s' for --quant; known are %s", quant, known);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct cli_program p = {
+		.name = "st2gguf",
+		.usage = "st2gguf [--quant TYPE] SOURCE [-o OUTPUT]\nst2gguf --dry-run [--quant TYPE] SOURCE",
+		.about = "Converts a model's directory, a .safetensors or PyTorch file, or a GGUF into a GGUF, in one pass.\n"
+		         "TYPE: F32 BF16 F16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_NL IQ4_XS\n"
+		         "Q3_K_L Q3_K_M Q3_K_S Q2_K, or auto: as it is stored.",
+		.examples = "  st2gguf --quant Q4_K_M SmolLM2-135M            writes SmolLM2-135M-Q4_K_M.gguf\n"
+		            "  st2gguf --quant Q8_0 model-BF16.gguf -o model-Q8_0.gguf\n"
+		            "  st2gguf --dry-run --quant Q5_K_M SmolLM2-135M  the plan and the exact size",
+	};
+	struct cli_opt opts[] = {
+		{ CLI_STRING, 'q', "quant", "TYPE", &o.quant, "the type or mix of types to write; default: auto", NULL },
+		{ CLI_STRING, 'o', "output", "FILE", &o.output, "where to write; default: NAME-TYPE.gguf here", NULL },
+		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace the output if it exists", NULL },
+		{ CLI_FLAG, 'n', "dry-run", NULL, &o.dry_run, "show the plan and the exact size, write nothing", NULL },
+		{ CLI_FLAG, 0, "allow-nonfinite", NULL, &o.allow_nonfinite,
+		  "convert NaN and infinity: kept in float types, 0 in blocks", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "Model", NULL },
+		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
+		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
+		{ CLI_STRING, 0, "pre", "NAME", &o.view.pre, "tokenizer.ggml.pre to write; default: found by itself", NULL },
+		{ CLI_FLAG, 0, "vocab-only", NULL, &o.view.vocab_only, "metadata and tokenizer, no tensors", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "The same under the names of convert_hf_to_gguf.py", NULL },
+		{ CLI_STRING, 0, "outtype", "TYPE", &o.quant, "--quant", NULL },
+		{ CLI_STRING, 0, "outfile", "FILE", &o.output, "--output", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "Running", NULL },
+		{ CLI_UINT, 't', "threads", "N", &p.threads, "threads; default: all CPUs it may use", NULL },
+		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
+		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print nothing but errors", NULL },
+		{ 0 },
+	};
+	int n = argc;
+
+	p.opts = opts;
+	cli_parse(&p, &n, argv);
+	if (n != 1)
+		return cli_usage_error(&p, n ? "one SOURCE at a time (the output goes to -o)" : "no SOURCE given");
+	if (!is_auto(o.quant) && !quant_recipe_find(o.quant))
+		return unknown_quant(&p, o.quant);
+	if (p.threads > MAX_THREADS)
+		return cli_usage_error(&p, "--threads: at most %d", MAX_THREADS);
+	catch_signals();
+	return cli_finish(&p, run(&p, &o, argv[1]));
+}

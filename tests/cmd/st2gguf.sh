@@ -1,0 +1,181 @@
+#!/bin/bash
+# st2gguf end to end: what it writes, what it refuses and with which exit status, and that nothing is left after errors.
+# usage: st2gguf.sh ST2GGUF SOURCE_ROOT
+set -u
+st2gguf=$(realpath "$1") root=$(realpath "$2")
+llama=$root/testdata/models/llama
+shared=$root/../shared/models
+[ -d "$llama" ] || { echo "skipped: no testdata/models/llama"; exit 77; }
+work=$(mktemp -d) || exit 1
+# Children that are killed before they become another program may run the trap too.
+trap '[ $BASHPID != $$ ] || rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+fail() { echo "FAILED: $*"; failed=1; }
+
+# expect STATUS PATTERN ARG...: st2gguf ARG... ends with the status, stderr matches, and is one line (usage errors: two)
+expect() {
+    local status=$1 pattern=$2 got
+    shift 2
+    "$st2gguf" "$@" >stdout 2>stderr
+    got=$?
+    [ $got = "$status" ] || fail "$*: exit status $got, not $status: $(cat stderr)"
+    [ -z "$pattern" ] || grep -qE -- "$pattern" stderr || fail "$*: stderr does not match '$pattern': $(cat stderr)"
+    [ "$status" = 0 ] || [ "$(wc -l <stderr)" -le $((status == 2 ? 2 : 1)) ] || fail "$*: more than a line: $(cat stderr)"
+}
+
+# gone NAME...: none of these exists, nor anything that a run might have left beside them
+gone() {
+    for f; do
+        [ -z "$(find . -maxdepth 1 -name "*$f*" -print -quit)" ] || fail "left: $(ls -A)"
+    done
+}
+
+# edit DIR PYTHON: a copy of the model with its tensors `h` ({name: {dtype, shape, data}}) and `config` changed
+edit() {
+    cp -r "$llama" "$1"
+    python3 - "$1" "$2" <<'PY' || fail "edit $1"
+import json, struct, sys
+folder, code = sys.argv[1:]
+path = folder + "/model.safetensors"
+raw = open(path, "rb").read()
+n, = struct.unpack("<Q", raw[:8])
+h = json.loads(raw[8:8 + n])
+h.pop("__metadata__", None)
+for t in h.values():
+    begin, end = t.pop("data_offsets")
+    t["data"] = bytearray(raw[8 + n + begin:8 + n + end])
+config = json.load(open(folder + "/config.json"))
+exec(code)
+body = bytearray()
+for t in h.values():
+    body += t["data"]
+    t["data_offsets"] = [len(body) - len(t.pop("data")), len(body)]
+text = json.dumps(h).encode()
+open(path, "wb").write(struct.pack("<Q", len(text)) + text + body)
+json.dump(config, open(folder + "/config.json", "w"))
+PY
+}
+
+# The result does not depend on threads, and the plan's size is the result's.
+for quant in auto F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K IQ4_XS IQ4_NL; do
+    expect 0 '' --quiet --threads 2 --quant $quant "$llama" -o 2.gguf
+    for threads in 1 5; do
+        case $quant in auto | Q8_0 | Q3_K_M | Q4_K_M) ;; *) continue ;; esac
+        expect 0 '' --quiet --threads $threads --quant $quant "$llama" -o other.gguf
+        cmp 2.gguf other.gguf || fail "$quant: the output depends on the threads"
+        rm -f other.gguf
+    done
+    expect 0 '' --dry-run --json --quant $quant "$llama" -o dry.gguf
+    size=$(python3 -c 'import json; print(json.load(open("stdout"))["file_bytes"])')
+    [ "$size" = "$(stat -c %s 2.gguf)" ] || fail "$quant: the plan says $size bytes, not $(stat -c %s 2.gguf)"
+    [ ! -e dry.gguf ] || fail "a dry run wrote a file"
+    rm -f ./*.gguf
+done
+
+# Through a GGUF the same bits come out as straight from the directory.
+expect 0 '' --quiet "$llama" -o bf16.gguf
+for quant in Q4_K_M Q6_K; do
+    expect 0 '' --quiet --quant $quant "$llama" -o direct.gguf
+    expect 0 '' --quiet --quant $quant bf16.gguf -o second.gguf
+    cmp direct.gguf second.gguf || fail "$quant: through BF16 it differs"
+    rm direct.gguf second.gguf
+done
+expect 0 '' --quiet bf16.gguf -o copy.gguf
+cmp bf16.gguf copy.gguf || fail "a GGUF with its types kept differs"
+expect 0 '' --quiet --quant Q8_0 bf16.gguf -o q8.gguf
+expect 0 'quantizing the original would lose less' --quant Q4_0 q8.gguf
+[ -e q8-Q4_0.gguf ] || fail "the default name of q8.gguf to Q4_0: $(ls)"
+
+# Names of the output; nothing is replaced unless asked.
+expect 0 '' --quant q8_0 "$llama"
+grep -q '^llama-Q8_0.gguf: .* bits per weight' stdout || fail "result: $(cat stdout)"
+expect 2 'llama-Q8_0.gguf: is there already.*--force' --quant q8_0 "$llama"
+expect 0 '' --quant q8_0 --force --json "$llama"
+python3 -c 'import json; d = json.load(open("stdout")); assert d["output"] == "llama-Q8_0.gguf" and d["seconds"] >= 0' || fail "JSON: $(cat stdout)"
+expect 0 '' --quiet --outtype bf16 --outfile alias.gguf --name 'A b' "$llama"
+expect 0 '' --quiet bf16.gguf --name 'A b' -o named.gguf
+cmp alias.gguf named.gguf || fail "--outtype and --outfile differ from --quant and --output"
+cp -r "$llama" inside
+(cd inside && "$st2gguf" . >stdout 2>stderr; echo $? >status)
+[ "$(cat inside/status)" = 2 ] || fail "wrote into the model's own directory"
+expect 0 '' --quiet inside/model.safetensors
+[ -e inside-BF16.gguf ] || fail "the default name of inside/model.safetensors: $(ls)"
+cmp bf16.gguf <("$st2gguf" --quiet --force "$llama" -o again.gguf; cat again.gguf) || fail "the name of the output is in it"
+rm -f ./*.gguf
+
+# Wrong usage.
+expect 2 "unknown type 'Q9'.*Q4_K_M" --quant Q9 "$llama" -o bad.gguf
+expect 2 'no SOURCE' --quant Q8_0
+expect 2 'one SOURCE' "$llama" bad.gguf
+expect 2 'threads' --threads 1000000 "$llama" -o bad.gguf
+
+# Bad input.
+expect 3 'missing: ' --quant Q8_0 missing -o bad.gguf
+edit lacking 'del h["model.layers.1.mlp.up_proj.weight"]'
+expect 3 'model.layers.1.mlp.up_proj.weight' lacking -o bad.gguf
+edit misshapen 'h["model.layers.1.mlp.up_proj.weight"]["shape"].reverse()'
+expect 3 'model.layers.1.mlp.up_proj.weight.*shape|shape.*model.layers.1.mlp.up_proj.weight' misshapen -o bad.gguf
+edit renamed 'h["model.layers.1.mlp.surplus.weight"] = h.pop("model.layers.1.mlp.up_proj.weight")'
+expect 3 'model.layers.1.mlp.(up_proj|surplus).weight' renamed -o bad.gguf
+edit unknown 'config["architectures"] = ["NeverHeardOfForCausalLM"]; config["model_type"] = "never"'
+expect 3 'NeverHeardOf' unknown -o bad.gguf
+edit nan 'h["model.layers.1.mlp.up_proj.weight"]["data"][2000:2002] = bytes([0xc1, 0x7f])'
+expect 3 "'blk.1.ffn_up.weight': element 1000 is not a number .*--allow-nonfinite" --quant Q4_K_M nan -o bad.gguf
+expect 3 "'blk.1.ffn_up.weight': element 1000 is not a number" nan -o bad.gguf
+expect 0 '' --quiet --allow-nonfinite --quant Q4_K_M nan -o nan.gguf
+rm nan.gguf
+cp -r "$llama" cut && truncate -s -1000 cut/model.safetensors
+expect 3 'cut/model.safetensors: ' cut -o bad.gguf
+rm cut/model.safetensors
+expect 3 'cut' cut -o bad.gguf
+python3 - cut <<'PY'
+import pickle, sys, zipfile
+class Evil:
+    def __reduce__(self):
+        return __import__("os").system, ("touch executed",)
+with zipfile.ZipFile(sys.argv[1] + "/pytorch_model.bin", "w") as z:
+    z.writestr("archive/data.pkl", pickle.dumps({"model.norm.weight": Evil()}, 2))
+    z.writestr("archive/version", "3\n")
+PY
+expect 3 'pytorch_model.bin: ' cut -o bad.gguf
+[ ! -e executed ] || fail "a pickle was executed"
+if [ -d "$shared/llama2-sharded" ]; then
+    cp -r "$shared/llama2-sharded" shards && chmod -R u+w shards
+    rm shards/model-00002-of-00003.safetensors
+    expect 3 'model-00002-of-00003.safetensors' shards -o bad.gguf
+fi
+expect 3 'nowhere/bad.gguf: ' "$llama" -o nowhere/bad.gguf
+expect 3 '.' /dev/null -o bad.gguf
+gone bad.gguf
+
+# A full disk (the limit on the size of files stands in for it): an error, and nothing left.
+(ulimit -f 100; trap '' XFSZ; "$st2gguf" --quiet "$llama" -o big.gguf) 2>stderr
+[ $? = 4 ] || fail "a full disk: exit status is not 4: $(cat stderr)"
+gone big.gguf
+
+# Killed at any moment there is nothing under the output's name, or all of it; with SIGTERM nothing else either.
+"$st2gguf" --quiet --quant Q6_K "$llama" -o whole.gguf
+for delay in 0 0.005 0.01 0.02 0.03 0.05 0.08 0.12; do
+    for signal in KILL TERM; do
+        mkdir killed
+        "$st2gguf" --quiet --quant Q6_K "$llama" -o killed/out.gguf &
+        pid=$!
+        sleep $delay
+        kill -$signal $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        [ ! -e killed/out.gguf ] || cmp -s whole.gguf killed/out.gguf || fail "SIG$signal after $delay s left a part"
+        rm -f killed/out.gguf
+        [ $signal = KILL ] || [ -z "$(ls -A killed)" ] || fail "SIGTERM after $delay s left $(ls -A killed)"
+        rm -rf killed
+    done
+done
+# What was there stays when the run that would replace it is killed.
+echo precious >old.gguf
+"$st2gguf" --quiet --force --quant Q6_K "$llama" -o old.gguf & pid=$!
+sleep 0.01; kill -KILL $pid 2>/dev/null; wait $pid 2>/dev/null
+[ "$(head -c 8 old.gguf)" = precious ] || cmp -s old.gguf whole.gguf || fail "a killed run damaged the old file"
+
+[ $failed = 0 ] && echo "all as it should be"
+exit $failed
