@@ -176,15 +176,42 @@ static struct fmt_str pattern_of(struct fmt_str name, char *out)
 	return (struct fmt_str){ out, n };
 }
 
-static void print_group(const struct group *g, int name_width, int shape_width, char *scratch)
+struct widths {
+	int name, type, shape, params, bytes;
+};
+
+static int wider(int width, int text)
+{
+	return text > width ? text : width;
+}
+
+static struct widths measure(const struct group *groups, size_t n, char *scratch)
+{
+	struct widths w = { 6, 4, 5, 10, 5 };
+	char buf[INSPECT_SHAPE_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct group *g = &groups[i];
+		const struct inspect_tensor *t = g->items[0];
+
+		w.name = wider(w.name, inspect_width(g->n > 1 ? pattern_of(t->name, scratch) : t->name));
+		w.type = wider(w.type, (int)strlen(fmt_type_info(t->type)->name));
+		w.shape = wider(w.shape, (int)strlen(inspect_shape(t->n_dims, t->dims, buf)));
+		w.params = wider(w.params, (int)strlen(cli_thousands(t->n_elems * g->n, buf)));
+		w.bytes = wider(w.bytes, (int)strlen(cli_bytes(t->n_bytes * g->n, buf)));
+	}
+	return w;
+}
+
+static void print_group(const struct group *g, const struct widths *w, char *scratch)
 {
 	const struct inspect_tensor *t = g->items[0];
 	char shape[INSPECT_SHAPE_MAX], params[32], bytes[32];
 
 	fputs("  ", stdout);
-	inspect_cell(g->n > 1 ? pattern_of(t->name, scratch) : t->name, name_width);
-	printf("  %-8s %-*s %6zu %15s %9s", fmt_type_info(t->type)->name, shape_width,
-	       inspect_shape(t->n_dims, t->dims, shape), g->n, cli_thousands(t->n_elems * g->n, params),
+	inspect_cell(g->n > 1 ? pattern_of(t->name, scratch) : t->name, w->name);
+	printf("  %-*s  %-*s  %5zu  %*s  %*s", w->type, fmt_type_info(t->type)->name, w->shape,
+	       inspect_shape(t->n_dims, t->dims, shape), g->n, w->params, cli_thousands(t->n_elems * g->n, params), w->bytes,
 	       cli_bytes(t->n_bytes * g->n, bytes));
 	if (g->n > 1)
 		print_slots(g);
@@ -193,27 +220,18 @@ static void print_group(const struct group *g, int name_width, int shape_width, 
 
 static void print_groups(const struct inspect_opts *o, const struct group *groups, size_t n, char *scratch)
 {
-	char heading[300], shape[INSPECT_SHAPE_MAX];
-	int width = 6, shape_width = 5, w;
+	struct widths w = measure(groups, n, scratch);
+	char heading[300];
 
-	for (size_t i = 0; i < n; i++) {
-		const struct inspect_tensor *t = groups[i].items[0];
-
-		w = inspect_width(groups[i].n > 1 ? pattern_of(t->name, scratch) : t->name);
-		width = w > width ? w : width;
-		w = (int)strlen(inspect_shape(t->n_dims, t->dims, shape));
-		shape_width = w > shape_width ? w : shape_width;
-	}
-	putchar('\n');
-	fputs("  ", stdout);
-	snprintf(heading, sizeof heading, "  %-8s %-*s %6s %15s %9s  %s", "type", shape_width, "shape", "count",
-	         "parameters", "bytes", "layers");
+	fputs("\n  ", stdout);
 	inspect_heading(o, "tensor");
-	printf("%*s", width - 6, "");
+	printf("%*s", w.name - 6, "");
+	snprintf(heading, sizeof heading, "  %-*s  %-*s  %5s  %*s  %*s  %s", w.type, "type", w.shape, "shape", "count", w.params,
+	         "parameters", w.bytes, "bytes", "layers");
 	inspect_heading(o, heading);
 	putchar('\n');
 	for (size_t i = 0; i < n; i++)
-		print_group(&groups[i], width, shape_width, scratch);
+		print_group(&groups[i], &w, scratch);
 }
 
 /* Sets `place` of groups that are sorted by pattern. */

@@ -72,6 +72,7 @@ const char *inspect_shown(struct fmt_str name, char *buf)
 	return buf;
 }
 
+/* Columns; name is 0 if there is nothing to show. */
 struct widths {
 	int name, type, shape, params, bytes, offset;
 };
@@ -83,7 +84,7 @@ static int wider(int a, int b)
 
 static struct widths measure(const struct inspect *in, const struct inspect_opts *o)
 {
-	struct widths w = { 6, 4, 5, 10, 5, 6 };
+	struct widths w = { 0, 4, 5, 10, 5, 6 };
 	char buf[INSPECT_SHAPE_MAX];
 
 	for (uint64_t i = 0; i < in->n_tensors; i++) {
@@ -91,7 +92,7 @@ static struct widths measure(const struct inspect *in, const struct inspect_opts
 
 		if (!inspect_match(o->filter, t->name))
 			continue;
-		w.name = wider(w.name, inspect_width(t->name));
+		w.name = wider(wider(w.name, 6), inspect_width(t->name));
 		w.type = wider(w.type, (int)strlen(fmt_type_info(t->type)->name));
 		w.shape = wider(w.shape, (int)strlen(inspect_shape(t->n_dims, t->dims, buf)));
 		w.params = wider(w.params, (int)strlen(cli_thousands(t->n_elems, buf)));
@@ -124,6 +125,9 @@ void inspect_print_tensors(const struct inspect *in, const struct inspect_opts *
 	struct widths w = measure(in, o);
 	char line[320];
 	int n;
+
+	if (!w.name)
+		return;
 
 	n = snprintf(line, sizeof line, "%-*s  %-*s  %-*s  %*s  %*s", w.name < 100 ? w.name : 100, "tensor", w.type, "type",
 	             w.shape < 100 ? w.shape : 100, "shape", w.params, "parameters", w.bytes, "bytes");

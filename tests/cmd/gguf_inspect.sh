@@ -95,6 +95,29 @@ if [ "$(sort -u hashes | wc -l)" != 1 ]; then
 	failed=1
 fi
 
+# the files of testdata by their verdict: one line that names the file, and nothing else
+for file in "$root"/testdata/*/bad-* "$root"/testdata/*/unsupported-*; do
+	[ -f "$file" ] || continue
+	"$program" "$file" >out 2>err
+	got=$?
+	if [ $got != 3 ] || [ -s out ] || [ "$(wc -l <err)" != 1 ] || ! grep -q "^gguf-inspect: $file" err; then
+		echo "$file: exit status $got"
+		cat out err
+		failed=1
+	fi
+done
+set --
+for file in "$root"/testdata/*/good-*; do
+	case $file in
+	*-0000[2-9]-of-*) ;; # the first part leads to them
+	*) [ -f "$file" ] && set -- "$@" "$file" ;;
+	esac
+done
+if [ $# -gt 0 ] && ! "$program" -a --hash "$@" >good.txt; then
+	echo "good files of testdata are refused"
+	failed=1
+fi
+
 "$program" --json --hash --check good.gguf hostile.gguf missing.gguf infinite.safetensors 2>/dev/null >all.json
 if ! python3 -m json.tool all.json >/dev/null; then
 	echo "--json: not JSON"
