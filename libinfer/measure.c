@@ -42,6 +42,8 @@ void infer_divergence_add(struct infer_divergence *d, const float *reference, co
 		kl += infer_exp(p) * (p - q);
 		d->max_diff = fmax(d->max_diff, fabs((double)reference[i] - (double)logits[i]));
 	}
+	if (kl < 0) /* by rounding only */
+		kl = 0;
 	d->n++;
 	d->kl_sum += kl;
 	d->kl_max = fmax(d->kl_max, kl);

@@ -1,0 +1,471 @@
+/* Binding a model: what a GGUF must say and hold before it runs, and the rotary frequencies that follow from its keys.
+ * Each test writes a tiny GGUF, right but for one thing. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <libfmt/write.h>
+
+#include "bind.h"
+
+enum { VOCAB = 10, D = 8, HEADS = 2, KV_HEADS = 1, DK = 4, FF = 12, CTX = 64, MAX_KEYS = 24, MAX_TENSORS = 24 };
+
+/* The file about to be written: tests change a key or a tensor before. */
+struct key {
+	const char *name;
+	enum fmt_kv_type type;
+	double number;
+	const char *text;
+};
+
+struct tensor {
+	const char *name;
+	uint64_t rows, cols; /* rows 0: a vector */
+};
+
+struct recipe {
+	struct key keys[MAX_KEYS];
+	struct tensor tensors[MAX_TENSORS];
+	size_t n_keys, n_tensors;
+};
+
+static char path[64];
+
+static const struct key usual_keys[] = {
+	{ "general.architecture", FMT_KV_STR, 0, "llama" },
+	{ "llama.block_count", FMT_KV_U32, 1, NULL },
+	{ "llama.context_length", FMT_KV_U32, CTX, NULL },
+	{ "llama.embedding_length", FMT_KV_U32, D, NULL },
+	{ "llama.feed_forward_length", FMT_KV_U32, FF, NULL },
+	{ "llama.attention.head_count", FMT_KV_U32, HEADS, NULL },
+	{ "llama.attention.head_count_kv", FMT_KV_U32, KV_HEADS, NULL },
+	{ "llama.attention.layer_norm_rms_epsilon", FMT_KV_F32, 1e-5, NULL },
+};
+
+static const struct tensor usual_tensors[] = {
+	{ "token_embd.weight", VOCAB, D },
+	{ "output_norm.weight", 0, D },
+	{ "blk.0.attn_norm.weight", 0, D },
+	{ "blk.0.attn_q.weight", HEADS * DK, D },
+	{ "blk.0.attn_k.weight", KV_HEADS * DK, D },
+	{ "blk.0.attn_v.weight", KV_HEADS * DK, D },
+	{ "blk.0.attn_output.weight", D, HEADS * DK },
+	{ "blk.0.ffn_norm.weight", 0, D },
+	{ "blk.0.ffn_gate.weight", FF, D },
+	{ "blk.0.ffn_up.weight", FF, D },
+	{ "blk.0.ffn_down.weight", D, FF },
+};
+
+static struct recipe usual(void)
+{
+	struct recipe r = { .n_keys = sizeof usual_keys / sizeof *usual_keys,
+		            .n_tensors = sizeof usual_tensors / sizeof *usual_tensors };
+
+	memcpy(r.keys, usual_keys, sizeof usual_keys);
+	memcpy(r.tensors, usual_tensors, sizeof usual_tensors);
+	return r;
+}
+
+static struct key *key(struct recipe *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_keys; i++)
+		if (!strcmp(r->keys[i].name, name))
+			return &r->keys[i];
+	assert_true(r->n_keys < MAX_KEYS);
+	r->keys[r->n_keys] = (struct key){ .name = name, .type = FMT_KV_F32 };
+	return &r->keys[r->n_keys++];
+}
+
+static struct tensor *tensor(struct recipe *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_tensors; i++)
+		if (!strcmp(r->tensors[i].name, name))
+			return &r->tensors[i];
+	assert_true(r->n_tensors < MAX_TENSORS);
+	r->tensors[r->n_tensors] = (struct tensor){ .name = name };
+	return &r->tensors[r->n_tensors++];
+}
+
+static void drop_tensor(struct recipe *r, const char *name)
+{
+	struct tensor *t = tensor(r, name);
+
+	*t = r->tensors[--r->n_tensors];
+}
+
+static void drop_key(struct recipe *r, const char *name)
+{
+	struct key *k = key(r, name);
+
+	*k = r->keys[--r->n_keys];
+}
+
+static void put_key(struct fmt_writer *w, const struct key *k, struct fmt_err *err)
+{
+	struct fmt_kv kv = { .key = { k->name, strlen(k->name) }, .value = { .type = k->type } };
+
+	if (k->type == FMT_KV_STR)
+		kv.value.as.s = (struct fmt_str){ k->text, strlen(k->text) };
+	else if (k->type == FMT_KV_F32)
+		kv.value.as.f = (double)(float)k->number;
+	else if (k->type == FMT_KV_BOOL)
+		kv.value.as.b = k->number != 0;
+	else
+		kv.value.as.u = (uint64_t)k->number;
+	assert_true(fmt_writer_kv(w, &kv, err));
+}
+
+/* Writes the file. Elements lie between -0.5 and 0.5; those of rope_freqs are 1, 2, 3 ... */
+static void write_gguf(const struct recipe *r)
+{
+	struct fmt_err err = { 0 };
+	struct fmt_writer *w = fmt_writer_create(FMT_OUT_GGUF, &err);
+	struct fmt_sink *s;
+	uint64_t n_bytes;
+	uint32_t index;
+
+	for (size_t i = 0; i < r->n_keys; i++)
+		put_key(w, &r->keys[i], &err);
+	for (size_t i = 0; i < r->n_tensors; i++) {
+		const struct tensor *t = &r->tensors[i];
+		uint64_t dims[2] = { t->rows ? t->rows : t->cols, t->cols };
+
+		assert_true(fmt_writer_tensor(w, (struct fmt_str){ t->name, strlen(t->name) }, FMT_F32, t->rows ? 2 : 1,
+		                              dims, &index, &err));
+	}
+	assert_true(fmt_writer_layout(w, &n_bytes, &err));
+	s = fmt_sink_create(path, true, &err);
+	assert_true(s && fmt_writer_header(w, s, &err));
+	for (size_t i = 0; i < r->n_tensors; i++) {
+		uint64_t n = fmt_writer_bytes(w, (uint32_t)i) / sizeof(float);
+		float *x = calloc(n + 1, sizeof *x);
+
+		assert_non_null(x);
+		for (uint64_t j = 0; j < n; j++)
+			x[j] = strcmp(r->tensors[i].name, "rope_freqs.weight") ? (float)(j * 7919 % 101) / 100 - 0.5f : 1 + (float)j;
+		assert_true(fmt_writer_data(w, s, (uint32_t)i, 0, x, n * sizeof *x, &err));
+		free(x);
+	}
+	assert_true(fmt_sink_commit(s, n_bytes, &err));
+	fmt_writer_destroy(w);
+}
+
+struct opened {
+	struct fmt_view *view;
+	struct infer_model *m;
+};
+
+static struct opened open_model(const struct recipe *r, struct fmt_err *err)
+{
+	struct opened o = { 0 };
+
+	write_gguf(r);
+	o.view = fmt_view_open(path, NULL, err);
+	if (o.view)
+		o.m = infer_model_create(o.view, NULL, err);
+	return o;
+}
+
+static void close_model(struct opened *o)
+{
+	infer_model_destroy(o->m);
+	fmt_view_close(o->view);
+}
+
+/* The model cannot be made, and the line says why. */
+static void refused(const struct recipe *r, enum fmt_code code, const char *words)
+{
+	struct fmt_err err = { 0 };
+	struct opened o = open_model(r, &err);
+
+	if (o.m || err.code != code || !strstr(err.msg, words))
+		fail_msg("%s: code %d, '%s'; not '%s'", o.m ? "accepted" : "refused", (int)err.code, err.msg, words);
+	assert_string_equal(err.file, path);
+	close_model(&o);
+}
+
+static void the_usual_model_runs(void **state)
+{
+	struct fmt_err err = { 0 };
+	struct recipe r = usual();
+	struct opened o = open_model(&r, &err);
+	float logits[VOCAB];
+	struct infer_run *run;
+
+	(void)state;
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	assert_int_equal(infer_n_vocab(o.m), VOCAB);
+	assert_int_equal(infer_n_ctx_train(o.m), CTX);
+	run = infer_run_create(o.m, 0, 0, &err);
+	assert_non_null(run);
+	assert_true(infer_eval(run, (const int32_t[]){ 1, 2, 3 }, 3, false, logits, &err));
+	for (int i = 0; i < VOCAB; i++)
+		assert_true(isfinite(logits[i]));
+	infer_run_destroy(run);
+	close_model(&o);
+}
+
+static void missing_parts_are_named(void **state)
+{
+	struct recipe r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof usual_tensors / sizeof *usual_tensors; i++) {
+		r = usual();
+		drop_tensor(&r, usual_tensors[i].name);
+		refused(&r, FMT_MISSING, usual_tensors[i].name);
+	}
+	for (size_t i = 1; i < sizeof usual_keys / sizeof *usual_keys; i++) {
+		if (strstr(usual_keys[i].name, "head_count_kv")) /* as many as query heads, if missing */
+			continue;
+		r = usual();
+		drop_key(&r, usual_keys[i].name);
+		refused(&r, strstr(usual_keys[i].name, "epsilon") ? FMT_MALFORMED : FMT_MISSING,
+		        usual_keys[i].name + strlen("llama."));
+	}
+}
+
+static void shapes_must_follow_the_keys(void **state)
+{
+	struct recipe r;
+
+	(void)state;
+	for (size_t i = 1; i < sizeof usual_tensors / sizeof *usual_tensors; i++) {
+		r = usual();
+		tensor(&r, usual_tensors[i].name)->cols++;
+		refused(&r, FMT_MISMATCH, usual_tensors[i].name);
+	}
+	r = usual();
+	*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK + 1 };
+	refused(&r, FMT_MISMATCH, "blk.0.attn_q.bias");
+	r = usual();
+	tensor(&r, "blk.0.attn_norm.weight")->rows = 1; /* two dimensions */
+	refused(&r, FMT_MISMATCH, "blk.0.attn_norm.weight");
+	r = usual();
+	*tensor(&r, "rope_freqs.weight") = (struct tensor){ "rope_freqs.weight", 0, DK };
+	refused(&r, FMT_MISMATCH, "rope_freqs.weight");
+}
+
+static void contradictions_are_refused(void **state)
+{
+	static const struct {
+		const char *key;
+		double value;
+		enum fmt_code code;
+		const char *words;
+	} cases[] = {
+		{ "llama.block_count", 4e9, FMT_MISMATCH, "block_count" },
+		{ "llama.block_count", 2, FMT_MISSING, "blk.1.attn_norm.weight" },
+		{ "llama.attention.head_count", 3, FMT_MISMATCH, "blk.0.attn_q.weight" },
+		{ "llama.attention.head_count_kv", 3, FMT_MISMATCH, "3 key heads" },
+		{ "llama.attention.head_count", 4e9, FMT_MISSING, "key_length" },
+		{ "llama.embedding_length", 4e9, FMT_MISMATCH, "token_embd.weight" },
+		{ "llama.feed_forward_length", 4e9, FMT_MISMATCH, "blk.0.ffn_gate.weight" },
+		{ "llama.attention.layer_norm_rms_epsilon", -1, FMT_MALFORMED, "epsilon" },
+		{ "llama.rope.freq_base", -1, FMT_MALFORMED, "freq_base" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct recipe r = usual();
+
+		key(&r, cases[i].key)->number = cases[i].value;
+		refused(&r, cases[i].code, cases[i].words);
+	}
+}
+
+static void other_architectures_are_not_guessed(void **state)
+{
+	struct recipe r = usual();
+
+	(void)state;
+	key(&r, "general.architecture")->text = "klingon";
+	refused(&r, FMT_UNSUPPORTED, "klingon");
+}
+
+static void put(struct recipe *r, const char *name, enum fmt_kv_type type, double number, const char *text)
+{
+	*key(r, name) = (struct key){ name, type, number, text };
+}
+
+/* The frequencies and magnitude of a recipe must be these. */
+static void check_rope(const struct recipe *r, const double *want, double magnitude)
+{
+	struct fmt_err err = { 0 };
+	struct opened o = open_model(r, &err);
+
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	for (uint32_t i = 0; i < o.m->rope.n_dims / 2; i++)
+		if (!(fabs((double)o.m->rope.inv_freq[i] / want[i] - 1) < 3e-7))
+			fail_msg("pair %u: %.9g, not %.9g", i, (double)o.m->rope.inv_freq[i], want[i]);
+	assert_true(fabs((double)o.m->rope.magnitude - magnitude) < 1e-6);
+	close_model(&o);
+}
+
+/* Heads of 16, so that a ramp has room. */
+static struct recipe wide(void)
+{
+	struct recipe r = usual();
+
+	put(&r, "llama.attention.key_length", FMT_KV_U32, 16, NULL);
+	tensor(&r, "blk.0.attn_q.weight")->rows = HEADS * 16;
+	tensor(&r, "blk.0.attn_k.weight")->rows = KV_HEADS * 16;
+	put(&r, "llama.rope.freq_base", FMT_KV_F32, 10000, NULL);
+	return r;
+}
+
+static void rope_frequencies(void **state)
+{
+	struct recipe r = wide();
+	double want[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		want[i] = pow(10000, -i / 8.0);
+	check_rope(&r, want, 1);
+	put(&r, "llama.rope.scaling.type", FMT_KV_STR, 0, "none");
+	check_rope(&r, want, 1);
+	*tensor(&r, "rope_freqs.weight") = (struct tensor){ "rope_freqs.weight", 0, 8 };
+	for (int i = 0; i < 8; i++)
+		want[i] /= 1 + i;
+	check_rope(&r, want, 1);
+	r = wide();
+	put(&r, "llama.rope.dimension_count", FMT_KV_U32, 8, NULL);
+	for (int i = 0; i < 4; i++)
+		want[i] = pow(10000, -i / 4.0);
+	check_rope(&r, want, 1);
+	r = wide();
+	put(&r, "llama.rope.scaling.type", FMT_KV_STR, 0, "linear");
+	put(&r, "llama.rope.scaling.factor", FMT_KV_F32, 4, NULL);
+	for (int i = 0; i < 8; i++)
+		want[i] = pow(10000, -i / 8.0) / 4;
+	check_rope(&r, want, 1);
+}
+
+/* YaRN by its paper: pairs that turn more than 32 times over the original 512 positions keep their frequency, those
+ * that turn less than once are interpolated, a linear ramp over whole pairs between. */
+static void rope_yarn(void **state)
+{
+	struct recipe r = wide();
+	double want[8], low = floor(16 * log(512 / (32 * 2 * M_PI)) / (2 * log(10000)));
+	double high = ceil(16 * log(512 / (2 * M_PI)) / (2 * log(10000)));
+
+	(void)state;
+	put(&r, "llama.rope.scaling.type", FMT_KV_STR, 0, "yarn");
+	put(&r, "llama.rope.scaling.factor", FMT_KV_F32, 4, NULL);
+	put(&r, "llama.rope.scaling.original_context_length", FMT_KV_U32, 512, NULL);
+	for (int i = 0; i < 8; i++) {
+		double ramp = fmin(fmax((i - low) / (high - low), 0), 1);
+
+		want[i] = pow(10000, -i / 8.0) * (ramp / 4 + 1 - ramp);
+	}
+	assert_true(low >= 0 && high > low + 2);
+	check_rope(&r, want, 1 + 0.1 * log(4));
+	put(&r, "llama.rope.scaling.yarn_attn_factor", FMT_KV_F32, 0.75, NULL);
+	check_rope(&r, want, 0.75);
+	low = 16 * log(512 / (32 * 2 * M_PI)) / (2 * log(10000));
+	high = 16 * log(512 / (2 * M_PI)) / (2 * log(10000));
+	put(&r, "llama.rope.scaling.yarn_truncate", FMT_KV_BOOL, 0, NULL);
+	for (int i = 0; i < 8; i++) {
+		double ramp = fmin(fmax((i - low) / (high - low), 0), 1);
+
+		want[i] = pow(10000, -i / 8.0) * (ramp / 4 + 1 - ramp);
+	}
+	check_rope(&r, want, 0.75);
+}
+
+static void rope_refusals(void **state)
+{
+	struct recipe r = usual();
+	struct fmt_err err = { 0 };
+	struct opened o;
+	struct infer_run *run;
+
+	(void)state;
+	put(&r, "llama.rope.dimension_count", FMT_KV_U32, 3, NULL);
+	refused(&r, FMT_MISMATCH, "rope.dimension_count");
+	put(&r, "llama.rope.dimension_count", FMT_KV_U32, 6, NULL);
+	refused(&r, FMT_MISMATCH, "rope.dimension_count");
+	r = usual();
+	put(&r, "llama.rope.scaling.type", FMT_KV_STR, 0, "twisted");
+	refused(&r, FMT_UNSUPPORTED, "twisted");
+	put(&r, "llama.rope.scaling.type", FMT_KV_STR, 0, "linear");
+	put(&r, "llama.rope.scaling.factor", FMT_KV_F32, 0, NULL);
+	refused(&r, FMT_MALFORMED, "rope.scaling.factor");
+	r = usual();
+	put(&r, "llama.rope.scaling.dynamic_factor", FMT_KV_F32, 2, NULL);
+	o = open_model(&r, &err);
+	assert_non_null(o.m);
+	run = infer_run_create(o.m, CTX, 0, &err);
+	assert_non_null(run);
+	infer_run_destroy(run);
+	assert_null(infer_run_create(o.m, CTX + 1, 0, &err));
+	assert_int_equal(err.code, FMT_UNSUPPORTED);
+	close_model(&o);
+}
+
+/* Settings that change the result are not just read: a bias and a window move the logits. */
+static void optional_parts_are_used(void **state)
+{
+	static const int32_t ids[] = { 1, 7, 3, 2, 5, 4 };
+	struct fmt_err err = { 0 };
+	float logits[3][VOCAB];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct recipe r = usual();
+		struct opened o;
+		struct infer_run *run;
+
+		if (i == 1)
+			*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK };
+		if (i == 2)
+			put(&r, "llama.attention.sliding_window", FMT_KV_U32, 2, NULL);
+		o = open_model(&r, &err);
+		assert_non_null(o.m);
+		assert_int_equal(o.m->layers[0].window, i == 2 ? 2 : 0);
+		assert_true((o.m->layers[0].w[FMT_ROLE_ATTN_Q].bias != NULL) == (i == 1));
+		run = infer_run_create(o.m, 0, 0, &err);
+		assert_non_null(run);
+		assert_true(infer_eval(run, ids, 6, false, logits[i], &err));
+		infer_run_destroy(run);
+		close_model(&o);
+	}
+	assert_memory_not_equal(logits[0], logits[1], sizeof logits[0]);
+	assert_memory_not_equal(logits[0], logits[2], sizeof logits[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_usual_model_runs),
+		cmocka_unit_test(missing_parts_are_named),
+		cmocka_unit_test(shapes_must_follow_the_keys),
+		cmocka_unit_test(contradictions_are_refused),
+		cmocka_unit_test(other_architectures_are_not_guessed),
+		cmocka_unit_test(rope_frequencies),
+		cmocka_unit_test(rope_yarn),
+		cmocka_unit_test(rope_refusals),
+		cmocka_unit_test(optional_parts_are_used),
+	};
+	int failed, fd;
+
+	strcpy(path, "/tmp/test_bind.XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0)
+		return 1;
+	close(fd);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return failed;
+}
