@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kv_list.h"
+#include "limit.h"
 
 const struct fmt_value *kv_find(const struct kv_list *l, const char *key)
 {
@@ -25,6 +26,10 @@ void kv_add(struct kv_list *l, const char *key, struct fmt_value value)
 			return;
 		}
 	}
+	if (l->n == LIMIT_VIEW_KEYS) {
+		fmt_fail(l->err, FMT_LIMIT, FMT_NO_OFFSET, "more than %d metadata keys", LIMIT_VIEW_KEYS);
+		return;
+	}
 	if (l->n == l->cap) {
 		uint64_t cap = l->cap ? 2 * l->cap : 64;
 		struct fmt_kv *kv = fmt_arena_grow(l->mem, l->kv, l->cap, cap, sizeof *kv, l->err);
@@ -43,6 +48,11 @@ void kv_add(struct kv_list *l, const char *key, struct fmt_value value)
 void kv_u32(struct kv_list *l, const char *key, uint32_t value)
 {
 	kv_add(l, key, (struct fmt_value){ .type = FMT_KV_U32, .as.u = value });
+}
+
+void kv_i32(struct kv_list *l, const char *key, int32_t value)
+{
+	kv_add(l, key, (struct fmt_value){ .type = FMT_KV_I32, .as.i = value });
 }
 
 void kv_f32(struct kv_list *l, const char *key, double value)

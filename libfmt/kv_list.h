@@ -15,6 +15,7 @@ struct kv_list {
 void kv_add(struct kv_list *l, const char *key, struct fmt_value value);
 
 void kv_u32(struct kv_list *l, const char *key, uint32_t value);
+void kv_i32(struct kv_list *l, const char *key, int32_t value);
 void kv_f32(struct kv_list *l, const char *key, double value); /* rounded to float */
 void kv_bool(struct kv_list *l, const char *key, bool value);
 void kv_str(struct kv_list *l, const char *key, struct fmt_str value);

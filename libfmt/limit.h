@@ -63,6 +63,10 @@
 /* Dicts and lists in each other, around the tensors of a checkpoint. The walk recurses. */
 #define LIMIT_TORCH_DEPTH 16
 
+/* Metadata keys of a view of a directory, which are looked up one by one while they are made. Data sets of a model card and
+ * named chat templates give the most: some hundreds. */
+#define LIMIT_VIEW_KEYS 8192
+
 /* Memory that a view of a directory may take before its files are counted, which add LIMIT_ARENA_FACTOR each: tables
  * of a vocabulary of a million tokens, plans of some hundred thousand tensors. */
 #define LIMIT_VIEW_BYTES (UINT64_C(64) << 20)
