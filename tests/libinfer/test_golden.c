@@ -1,7 +1,7 @@
 /* A trained model against what Hugging Face's own code computed from the same files: logits, greedy tokens, likelihood;
  * straight from its directory, and from the GGUFs that st2gguf makes of it.
  *
- * usage: test_golden MODEL [ST2GGUF TYPE...]   MODEL: a folder of $ASSAY_SHARED/models; TYPE: of the GGUFs, all exact */
+ * usage: test_golden MODEL [ST2GGUF TYPE...]   MODEL: a directory with golden/; TYPE: of GGUFs, all exact */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -233,7 +233,8 @@ static void likelihood_equals_the_goldens(void **state)
 			double want, got;
 			uint64_t n_scored;
 
-			if (!golden_number(windows[w].key, &want))
+			/* the long window takes most of the time, and the forms' bits are compared already */
+			if ((form && windows[w].window > 128) || !golden_number(windows[w].key, &want))
 				continue;
 			r = infer_run_create(fix.m, windows[w].window, 0, &err);
 			check(r, &err);
@@ -345,13 +346,13 @@ static void remove_folder(void)
 	rmdir(fix.folder);
 }
 
-static bool prepare(const char *shared, int argc, char **argv)
+static bool prepare(int argc, char **argv)
 {
 	struct fmt_err err = { 0 };
 	char path[PATH_BYTES + 32];
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(fix.model, sizeof fix.model, "%s/models/%s", shared, argv[1]);
+	snprintf(fix.model, sizeof fix.model, "%s", argv[1]);
 	snprintf(fix.folder, sizeof fix.folder, "%s/test_golden.XXXXXX", tmp ? tmp : "/tmp");
 	memcpy(fix.forms[fix.n_forms++], fix.model, PATH_BYTES);
 	snprintf(path, sizeof path, "%s/golden/golden.safetensors", fix.model);
@@ -375,15 +376,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(conversions_do_not_diverge),
 		cmocka_unit_test(wrong_calls_change_nothing),
 	};
-	const char *shared = getenv("ASSAY_SHARED");
 	struct stat st;
 	int failed;
 
-	if (!shared || stat(shared, &st))
-		return 77;
 	if (argc < 2 || argc - 3 >= MAX_FORMS)
 		return 2;
-	if (!prepare(shared, argc, argv)) {
+	if (stat(argv[1], &st)) {
+		printf("skipped: %s is not here\n", argv[1]);
+		return 77;
+	}
+	if (!prepare(argc, argv)) {
 		fprintf(stderr, "test_golden: cannot set up %s\n", fix.model);
 		remove_folder();
 		return 1;
