@@ -1,6 +1,7 @@
 /* Options: one table per program yields both parsing and --help. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,8 @@ void cli_parse(struct cli_program *p, int *n, char **argv)
 {
 	int argc = *n, kept = 0, i;
 
+	/* a limit on the size of files is an error like a full disk, not a death */
+	signal(SIGXFSZ, SIG_IGN);
 	for (i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--")) {
 			i++;

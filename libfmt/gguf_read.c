@@ -27,13 +27,15 @@ struct announced {
 	uint64_t at;         /* where it was announced */
 };
 
+/* The magic is meant to be the same in both byte orders, but newer versions of gguf-py's byte order converter turn it
+ * too. */
 static bool recognise(const uint8_t *head, size_t n, uint64_t file_bytes)
 {
 	(void)file_bytes;
-	return n >= 4 && !memcmp(head, "GGUF", 4);
+	return n >= 4 && (!memcmp(head, "GGUF", 4) || !memcmp(head, "FUGG", 4));
 }
 
-/* The magic is the same in both byte orders; the version tells them apart. */
+/* The version tells the byte orders apart. */
 static bool read_version(struct load *l)
 {
 	uint32_t v;

@@ -168,6 +168,22 @@ static void versions_and_byte_orders(void **state)
 	}
 }
 
+/* Whether the magic is turned with the rest or not. */
+static void turned_magic(void **state)
+{
+	struct build b = everything(3, true);
+	struct fmt_err err = { 0 };
+	struct fmt_model *m;
+
+	(void)state;
+	memcpy(b.p, "FUGG", 4);
+	m = open_built(&b, &err);
+	assert_non_null(m);
+	assert_true(m->big_endian);
+	check_scalars(m);
+	fmt_model_close(m);
+}
+
 /* Types whose order in a big endian file is not settled are listed but not read. */
 static void unsettled_byte_order(void **state)
 {
@@ -416,7 +432,7 @@ static void wrong_splits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(versions_and_byte_orders), cmocka_unit_test(unsettled_byte_order),
+		cmocka_unit_test(versions_and_byte_orders), cmocka_unit_test(turned_magic), cmocka_unit_test(unsettled_byte_order),
 		cmocka_unit_test(written_as_built),         cmocka_unit_test(unwritable),
 		cmocka_unit_test(split_files),              cmocka_unit_test(wrong_splits),
 	};
