@@ -15,12 +15,12 @@ static int lanes_left(size_t col, size_t n)
 int QUANT_AT(flat_signed)(const struct quant_flat_signed *how, const float *x, const struct quant_importance *imp,
                           size_t col, size_t n, struct quant_flat_codes *out)
 {
-	int n_lanes = lanes_left(col, n);
+	int n_lanes = lanes_left(col, n), important = imp->w != NULL;
 	struct quant_group g;
 	float s[L];
 
 	QUANT_AT(group_load)(&g, &how->shape, x + col, imp, col, n_lanes);
-	QUANT_AT(search_signed)(&g, &how->grid, how->ends, how->n_ends, s);
+	QUANT_AT(search_signed)(&g, &how->grid, how->plan[important].ends, how->plan[important].n_ends, s);
 	for (int l = 0; l < L; l++)
 		out->d[l] = QUANT_AT(half_of)(s[l], g.unit[l], &s[l]);
 	QUANT_AT(codes_signed)(&g, &how->grid, s, out->q[0]);
@@ -43,13 +43,14 @@ static void shift(struct quant_group *g, float low[L])
 int QUANT_AT(flat_min)(const struct quant_flat_min *how, const float *x, const struct quant_importance *imp,
                        size_t col, size_t n, struct quant_flat_codes *out)
 {
+	const struct quant_min_search *search = &how->search[imp->w != NULL];
 	int n_lanes = lanes_left(col, n);
 	struct quant_group g;
 	float low[L], s[L], m[L];
 
 	QUANT_AT(group_load)(&g, &how->shape, x + col, imp, col, n_lanes);
 	shift(&g, low);
-	QUANT_AT(search_min)(&g, &how->search, s, m);
+	QUANT_AT(search_min)(&g, search, s, m);
 	for (int l = 0; l < L; l++) {
 		float offset;
 
@@ -57,6 +58,6 @@ int QUANT_AT(flat_min)(const struct quant_flat_min *how, const float *x, const s
 		out->m[l] = QUANT_AT(half_of)(low[l] - m[l], g.unit[l], &offset);
 		m[l] = low[l] - offset;
 	}
-	QUANT_AT(codes_min)(&g, how->search.top, s, m, out->q[0]);
+	QUANT_AT(codes_min)(&g, search->top, s, m, out->q[0]);
 	return n_lanes;
 }

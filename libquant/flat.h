@@ -7,13 +7,15 @@
 struct quant_flat_signed {
 	struct quant_shape shape;
 	struct quant_grid grid;
-	const float *ends; /* see search_signed */
-	int n_ends;
+	struct {
+		const float *ends; /* see search_signed */
+		int n_ends;
+	} plan[2]; /* without importance, with it */
 };
 
 struct quant_flat_min {
 	struct quant_shape shape;
-	struct quant_min_search search;
+	struct quant_min_search search[2];
 };
 
 struct quant_flat_codes {

@@ -8,15 +8,14 @@
 #include "kernels.h"
 #include "iq4_levels.h"
 
-/* The extreme element on either outer level, stretched and clipped. */
+/* Where the extreme element is put: on either outer level, short of it, or past it, clipped. */
 static const float ends[] = { -127 / 0.87f, -127 / 0.93f, -127, -127 / 1.08f, -127 / 1.16f,
 	                      113 / 0.87f,  113 / 0.93f,  113,  113 / 1.08f,  113 / 1.16f };
 
 static const struct quant_flat_signed how = {
 	.shape = { .elems = 32, .block_lanes = 1, .blend = 0.5f, .magnitude = 2 },
 	.grid = { .iq4 = true },
-	.ends = ends,
-	.n_ends = (int)(sizeof(ends) / sizeof(*ends)),
+	.plan = { { ends, N_OF(ends) }, { ends, N_OF(ends) } },
 };
 
 static void pack(const struct quant_flat_codes *c, int l, struct block_iq4_nl *b)

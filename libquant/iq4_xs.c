@@ -10,12 +10,17 @@
 #include "kernels.h"
 #include "superblock.h"
 
-/* The extreme element on either end of the grid. */
+/* Where the extreme element of a sub-block is put. */
 static const float ends[] = { -127 / 0.87f, -127 / 0.93f, -127, -127 / 1.08f, -127 / 1.16f,
 	                      113 / 0.87f,  113 / 0.93f,  113,  113 / 1.08f,  113 / 1.16f };
 
-static const struct quant_grid grid = { .iq4 = true };
-static const struct quant_shape shape = { .elems = 32, .block_lanes = 8, .blend = 0.5f, .magnitude = 2 };
+static const struct quant_signed_type type = {
+	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.5f, .magnitude = 2 },
+	.grid = { .iq4 = true },
+	.limit = 32,
+	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 },
+	          { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 } },
+};
 
 static void pack(const struct quant_signed_fit *fit, uint8_t (*q)[QUANT_LANE_ELEMS], int lane,
                  struct block_iq4_xs *b)
@@ -40,13 +45,8 @@ static void encode_group(const float *x, const struct quant_importance *imp, siz
 {
 	uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS];
 	struct quant_signed_fit fit;
-	struct quant_group g;
-	float s[QUANT_LANES];
 
-	QUANT_AT(group_load)(&g, &shape, x, imp, col, 8 * n_blocks);
-	QUANT_AT(search_signed)(&g, &grid, ends, (int)(sizeof(ends) / sizeof(*ends)), s);
-	QUANT_AT(fit_signed)(&g, &grid, shape.block_lanes, 32, s, &fit);
-	QUANT_AT(codes_signed)(&g, &grid, fit.s, codes[0]);
+	QUANT_AT(encode_signed)(&type, x, imp, col, 8 * n_blocks, &fit, codes[0]);
 	for (int i = 0; i < n_blocks; i++)
 		pack(&fit, codes + 8 * i, 8 * i, b + i);
 }

@@ -15,4 +15,12 @@
 #define QUANT_JOIN(name, level)  QUANT_JOIN_(name, level)
 #define QUANT_AT(name)           QUANT_JOIN(name, QUANT_LEVEL)
 
+/* A function of loops over lanes that is called from a loop. gcc vectorizes these where they stand, but once they are
+ * inlined it turns their conditional expressions into branches. */
+#if defined(__GNUC__)
+#define QUANT_LANEWISE __attribute__((noinline)) static
+#else
+#define QUANT_LANEWISE static
+#endif
+
 #endif

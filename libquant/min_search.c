@@ -7,13 +7,13 @@
 #define L QUANT_LANES
 
 struct range {
-	float low[L], width[L];
+	float low[L], width[L], inverse[L]; /* of the width */
 };
 
 /* Lowest value and width of a lane. Unless the min may be negative, the range takes in zero at its lower end. */
 static void ranges(const struct quant_group *g, bool free_min, struct range *r)
 {
-	float lo[L], hi[L];
+	float lo[L], hi[L], highest = free_min ? INFINITY : 0;
 
 	memcpy(lo, g->x[0], sizeof(lo));
 	memcpy(hi, g->x[0], sizeof(hi));
@@ -24,8 +24,11 @@ static void ranges(const struct quant_group *g, bool free_min, struct range *r)
 		}
 	}
 	for (int l = 0; l < L; l++) {
-		r->low[l] = free_min || lo[l] < 0 ? lo[l] : 0;
-		r->width[l] = hi[l] - r->low[l];
+		float low = lo[l] < highest ? lo[l] : highest;
+
+		r->low[l] = low;
+		r->width[l] = hi[l] - low;
+		r->inverse[l] = quant_inverse(hi[l] - low);
 	}
 }
 
@@ -72,36 +75,62 @@ struct best {
 };
 
 /* What no scale at all achieves: codes 0, and m alone. */
-static void start(const struct quant_min_sums *sums, bool free_min, struct best *b)
+static void start(const struct quant_min_sums *restrict sums, bool free_min, struct best *restrict b)
 {
-	for (int l = 0; l < L; l++) {
-		float m = sums->w[l] > 0 ? -sums->x[l] / sums->w[l] : 0;
+	float lowest = free_min ? -INFINITY : 0;
 
-		m = free_min || m > 0 ? m : 0;
+	for (int l = 0; l < L; l++) {
+		float m = -sums->x[l] * quant_inverse(sums->w[l]);
+
+		m = m > lowest ? m : lowest;
 		b->s[l] = 0;
 		b->m[l] = m;
 		b->gain[l] = -m * sums->x[l];
 	}
 }
 
+/* best[l] = now[l] where gain[l] beats least[l]. */
+static void choose(const float *restrict gain, const float *restrict least, const float *restrict now,
+                   float *restrict best)
+{
+	for (int l = 0; l < L; l++)
+		best[l] = gain[l] > least[l] ? now[l] : best[l];
+}
+
 /* Least squares for s and m given the codes; where that makes m negative and it must not be, for s alone.
  * The gain, what is taken off sum(w x x), is s sum(w x q) - m sum(w x). */
-static void keep_better(const struct quant_min_sums *sums, bool free_min, struct best *b)
+QUANT_LANEWISE void keep_better(const struct quant_min_sums *restrict sums, bool free_min, struct best *restrict b)
+{
+	float lowest = free_min ? -INFINITY : 0, inverse[L], alone[L], s[L], m[L], gain[L];
+
+	for (int l = 0; l < L; l++)
+		inverse[l] = quant_inverse(sums->w[l] * sums->qq[l] - sums->q[l] * sums->q[l]);
+	for (int l = 0; l < L; l++)
+		alone[l] = quant_inverse(sums->qq[l]);
+	for (int l = 0; l < L; l++) {
+		s[l] = (sums->w[l] * sums->xq[l] - sums->q[l] * sums->x[l]) * inverse[l];
+		m[l] = (sums->q[l] * sums->xq[l] - sums->qq[l] * sums->x[l]) * inverse[l];
+		alone[l] *= sums->xq[l];
+	}
+	for (int l = 0; l < L; l++)
+		s[l] = m[l] < lowest ? alone[l] : s[l];
+	for (int l = 0; l < L; l++)
+		m[l] = m[l] > lowest ? m[l] : lowest;
+	for (int l = 0; l < L; l++)
+		gain[l] = s[l] * sums->xq[l] - m[l] * sums->x[l];
+	choose(gain, b->gain, s, b->s);
+	choose(gain, b->gain, m, b->m);
+	for (int l = 0; l < L; l++)
+		b->gain[l] = gain[l] > b->gain[l] ? gain[l] : b->gain[l];
+}
+
+/* The lower end and the inverse step that a candidate starts from. */
+QUANT_LANEWISE void candidate(const struct range *restrict r, float step, float offset, float *restrict low,
+                              float *restrict is)
 {
 	for (int l = 0; l < L; l++) {
-		float w = sums->w[l], x = sums->x[l], q = sums->q[l], qq = sums->qq[l], xq = sums->xq[l];
-		float det = w * qq - q * q;
-		float inverse = 1 / (det > 0 ? det : 1);
-		float s = (w * xq - q * x) * inverse, m = (q * xq - qq * x) * inverse, gain;
-		bool alone = !free_min && m < 0;
-
-		s = alone ? xq / (qq > 0 ? qq : 1) : s;
-		m = alone ? 0 : m;
-		gain = s * xq - m * x;
-		gain = det > 0 ? gain : 0;
-		b->s[l] = gain > b->gain[l] ? s : b->s[l];
-		b->m[l] = gain > b->gain[l] ? m : b->m[l];
-		b->gain[l] = gain > b->gain[l] ? gain : b->gain[l];
+		is[l] = step * r->inverse[l];
+		low[l] = r->low[l] + offset / step * r->width[l];
 	}
 }
 
@@ -115,13 +144,10 @@ void QUANT_AT(search_min)(const struct quant_group *g, const struct quant_min_se
 	sums_fixed(g, &sums);
 	start(&sums, how->free_min, &b);
 	for (int k = 0; k < how->n_steps; k++) {
-		for (int o = 0; o < how->n_offsets; o++) {
+		for (int o = 0; o < (how->n_offsets ? how->n_offsets : 1); o++) {
 			float low[L], is[L];
 
-			for (int l = 0; l < L; l++) {
-				is[l] = how->steps[k] * quant_inverse(r.width[l]);
-				low[l] = r.low[l] + how->offsets[o] * (r.width[l] / how->steps[k]);
-			}
+			candidate(&r, how->steps[k], how->n_offsets ? how->offsets[o] : 0, low, is);
 			sums_of(g, how->top, low, is, &sums);
 			keep_better(&sums, how->free_min, &b);
 		}

@@ -8,30 +8,27 @@
 #include "planes2.h"
 #include "superblock.h"
 
-static const float steps[] = { 2.2f, 2.5f, 2.8f, 3, 3.3f, 3.6f, 4, 4.5f };
-static const float no_offset[] = { 0 };
+static const float steps[] = { 2.3f, 2.7f, 3.1f, 3.6f, 4.3f };
+static const float more_steps[] = { 2.2f, 2.5f, 2.8f, 3, 3.3f, 3.6f, 4, 4.5f };
 
-static const struct quant_shape shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 1 };
-static const struct quant_min_search search = {
-	.top = 3, .steps = steps, .n_steps = (int)(sizeof(steps) / sizeof(*steps)), .offsets = no_offset, .n_offsets = 1,
+static const struct quant_min_type type = {
+	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 4 },
+	.top = 3,
+	.limit = 15,
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 4, .rounds = 1 },
+	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 24, .rounds = 1 } },
 };
 
 static void encode_block(const float *x, const struct quant_importance *imp, size_t col, struct block_q2_k *b)
 {
 	uint8_t q[QUANT_SB];
-	float s[QUANT_LANES], m[QUANT_LANES];
 	struct quant_min_fit fit;
-	struct quant_group g;
 
-	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
-	QUANT_AT(search_min)(&g, &search, s, m);
-	QUANT_AT(fit_min)(&g, search.top, shape.block_lanes, 15, s, m, &fit);
-	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, q);
+	QUANT_AT(encode_min)(&type, x, imp, col, QUANT_LANES, &fit, q);
 	b->d = fit.d[0];
 	b->dmin = fit.dmin[0];
-	for (int l = 0; l < QUANT_LANES; l++) {
+	for (int l = 0; l < QUANT_LANES; l++)
 		b->scales[l] = (uint8_t)((int)fit.ks[l] | (int)fit.km[l] << 4);
-	}
 	quant_planes2_pack(q, b->qs);
 }
 

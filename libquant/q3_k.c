@@ -11,11 +11,16 @@
 #include "planes2.h"
 #include "superblock.h"
 
-/* The extreme element on either end of the grid. */
+/* Where the extreme element of a sub-block is put. */
 static const float ends[] = { -4 / 0.72f, -4 / 0.82f, -4 / 0.92f, -4, 3 / 0.72f, 3 / 0.82f, 3 / 0.92f, 3 };
 
-static const struct quant_grid grid = { .lo = -4, .hi = 3 };
-static const struct quant_shape shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 2 };
+static const struct quant_signed_type type = {
+	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 4 },
+	.grid = { .lo = -4, .hi = 3 },
+	.limit = 32,
+	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 },
+	          { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 } },
+};
 
 static void pack_scales(const float k[16], uint8_t s[12])
 {
@@ -39,13 +44,8 @@ static void encode_block(const float *x, const struct quant_importance *imp, siz
 {
 	uint8_t q[QUANT_SB];
 	struct quant_signed_fit fit;
-	struct quant_group g;
-	float s[QUANT_LANES];
 
-	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
-	QUANT_AT(search_signed)(&g, &grid, ends, (int)(sizeof(ends) / sizeof(*ends)), s);
-	QUANT_AT(fit_signed)(&g, &grid, shape.block_lanes, 32, s, &fit);
-	QUANT_AT(codes_signed)(&g, &grid, fit.s, q);
+	QUANT_AT(encode_signed)(&type, x, imp, col, QUANT_LANES, &fit, q);
 	b->d = fit.d[0];
 	pack_scales(fit.k, b->scales);
 	quant_planes2_pack(q, b->qs);

@@ -7,13 +7,17 @@
 #include "half_inline.h"
 #include "kernels.h"
 
-static const float steps[] = { 13.8f, 14.4f, 15, 15.5f, 16, 16.5f, 17, 18 };
-static const float offsets[] = { 0, -0.5f, 0.5f };
+static const float steps[] = { 14.4f, 15.4f, 16.6f };
+static const float offsets[] = { 0, 0.5f };
+static const float more_steps[] = { 13.8f, 14.4f, 15, 15.5f, 16, 16.5f, 17, 18 };
+static const float more_offsets[] = { 0, -0.5f, 0.5f };
 
 static const struct quant_flat_min how = {
-	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },
-	.search = { .top = 15, .free_min = true, .steps = steps, .n_steps = (int)(sizeof(steps) / sizeof(*steps)),
-	            .offsets = offsets, .n_offsets = (int)(sizeof(offsets) / sizeof(*offsets)) },
+	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 3 },
+	.search = { { .top = 15, .free_min = true, .steps = steps, .n_steps = N_OF(steps),
+	              .offsets = offsets, .n_offsets = N_OF(offsets) },
+	            { .top = 15, .free_min = true, .steps = more_steps, .n_steps = N_OF(more_steps),
+	              .offsets = more_offsets, .n_offsets = N_OF(more_offsets) } },
 };
 
 static void pack(const struct quant_flat_codes *c, int l, struct block_q4_1 *b)

@@ -9,11 +9,13 @@
 #include "superblock.h"
 
 static const float steps[] = { 13.4f, 14.1f, 14.6f, 15, 15.4f, 15.9f, 16.4f, 17 };
-static const float no_offset[] = { 0 };
 
-static const struct quant_shape shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 2 };
-static const struct quant_min_search search = {
-	.top = 15, .steps = steps, .n_steps = (int)(sizeof(steps) / sizeof(*steps)), .offsets = no_offset, .n_offsets = 1,
+static const struct quant_min_type type = {
+	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 4 },
+	.top = 15,
+	.limit = 63,
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 8, .rounds = 1 },
+	          { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 8, .rounds = 1 } },
 };
 
 static void pack(const struct quant_min_fit *fit, uint8_t (*q)[QUANT_LANE_ELEMS], int lane, struct block_q4_k *b)
@@ -36,14 +38,9 @@ static void encode_group(const float *x, const struct quant_importance *imp, siz
                          struct block_q4_k *b)
 {
 	uint8_t codes[QUANT_LANES][QUANT_LANE_ELEMS];
-	float s[QUANT_LANES], m[QUANT_LANES];
 	struct quant_min_fit fit;
-	struct quant_group g;
 
-	QUANT_AT(group_load)(&g, &shape, x, imp, col, 8 * n_blocks);
-	QUANT_AT(search_min)(&g, &search, s, m);
-	QUANT_AT(fit_min)(&g, search.top, shape.block_lanes, 63, s, m, &fit);
-	QUANT_AT(codes_min)(&g, search.top, fit.s, fit.m, codes[0]);
+	QUANT_AT(encode_min)(&type, x, imp, col, 8 * n_blocks, &fit, codes[0]);
 	for (int i = 0; i < n_blocks; i++)
 		pack(&fit, codes + 8 * i, 8 * i, b + i);
 }

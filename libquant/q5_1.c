@@ -8,13 +8,17 @@
 #include "kernels.h"
 #include "fifth_bit.h"
 
-static const float steps[] = { 28.5f, 29.5f, 30.3f, 31, 31.7f, 32.4f, 33.2f, 34.2f };
-static const float offsets[] = { 0, -0.5f, 0.5f };
+static const float steps[] = { 30, 31.5f, 33.5f };
+static const float offsets[] = { 0, 0.5f };
+static const float more_steps[] = { 28.5f, 29.5f, 30.3f, 31, 31.7f, 32.4f, 33.2f, 34.2f };
+static const float more_offsets[] = { 0, -0.5f, 0.5f };
 
 static const struct quant_flat_min how = {
-	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 1 },
-	.search = { .top = 31, .free_min = true, .steps = steps, .n_steps = (int)(sizeof(steps) / sizeof(*steps)),
-	            .offsets = offsets, .n_offsets = (int)(sizeof(offsets) / sizeof(*offsets)) },
+	.shape = { .elems = 32, .block_lanes = 1, .blend = 0, .magnitude = 3 },
+	.search = { { .top = 31, .free_min = true, .steps = steps, .n_steps = N_OF(steps),
+	              .offsets = offsets, .n_offsets = N_OF(offsets) },
+	            { .top = 31, .free_min = true, .steps = more_steps, .n_steps = N_OF(more_steps),
+	              .offsets = more_offsets, .n_offsets = N_OF(more_offsets) } },
 };
 
 static void pack(const struct quant_flat_codes *c, int l, struct block_q5_1 *b)

@@ -10,11 +10,16 @@
 #include "kernels.h"
 #include "superblock.h"
 
-/* The extreme element on either end of the grid. */
+/* Where the extreme element of a sub-block is put. */
 static const float ends[] = { -32 / 0.975f, -32, -32 / 1.025f, -32 / 1.05f, 31 / 0.975f, 31, 31 / 1.025f, 31 / 1.05f };
 
-static const struct quant_grid grid = { .lo = -32, .hi = 31 };
-static const struct quant_shape shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = -1 };
+static const struct quant_signed_type type = {
+	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = -1 },
+	.grid = { .lo = -32, .hi = 31 },
+	.limit = 128,
+	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 },
+	          { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 } },
+};
 
 /* q: 256 codes in element order */
 static void pack(const uint8_t *q, struct block_q6_k *b)
@@ -34,17 +39,11 @@ static void encode_block(const float *x, const struct quant_importance *imp, siz
 {
 	uint8_t q[QUANT_SB];
 	struct quant_signed_fit fit;
-	struct quant_group g;
-	float s[QUANT_LANES];
 
-	QUANT_AT(group_load)(&g, &shape, x, imp, col, QUANT_LANES);
-	QUANT_AT(search_signed)(&g, &grid, ends, (int)(sizeof(ends) / sizeof(*ends)), s);
-	QUANT_AT(fit_signed)(&g, &grid, shape.block_lanes, 128, s, &fit);
-	QUANT_AT(codes_signed)(&g, &grid, fit.s, q);
+	QUANT_AT(encode_signed)(&type, x, imp, col, QUANT_LANES, &fit, q);
 	b->d = fit.d[0];
-	for (int l = 0; l < QUANT_LANES; l++) {
+	for (int l = 0; l < QUANT_LANES; l++)
 		b->scales[l] = (int8_t)fit.k[l];
-	}
 	pack(q, b);
 }
 

@@ -1,4 +1,6 @@
 /* Signed superblocks; superblock_min.c has those with a min. */
+#include <string.h>
+
 #include "half_inline.h"
 #include "superblock.h"
 
@@ -30,55 +32,69 @@ static void set_scale(const struct quant_group *g, int block_lanes, int first, f
 		a->d[l] = rounded;
 }
 
-/* The scale of greatest magnitude goes to the wider end, -limit. */
-static void widest(const struct quant_group *g, int block_lanes, float limit, const float s[L], struct attempt *a)
+/* The scale of greatest magnitude goes to the wider end, -limit; the wide scale is `factor` times that. */
+static void widest(const struct quant_group *g, const struct quant_signed_type *type, const float s[L], float factor,
+                   struct attempt *a)
 {
+	int block_lanes = type->shape.block_lanes;
+
 	for (int first = 0; first < L; first += block_lanes) {
 		float most = 0;
 
 		for (int l = first; l < first + block_lanes; l++)
 			most = fabsf(s[l]) > fabsf(most) ? s[l] : most;
-		set_scale(g, block_lanes, first, most / -limit, a);
+		set_scale(g, block_lanes, first, factor * (most / -type->limit), a);
 	}
 }
 
-/* The code nearest to the wanted scale, or a neighbour whose error is strictly less. */
-static void choose_codes(const struct quant_group *g, const struct quant_grid *grid, float limit, const float want[L],
-                         struct attempt *a)
+/* Judges the codes `step` away from the centre. */
+static void judge(const struct quant_group *g, const struct quant_signed_type *type, const float *restrict centre,
+                  float step, struct attempt *restrict a)
 {
-	float centre[L], k[L], s[L], err[L];
+	float k[L], s[L], err[L];
 
 	for (int l = 0; l < L; l++) {
-		centre[l] = quant_clamp(quant_nearest(want[l] * quant_inverse(a->d[l])), -limit, limit - 1);
+		k[l] = quant_clamp(centre[l] + step, -type->limit, type->limit - 1);
+		s[l] = a->d[l] * k[l];
+	}
+	QUANT_AT(error_signed)(g, &type->grid, s, err);
+	for (int l = 0; l < L; l++) {
+		bool better = err[l] < a->err[l];
+
+		a->k[l] = better ? k[l] : a->k[l];
+		a->s[l] = better ? s[l] : a->s[l];
+		a->err[l] = better ? err[l] : a->err[l];
+	}
+}
+
+/* The code nearest to the wanted scale, or the neighbour whose error is strictly less. */
+static void choose_codes(const struct quant_group *g, const struct quant_signed_type *type, int reach,
+                         const float *restrict want, struct attempt *restrict a)
+{
+	float centre[L];
+
+	for (int l = 0; l < L; l++) {
+		centre[l] = quant_clamp(quant_nearest(want[l] * quant_inverse(a->d[l])), -type->limit, type->limit - 1);
 		a->k[l] = centre[l];
 		a->s[l] = a->d[l] * centre[l];
 	}
-	QUANT_AT(error_signed)(g, grid, a->s, a->err);
-	for (float step = -1; step <= 1; step += 2) {
-		for (int l = 0; l < L; l++) {
-			k[l] = quant_clamp(centre[l] + step, -limit, limit - 1);
-			s[l] = a->d[l] * k[l];
-		}
-		QUANT_AT(error_signed)(g, grid, s, err);
-		for (int l = 0; l < L; l++) {
-			bool better = err[l] < a->err[l];
-
-			a->k[l] = better ? k[l] : a->k[l];
-			a->s[l] = better ? s[l] : a->s[l];
-			a->err[l] = better ? err[l] : a->err[l];
-		}
+	QUANT_AT(error_signed)(g, &type->grid, a->s, a->err);
+	for (int step = 1; step <= reach; step++) {
+		judge(g, type, centre, (float)-step, a);
+		judge(g, type, centre, (float)step, a);
 	}
 }
 
 /* The best wide scale for the codes of `from`: sum(k sxq) / sum(k k sqq). */
-static void least_squares(const struct quant_group *g, const struct quant_grid *grid, int block_lanes,
+static void least_squares(const struct quant_group *g, const struct quant_signed_type *type,
                           const struct attempt *from, struct attempt *to)
 {
+	int block_lanes = type->shape.block_lanes;
 	float is[L], sxq[L], sqq[L];
 
 	for (int l = 0; l < L; l++)
 		is[l] = quant_inverse(from->s[l]);
-	QUANT_AT(sums_signed)(g, grid, is, sxq, sqq);
+	QUANT_AT(sums_signed)(g, &type->grid, is, sxq, sqq);
 	for (int first = 0; first < L; first += block_lanes) {
 		float xq = 0, qq = 0;
 
@@ -90,31 +106,52 @@ static void least_squares(const struct quant_group *g, const struct quant_grid *
 	}
 }
 
-static void take(const struct attempt *a, int block_lanes, int first, struct quant_signed_fit *fit)
+/* Takes those blocks of `a` whose error is strictly less. */
+static void keep_better(const struct attempt *a, int block_lanes, struct attempt *best)
 {
-	fit->d[first / block_lanes] = a->half[first / block_lanes];
-	for (int l = first; l < first + block_lanes; l++) {
-		fit->k[l] = a->k[l];
-		fit->s[l] = a->s[l];
+	for (int first = 0; first < L; first += block_lanes) {
+		float ours = 0, least = 0;
+
+		for (int l = first; l < first + block_lanes; l++) {
+			ours += a->err[l];
+			least += best->err[l];
+		}
+		if (!(ours < least))
+			continue;
+		best->half[first / block_lanes] = a->half[first / block_lanes];
+		for (int l = first; l < first + block_lanes; l++) {
+			best->d[l] = a->d[l];
+			best->k[l] = a->k[l];
+			best->s[l] = a->s[l];
+			best->err[l] = a->err[l];
+		}
 	}
 }
 
-void QUANT_AT(fit_signed)(const struct quant_group *g, const struct quant_grid *grid, int block_lanes, float limit,
-                          const float s[L], struct quant_signed_fit *fit)
+void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *x, const struct quant_importance *imp,
+                             size_t col, int n_lanes, struct quant_signed_fit *fit, uint8_t *codes)
 {
-	struct attempt one, two;
+	const struct quant_signed_plan *plan = &type->plan[imp->w != NULL];
+	struct attempt best, a;
+	struct quant_group g;
+	float s[L];
 
-	widest(g, block_lanes, limit, s, &one);
-	choose_codes(g, grid, limit, s, &one);
-	least_squares(g, grid, block_lanes, &one, &two);
-	choose_codes(g, grid, limit, one.s, &two);
-	for (int first = 0; first < L; first += block_lanes) {
-		float e1 = 0, e2 = 0;
-
-		for (int l = first; l < first + block_lanes; l++) {
-			e1 += one.err[l];
-			e2 += two.err[l];
-		}
-		take(e2 < e1 ? &two : &one, block_lanes, first, fit);
+	QUANT_AT(group_load)(&g, &type->shape, x, imp, col, n_lanes);
+	QUANT_AT(search_signed)(&g, &type->grid, plan->ends, plan->n_ends, s);
+	widest(&g, type, s, 1, &best);
+	choose_codes(&g, type, plan->reach, s, &best);
+	for (int i = 0; i < plan->n_trials; i++) {
+		widest(&g, type, s, plan->trials[i], &a);
+		choose_codes(&g, type, plan->reach, s, &a);
+		keep_better(&a, type->shape.block_lanes, &best);
 	}
+	for (int i = 0; i < plan->rounds; i++) {
+		least_squares(&g, type, &best, &a);
+		choose_codes(&g, type, plan->reach, best.s, &a);
+		keep_better(&a, type->shape.block_lanes, &best);
+	}
+	memcpy(fit->d, best.half, sizeof(fit->d));
+	memcpy(fit->k, best.k, sizeof(fit->k));
+	memcpy(fit->s, best.s, sizeof(fit->s));
+	QUANT_AT(codes_signed)(&g, &type->grid, best.s, codes);
 }

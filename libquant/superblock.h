@@ -1,21 +1,52 @@
 /* The joint choice of a superblock's scale, as a half float, and of its sub-blocks' scale codes.
  *
  * Rounding each sub-block's best scale to its few bits for itself loses more than any search before it gains. So the
- * neighbours of each code are judged by the error they really give, then least squares over the superblock correct the
- * wide scale for the codes chosen, and the neighbours are judged once more. */
+ * neighbours of each code are judged by the error they really give, under one or several wide scales; then least squares
+ * over the superblock correct the wide scale for the codes chosen, and the neighbours are judged once more. */
 #ifndef LIBQUANT_SUPERBLOCK_H
 #define LIBQUANT_SUPERBLOCK_H
 
 #include "scale_search.h"
 
-/* x = (d k) q; k whole, -limit..limit-1. */
-struct quant_signed_fit {
-	uint16_t d[QUANT_LANES];  /* half float, per block */
-	float k[QUANT_LANES];     /* per lane */
-	float s[QUANT_LANES];     /* d k, in the group's units */
+/* How much to search; tuned against ggml's error and speed (scripts/compare-quant). */
+struct quant_signed_plan {
+	const float *ends;   /* see search_signed */
+	int n_ends;
+	const float *trials; /* wide scales, as multiples of the one that just holds the greatest sub-block scale */
+	int n_trials;
+	int reach;           /* neighbours of a scale code, on either side */
+	int rounds;          /* of least squares */
 };
 
-/* x = (d ks) q - (dmin km); ks and km whole, 0..limit. */
+struct quant_signed_type {
+	struct quant_shape shape;
+	struct quant_grid grid;
+	float limit; /* x = (d k) q, k whole, -limit..limit-1 */
+	struct quant_signed_plan plan[2]; /* without importance, with it */
+};
+
+struct quant_signed_fit {
+	uint16_t d[QUANT_LANES]; /* half float, per block */
+	float k[QUANT_LANES];    /* per lane */
+	float s[QUANT_LANES];    /* d k, in the group's units */
+};
+
+struct quant_min_plan {
+	const float *steps, *offsets; /* see search_min */
+	int n_steps, n_offsets;
+	const float *trials;
+	int n_trials;
+	int first, later; /* neighbours of a pair of codes that are judged before and after least squares: 4, 8 or 24 */
+	int rounds;
+};
+
+struct quant_min_type {
+	struct quant_shape shape;
+	float top;   /* of q */
+	float limit; /* x = (d ks) q - (dmin km), ks and km whole, 0..limit */
+	struct quant_min_plan plan[2];
+};
+
 struct quant_min_fit {
 	uint16_t d[QUANT_LANES], dmin[QUANT_LANES];
 	float ks[QUANT_LANES], km[QUANT_LANES];
@@ -25,9 +56,10 @@ struct quant_min_fit {
 /* d as a half in the group's unit, and its exact value in *rounded. At most 65504, never -0. */
 uint16_t QUANT_AT(half_of)(float d, float unit, float *rounded);
 
-void QUANT_AT(fit_signed)(const struct quant_group *g, const struct quant_grid *grid, int block_lanes, float limit,
-                          const float s[QUANT_LANES], struct quant_signed_fit *fit);
-void QUANT_AT(fit_min)(const struct quant_group *g, float top, int block_lanes, float limit,
-                       const float s[QUANT_LANES], const float m[QUANT_LANES], struct quant_min_fit *fit);
+/* Everything an encoder needs of n_lanes sub-blocks: scales, and codes as [16][elems]. */
+void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *x, const struct quant_importance *imp,
+                             size_t col, int n_lanes, struct quant_signed_fit *fit, uint8_t *codes);
+void QUANT_AT(encode_min)(const struct quant_min_type *type, const float *x, const struct quant_importance *imp,
+                          size_t col, int n_lanes, struct quant_min_fit *fit, uint8_t *codes);
 
 #endif

@@ -1,4 +1,6 @@
 /* Superblocks whose sub-blocks have a scale and a min, each a few bits of a wide one; see superblock.h. */
+#include <string.h>
+
 #include "superblock.h"
 
 #define L QUANT_LANES
@@ -21,9 +23,11 @@ static void set_scales(const struct quant_group *g, int block_lanes, int first, 
 	}
 }
 
-static void widest(const struct quant_group *g, int block_lanes, float limit, const float s[L], const float m[L],
-                   struct attempt *a)
+static void widest(const struct quant_group *g, const struct quant_min_type *type, const float s[L], const float m[L],
+                   float factor, struct attempt *a)
 {
+	int block_lanes = type->shape.block_lanes;
+
 	for (int first = 0; first < L; first += block_lanes) {
 		float most_s = 0, most_m = 0;
 
@@ -31,54 +35,68 @@ static void widest(const struct quant_group *g, int block_lanes, float limit, co
 			most_s = s[l] > most_s ? s[l] : most_s;
 			most_m = m[l] > most_m ? m[l] : most_m;
 		}
-		set_scales(g, block_lanes, first, most_s / limit, most_m / limit, a);
+		set_scales(g, block_lanes, first, factor * (most_s / type->limit), factor * (most_m / type->limit), a);
 	}
 }
 
-/* The pair of codes nearest to the wanted scale and min, or of its eight neighbours the one of least error. */
-static void choose_codes(const struct quant_group *g, float top, float limit, const float want_s[L],
-                         const float want_m[L], struct attempt *a)
+/* Neighbours of a pair of codes, nearest first. */
+static const int8_t around[24][2] = {
+	{ 0, -1 },  { 0, 1 },  { -1, 0 },  { 1, 0 },  { -1, -1 }, { 1, 1 },  { -1, 1 },  { 1, -1 },
+	{ 0, -2 },  { 0, 2 },  { -2, 0 },  { 2, 0 },  { 1, 2 },   { -1, -2 }, { 2, 1 },  { -2, -1 },
+	{ 2, 2 },   { -2, -2 }, { 1, -2 }, { -1, 2 }, { 2, -1 },  { -2, 1 }, { 2, -2 },  { -2, 2 },
+};
+
+/* Judges the pair `step` away from the centre. */
+static void judge(const struct quant_group *g, const struct quant_min_type *type, const float *restrict cs,
+                  const float *restrict cm, const int8_t step[2], struct attempt *restrict a)
 {
-	static const int8_t around[8][2] = { { 0, -1 }, { 0, 1 }, { -1, 0 }, { 1, 0 },
-		                             { -1, -1 }, { 1, 1 }, { -1, 1 }, { 1, -1 } };
-	float cs[L], cm[L], ks[L], km[L], s[L], m[L], err[L];
+	float ks[L], km[L], s[L], m[L], err[L], ds = (float)step[0], dm = (float)step[1];
 
 	for (int l = 0; l < L; l++) {
-		cs[l] = quant_clamp(quant_nearest(want_s[l] * quant_inverse(a->d[l])), 0, limit);
-		cm[l] = quant_clamp(quant_nearest(want_m[l] * quant_inverse(a->dmin[l])), 0, limit);
+		ks[l] = quant_clamp(cs[l] + ds, 0, type->limit);
+		km[l] = quant_clamp(cm[l] + dm, 0, type->limit);
+		s[l] = a->d[l] * ks[l];
+		m[l] = a->dmin[l] * km[l];
+	}
+	QUANT_AT(error_min)(g, type->top, s, m, err);
+	for (int l = 0; l < L; l++) {
+		bool better = err[l] < a->err[l];
+
+		a->ks[l] = better ? ks[l] : a->ks[l];
+		a->km[l] = better ? km[l] : a->km[l];
+		a->s[l] = better ? s[l] : a->s[l];
+		a->m[l] = better ? m[l] : a->m[l];
+		a->err[l] = better ? err[l] : a->err[l];
+	}
+}
+
+/* The pair of codes nearest to the wanted scale and min, or the neighbour of least error. */
+static void choose_codes(const struct quant_group *g, const struct quant_min_type *type, int n_around,
+                         const float *restrict want_s, const float *restrict want_m, struct attempt *restrict a)
+{
+	float cs[L], cm[L];
+
+	for (int l = 0; l < L; l++) {
+		cs[l] = quant_clamp(quant_nearest(want_s[l] * quant_inverse(a->d[l])), 0, type->limit);
+		cm[l] = quant_clamp(quant_nearest(want_m[l] * quant_inverse(a->dmin[l])), 0, type->limit);
 		a->ks[l] = cs[l];
 		a->km[l] = cm[l];
 		a->s[l] = a->d[l] * cs[l];
 		a->m[l] = a->dmin[l] * cm[l];
 	}
-	QUANT_AT(error_min)(g, top, a->s, a->m, a->err);
-	for (int k = 0; k < 8; k++) {
-		for (int l = 0; l < L; l++) {
-			ks[l] = quant_clamp(cs[l] + (float)around[k][0], 0, limit);
-			km[l] = quant_clamp(cm[l] + (float)around[k][1], 0, limit);
-			s[l] = a->d[l] * ks[l];
-			m[l] = a->dmin[l] * km[l];
-		}
-		QUANT_AT(error_min)(g, top, s, m, err);
-		for (int l = 0; l < L; l++) {
-			bool better = err[l] < a->err[l];
-
-			a->ks[l] = better ? ks[l] : a->ks[l];
-			a->km[l] = better ? km[l] : a->km[l];
-			a->s[l] = better ? s[l] : a->s[l];
-			a->m[l] = better ? m[l] : a->m[l];
-			a->err[l] = better ? err[l] : a->err[l];
-		}
-	}
+	QUANT_AT(error_min)(g, type->top, a->s, a->m, a->err);
+	for (int i = 0; i < n_around; i++)
+		judge(g, type, cs, cm, around[i], a);
 }
 
 /* The best pair of wide scales for the codes of `from`. With a = ks q and b = -km the model is x = d a + dmin b. */
-static void least_squares(const struct quant_group *g, float top, int block_lanes, const struct attempt *from,
+static void least_squares(const struct quant_group *g, const struct quant_min_type *type, const struct attempt *from,
                           struct attempt *to)
 {
+	int block_lanes = type->shape.block_lanes;
 	struct quant_min_sums sums;
 
-	QUANT_AT(sums_min)(g, top, from->s, from->m, &sums);
+	QUANT_AT(sums_min)(g, type->top, from->s, from->m, &sums);
 	for (int first = 0; first < L; first += block_lanes) {
 		float aa = 0, ab = 0, bb = 0, xa = 0, xb = 0, det, d, dmin;
 
@@ -102,34 +120,73 @@ static void least_squares(const struct quant_group *g, float top, int block_lane
 	}
 }
 
-static void take(const struct attempt *a, int block_lanes, int first, struct quant_min_fit *fit)
+static void take_block(const struct attempt *a, int block_lanes, int first, struct attempt *best)
 {
-	fit->d[first / block_lanes] = a->half_d[first / block_lanes];
-	fit->dmin[first / block_lanes] = a->half_dmin[first / block_lanes];
+	best->half_d[first / block_lanes] = a->half_d[first / block_lanes];
+	best->half_dmin[first / block_lanes] = a->half_dmin[first / block_lanes];
 	for (int l = first; l < first + block_lanes; l++) {
-		fit->ks[l] = a->ks[l];
-		fit->km[l] = a->km[l];
-		fit->s[l] = a->s[l];
-		fit->m[l] = a->m[l];
+		best->d[l] = a->d[l];
+		best->dmin[l] = a->dmin[l];
+		best->ks[l] = a->ks[l];
+		best->km[l] = a->km[l];
+		best->s[l] = a->s[l];
+		best->m[l] = a->m[l];
+		best->err[l] = a->err[l];
 	}
 }
 
-void QUANT_AT(fit_min)(const struct quant_group *g, float top, int block_lanes, float limit, const float s[L],
-                       const float m[L], struct quant_min_fit *fit)
+/* Takes those blocks of `a` whose error is strictly less. */
+static void keep_better(const struct attempt *a, int block_lanes, struct attempt *best)
 {
-	struct attempt one, two;
-
-	widest(g, block_lanes, limit, s, m, &one);
-	choose_codes(g, top, limit, s, m, &one);
-	least_squares(g, top, block_lanes, &one, &two);
-	choose_codes(g, top, limit, one.s, one.m, &two);
 	for (int first = 0; first < L; first += block_lanes) {
-		float e1 = 0, e2 = 0;
+		float ours = 0, least = 0;
 
 		for (int l = first; l < first + block_lanes; l++) {
-			e1 += one.err[l];
-			e2 += two.err[l];
+			ours += a->err[l];
+			least += best->err[l];
 		}
-		take(e2 < e1 ? &two : &one, block_lanes, first, fit);
+		if (ours < least)
+			take_block(a, block_lanes, first, best);
 	}
+}
+
+/* The trials, then the rounds of least squares. */
+static void search_superblock(const struct quant_group *g, const struct quant_min_type *type,
+                              const struct quant_min_plan *plan, struct attempt *best)
+{
+	struct quant_min_search search = { .top = type->top, .steps = plan->steps, .n_steps = plan->n_steps,
+		                           .offsets = plan->offsets, .n_offsets = plan->n_offsets };
+	float s[L], m[L];
+	struct attempt a;
+
+	QUANT_AT(search_min)(g, &search, s, m);
+	widest(g, type, s, m, 1, best);
+	choose_codes(g, type, plan->first, s, m, best);
+	for (int i = 0; i < plan->n_trials; i++) {
+		widest(g, type, s, m, plan->trials[i], &a);
+		choose_codes(g, type, plan->first, s, m, &a);
+		keep_better(&a, type->shape.block_lanes, best);
+	}
+	for (int i = 0; i < plan->rounds; i++) {
+		least_squares(g, type, best, &a);
+		choose_codes(g, type, plan->later, best->s, best->m, &a);
+		keep_better(&a, type->shape.block_lanes, best);
+	}
+}
+
+void QUANT_AT(encode_min)(const struct quant_min_type *type, const float *x, const struct quant_importance *imp,
+                          size_t col, int n_lanes, struct quant_min_fit *fit, uint8_t *codes)
+{
+	struct quant_group g;
+	struct attempt best;
+
+	QUANT_AT(group_load)(&g, &type->shape, x, imp, col, n_lanes);
+	search_superblock(&g, type, &type->plan[imp->w != NULL], &best);
+	memcpy(fit->d, best.half_d, sizeof(fit->d));
+	memcpy(fit->dmin, best.half_dmin, sizeof(fit->dmin));
+	memcpy(fit->ks, best.ks, sizeof(fit->ks));
+	memcpy(fit->km, best.km, sizeof(fit->km));
+	memcpy(fit->s, best.s, sizeof(fit->s));
+	memcpy(fit->m, best.m, sizeof(fit->m));
+	QUANT_AT(codes_min)(&g, type->top, best.s, best.m, codes);
 }
