@@ -1,4 +1,5 @@
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@ const char *row_kind_name(enum row_kind kind)
 {
 	static const char *const names[ROW_KINDS] = { "zeros",    "negative zeros", "denormals", "tiny",
 		                                      "constant", "huge",           "outlier",   "one sign",
-		                                      "ties",     "normal",         "heavy",     "mixed" };
+		                                      "ties",     "normal",         "heavy",     "mixed",
+		                                      "nonfinite" };
 
 	return names[kind];
 }
@@ -57,6 +59,8 @@ static float value(enum row_kind kind, uint32_t *state, size_t i)
 		return 0.02f * v * v * v;
 	case ROW_MIXED:
 		return v * (i / 32 % 3 == 0 ? 1e3f : i / 32 % 3 == 1 ? 1e-3f : 1);
+	case ROW_NONFINITE:
+		return i % 90 == 5 ? NAN : i % 70 == 3 ? -INFINITY : i % 50 == 1 ? INFINITY : v;
 	default:
 		return 0.02f * v;
 	}

@@ -18,6 +18,8 @@ enum row_kind {
 	ROW_NORMAL,
 	ROW_HEAVY,    /* heavy tails */
 	ROW_MIXED,    /* blocks of very different size side by side */
+	ROW_FINITE_KINDS,
+	ROW_NONFINITE = ROW_FINITE_KINDS, /* NaN and infinities: no encoder's business, but never undefined */
 	ROW_KINDS
 };
 

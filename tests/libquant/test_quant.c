@@ -91,7 +91,7 @@ static void always_finite(void **state)
 	(void)state;
 	row_importance(2, w, N);
 	for (int i = 0; i < N_TYPES; i++) {
-		for (int kind = 0; kind < ROW_KINDS; kind++) {
+		for (int kind = 0; kind < ROW_FINITE_KINDS; kind++) {
 			row_fill((enum row_kind)kind, 7, x, N);
 			through(types[i].type, x, NULL, y, N);
 			for (int j = 0; j < N; j++)
