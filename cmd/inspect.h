@@ -97,7 +97,7 @@ bool inspect_hash(struct inspect *in, struct fmt_err *err);
 bool inspect_check(struct inspect *in, struct fmt_err *err);
 bool inspect_check_values(struct inspect *in, const struct inspect_tensor *t, struct fmt_err *err);
 void inspect_found(struct inspect *in, const char *kind, const char *format, ...) FMT_PRINTF(3, 4);
-/* A name for such a text: escaped, and cut if long. buf: at least 100 bytes. */
+/* A name for such a text: in quotes, escaped, and cut if long. buf: at least 100 bytes. */
 const char *inspect_shown(struct fmt_str name, char *buf);
 
 void inspect_print(const struct inspect *in, const struct inspect_opts *o);

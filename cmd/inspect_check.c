@@ -195,7 +195,7 @@ static bool check_duplicates(struct inspect *in, const struct fmt_value *tokens,
 		example = sorted[i];
 	}
 	if (example)
-		inspect_found(in, "vocabulary", "%" PRIu64 " tokens have the text of another, \"%s\" for one", repeated,
+		inspect_found(in, "vocabulary", "%" PRIu64 " tokens have the text of another, %s for one", repeated,
 		              inspect_shown(*example, name));
 	free(sorted);
 	return true;
@@ -224,12 +224,19 @@ static bool check_vocabulary(struct inspect *in, struct fmt_err *err)
 	return check_duplicates(in, tokens, err);
 }
 
+static void incomplete(void *ctx, const char *line)
+{
+	inspect_found(ctx, "incomplete", "%s", line);
+}
+
 bool inspect_check(struct inspect *in, struct fmt_err *err)
 {
 	bool ok = true;
 
 	if (in->view_err.code && in->view_err.code != FMT_UNSUPPORTED)
-		inspect_found(in, "incomplete", "%s", in->view_err.msg);
+		incomplete(in, in->view_err.msg);
+	if (in->view && !in->view->from_dir)
+		fmt_view_audit(in->view, incomplete, in);
 	if (in->model->container == FMT_GGUF) {
 		check_keys(in);
 		check_layers(in);

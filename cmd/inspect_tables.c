@@ -67,7 +67,7 @@ const char *inspect_shown(struct fmt_str name, char *buf)
 		return buf;
 	cli_print_str(f, (struct fmt_str){ name.p, name.n < 90 ? name.n : 90 });
 	fclose(f);
-	snprintf(buf, 100, n > 90 || name.n > 90 ? "%.90s..." : "%s", text);
+	snprintf(buf, 100, n > 90 || name.n > 90 ? "'%.90s...'" : "'%s'", text);
 	free(text);
 	return buf;
 }

@@ -54,6 +54,10 @@ expect check-late 1 --check late.gguf
 expect check-trailing 1 --check trailing.gguf
 expect check-layers 1 --check layers.gguf
 expect check-vocabulary 1 --check vocabulary.gguf
+expect check-llama 0 --check llama.gguf
+expect check-lacking 1 --check lacking.gguf
+expect check-shape 1 --check shape.gguf
+expect check-heads 1 --check heads.gguf
 expect check-hostile 1 --check hostile.gguf
 expect check-infinite 1 --check infinite.safetensors
 

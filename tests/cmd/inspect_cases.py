@@ -84,6 +84,26 @@ def small(version=3, end='<', nan=False, gap=0, layers=2, tokens=4, bos=1):
     return g
 
 
+def llama(lacks=(), up_rows=48, key_length=None):
+    """A Llama of two layers, width 32, 4 heads, 2 of them for keys and values."""
+    g = Gguf()
+    g.key('general.architecture', STR, 'llama')
+    for key, n in [('block_count', 2), ('context_length', 64), ('embedding_length', 32), ('feed_forward_length', 48),
+                   ('attention.head_count', 4), ('attention.head_count_kv', 2), ('vocab_size', 8)]:
+        g.key('llama.' + key, U32, n)
+    if key_length:
+        g.key('llama.attention.key_length', U32, key_length)
+    shapes = {'token_embd': [8, 32], 'output_norm': [32]}
+    for layer in ('blk.0.', 'blk.1.'):
+        shapes.update({layer + name: shape for name, shape in [
+            ('attn_norm', [32]), ('attn_q', [32, 32]), ('attn_k', [16, 32]), ('attn_v', [16, 32]), ('attn_output', [32, 32]),
+            ('ffn_norm', [32]), ('ffn_gate', [48, 32]), ('ffn_up', [up_rows, 32]), ('ffn_down', [32, 48])]})
+    for name, shape in shapes.items():
+        if name not in lacks:
+            g.floats(name + '.weight', shape, [0.0] * (shape[0] * (shape[1] if len(shape) > 1 else 1)))
+    return g
+
+
 def hostile_names():
     g = Gguf()
     g.key('general.architecture', STR, 'toy')
@@ -123,6 +143,10 @@ def main():
         'trailing.gguf': good + b'hello',
         'layers.gguf': small(layers=3).data(),
         'vocabulary.gguf': small(tokens=3, bos=4).data(),
+        'llama.gguf': llama().data(),
+        'lacking.gguf': llama(lacks=('blk.1.attn_v', 'output_norm')).data(),
+        'shape.gguf': llama(up_rows=64).data(),
+        'heads.gguf': llama(key_length=16).data(),
         'hostile.gguf': hostile_names().data(),
         'empty.gguf': b'',
         'magic.gguf': b'GGUF',
