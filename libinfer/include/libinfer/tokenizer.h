@@ -7,7 +7,11 @@
 
 struct infer_tokenizer;
 
+/* Of a view: by its tokenizer.json if it has one, else by its keys. The view is not needed afterwards.
+ * NULL with *err set: a component that is not known here, parts that contradict each other. */
 struct infer_tokenizer *infer_tokenizer_create(const struct fmt_view *v, struct fmt_err *err);
+/* From the text of a tokenizer.json alone. */
+struct infer_tokenizer *infer_tokenizer_from_json(const char *json, size_t n, struct fmt_err *err);
 void infer_tokenizer_destroy(struct infer_tokenizer *t); /* NULL is fine */
 
 struct infer_tokens {

@@ -1,0 +1,74 @@
+/* The splits behind the names in tokenizer.ggml.pre, as llama.cpp of August 2026 has them. The expressions are those of
+ * the models' own tokenizer.json; facts about which name stands for which are in docs/tokenizers.md. */
+#include <stddef.h>
+
+#include "pre_splits.h"
+
+#define WORDS_GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)"
+#define SPACES     "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define CL(digits) \
+	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define O200(digits, suffix) \
+	"[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" suffix "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" suffix "|" digits \
+	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
+#define SUFFIX "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+
+static const struct pre_splits
+	gpt2 = { { WORDS_GPT2 }, false, false },
+	digits_gpt2 = { { "\\p{N}", WORDS_GPT2 }, false, false },
+	llama3 = { { CL("\\p{N}{1,3}") }, true, true },
+	cl3 = { { CL("\\p{N}{1,3}") }, false, false },
+	cl1 = { { CL("\\p{N}") }, false, false },
+	qwen35 = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"
+	             SPACES }, false, false },
+	o200 = { { O200("\\p{N}{1,3}", SUFFIX) }, false, false },
+	tekken = { { O200("\\p{N}", "") }, true, true },
+	falcon = { { "[\\p{P}\\$\\+<=>\\^~\\|`]+", WORDS_GPT2, "[0-9][0-9][0-9]" }, false, false },
+	coder = { { "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[\xe4\xb8\x80-\xe9\xbe\xa5\xe0\xa0\x80-\xe4\xb7\xbf\xea\xb0\x80-\xed\x9e\xa3]+",
+	            "\\p{N}" }, false, false },
+	deepseek3 = { { "\\p{N}{1,3}", "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+",
+	                "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
+	                " ?[\\p{P}\\p{S}]+[\\r\\n]*" SPACES }, false, false },
+	bloom = { { " ?[^(\\s|.,!?\xe2\x80\xa6\xe3\x80\x82\xef\xbc\x8c\xe3\x80\x81\xe0\xa5\xa4\xdb\x94\xd8\x8c)]+" }, false, false },
+	viking = { { " ?[^(\\s|.,!?\xe2\x80\xa6\xe3\x80\x82\xef\xbc\x8c\xe3\x80\x81\xe0\xa5\xa4\xdb\x94\xd8\x8c)]+", "\\p{N}" },
+	           false, false },
+	unnamed = { { "[\\p{P}\\$\\+<=>\\^~\\|]+", WORDS_GPT2, "\\p{N}+", "[0-9][0-9][0-9]" }, false, false };
+
+static const struct {
+	const char *name;
+	const struct pre_splits *pre;
+} names[] = {
+	{ "default", &unnamed },
+	/* GPT-2's */
+	{ "gpt-2", &gpt2 }, { "phi-2", &gpt2 }, { "roberta-bpe", &gpt2 }, { "jina-es", &gpt2 }, { "jina-de", &gpt2 },
+	{ "jina-v1-en", &gpt2 }, { "jina-v2-es", &gpt2 }, { "jina-v2-de", &gpt2 }, { "jina-v2-code", &gpt2 },
+	{ "gigachat", &gpt2 }, { "a.x-4.0", &gpt2 }, { "mellum", &gpt2 }, { "modern-bert", &gpt2 }, { "mpt", &gpt2 },
+	{ "olmo", &gpt2 }, { "jais", &gpt2 }, { "trillion", &gpt2 }, { "granite-docling", &gpt2 }, { "exaone4", &gpt2 },
+	/* digits one by one before it */
+	{ "smollm", &digits_gpt2 }, { "starcoder", &digits_gpt2 }, { "refact", &digits_gpt2 },
+	{ "command-r", &digits_gpt2 }, { "codeshell", &digits_gpt2 }, { "exaone", &digits_gpt2 },
+	{ "minerva-7b", &digits_gpt2 }, { "mellum2", &digits_gpt2 },
+	/* those of cl100k */
+	{ "llama-bpe", &llama3 }, { "llama3", &llama3 }, { "llama-v3", &llama3 }, { "falcon3", &llama3 },
+	{ "falcon-h1", &llama3 }, { "pixtral", &llama3 }, { "midm-2.0", &llama3 }, { "lfm2", &llama3 },
+	{ "jina-v5-nano", &llama3 }, { "dbrx", &cl3 }, { "smaug-bpe", &cl3 }, { "chatglm-bpe", &cl3 }, { "glm4", &cl3 },
+	{ "qwen2", &cl1 }, { "deepseek-r1-qwen", &cl1 }, { "kormo", &cl1 }, { "f2llmv2", &cl1 }, { "megrez", &cl1 },
+	{ "stablelm2", &cl1 }, { "hunyuan", &cl1 }, { "solar-open", &cl1 }, { "grok-2", &cl1 }, { "qwen35", &qwen35 },
+	/* those of o200k */
+	{ "gpt-4o", &o200 }, { "llama4", &o200 }, { "kanana2", &o200 }, { "talkie", &o200 }, { "minimax-m2", &o200 },
+	{ "tekken", &tekken },
+	/* their own */
+	{ "falcon", &falcon }, { "deepseek-coder", &coder }, { "deepseek-v3", &deepseek3 },
+	{ "hunyuan-dense", &deepseek3 }, { "joyai-llm", &deepseek3 }, { "bloom", &bloom }, { "poro-chat", &bloom },
+	{ "gpt3-finnish", &bloom }, { "viking", &viking },
+};
+
+const struct pre_splits *pre_splits_find(struct fmt_str name)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (fmt_str_is(name, names[i].name))
+			return names[i].pre;
+	return NULL;
+}

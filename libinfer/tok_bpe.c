@@ -1,0 +1,259 @@
+/* Byte pair encoding: symbols of a split in a linked list, a heap of the pairs that may merge. Time is n log n in the
+ * length of the split. The lowest rank merges first, the leftmost of equal ones. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tok_run.h"
+#include "unicode.h"
+
+#define NIL UINT32_MAX
+
+struct symbol {
+	int32_t id;          /* TOK_NONE: merged into the one before it */
+	uint32_t prev, next; /* NIL at the ends */
+	size_t at;           /* first byte in the text */
+};
+
+struct candidate {
+	uint32_t rank, at; /* at: the left symbol */
+	int32_t id;        /* what the two would become */
+};
+
+struct tok_bpe {
+	struct symbol *symbols;
+	size_t n_symbols, cap_symbols;
+	struct candidate *heap;
+	size_t n_heap, cap_heap;
+	struct tok_bytes affixed; /* a character with its prefix or suffix */
+	int32_t pending_unk;      /* an unknown symbol not added yet, since the next may be fused to it; TOK_NONE: none */
+	size_t pending_at;
+};
+
+void tok_bpe_destroy(struct tok_bpe *b)
+{
+	if (!b)
+		return;
+	free(b->symbols);
+	free(b->heap);
+	tok_bytes_finish(&b->affixed);
+	free(b);
+}
+
+static bool add_symbol(struct tok_run *r, int32_t id, size_t at)
+{
+	struct tok_bpe *b = r->bpe;
+	void *symbols = b->symbols;
+	uint32_t i = (uint32_t)b->n_symbols;
+
+	if (b->n_symbols >= NIL - 1)
+		return fmt_fail(r->err, FMT_LIMIT, FMT_NO_OFFSET, "a text of more than 4 billion characters in one piece");
+	if (!tok_grow(&symbols, &b->cap_symbols, b->n_symbols + 1, sizeof *b->symbols, r->err))
+		return false;
+	b->symbols = symbols;
+	b->symbols[i] = (struct symbol){ id, i ? i - 1 : NIL, NIL, at };
+	if (i)
+		b->symbols[i - 1].next = i;
+	b->n_symbols++;
+	return true;
+}
+
+static bool flush_unk(struct tok_run *r)
+{
+	int32_t id = r->bpe->pending_unk;
+
+	r->bpe->pending_unk = TOK_NONE;
+	return id == TOK_NONE || add_symbol(r, id, r->bpe->pending_at);
+}
+
+/* A character that is no token: its bytes if all are tokens, else the unknown token (neighbours fused), else nothing. */
+static bool add_unknown(struct tok_run *r, const struct tok_bytes *s, size_t at)
+{
+	const struct infer_tokenizer *t = r->t;
+	bool all = t->byte_fallback;
+
+	for (size_t i = 0; all && i < s->n; i++)
+		all = t->bytes[(unsigned char)s->p[i]] != TOK_NONE;
+	if (all) {
+		for (size_t i = 0; i < s->n; i++)
+			if (!add_symbol(r, t->bytes[(unsigned char)s->p[i]], at))
+				return false;
+		return true;
+	}
+	if (t->unk == TOK_NONE || (r->bpe->pending_unk != TOK_NONE && t->fuse_unk))
+		return true;
+	if (!flush_unk(r))
+		return false;
+	r->bpe->pending_unk = t->unk;
+	r->bpe->pending_at = at;
+	return true;
+}
+
+static bool add_char(struct tok_run *r, const struct tok_text *text, size_t at, size_t len, bool first, bool last)
+{
+	const struct infer_tokenizer *t = r->t;
+	struct tok_bytes s = { .p = text->bytes.p + at, .n = len };
+	int32_t id;
+
+	if ((!first && t->continuing.n) || (last && t->word_end.n)) {
+		struct tok_bytes *b = &r->bpe->affixed;
+
+		b->n = 0;
+		if ((!first && !tok_bytes_put(b, t->continuing.p, t->continuing.n, r->err)) ||
+		    !tok_bytes_put(b, s.p, s.n, r->err) ||
+		    (last && !tok_bytes_put(b, t->word_end.p, t->word_end.n, r->err)))
+			return false;
+		s = *b;
+	}
+	id = tok_find(t, s.p, s.n);
+	if (id == TOK_NONE)
+		return add_unknown(r, &s, at);
+	return flush_unk(r) && add_symbol(r, id, at);
+}
+
+/* The split as symbols: one per byte, or one per character. */
+static bool start_symbols(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
+{
+	const struct infer_tokenizer *t = r->t;
+	const char *p = text->bytes.p;
+	size_t len;
+
+	r->bpe->n_symbols = 0;
+	r->bpe->n_heap = 0;
+	r->bpe->pending_unk = TOK_NONE;
+	for (size_t at = start; at < end; at += len) {
+		len = 1;
+		if (!t->byte_symbols)
+			uni_get(p + at, &len);
+		if (!t->byte_symbols) {
+			if (!add_char(r, text, at, len, at == start, at + len == end))
+				return false;
+		} else if (t->bytes[(unsigned char)p[at]] != TOK_NONE) {
+			if (!flush_unk(r) || !add_symbol(r, t->bytes[(unsigned char)p[at]], at))
+				return false;
+		} else if (!add_unknown(r, &(struct tok_bytes){ .p = text->bytes.p + at, .n = 1 }, at)) {
+			return false;
+		}
+	}
+	return flush_unk(r);
+}
+
+static bool before(const struct candidate *a, const struct candidate *b)
+{
+	return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
+}
+
+static bool push(struct tok_run *r, uint32_t left)
+{
+	struct tok_bpe *b = r->bpe;
+	uint32_t right = b->symbols[left].next;
+	const struct tok_merge *m =
+	        right == NIL ? NULL : tok_merges_find(&r->t->merges, b->symbols[left].id, b->symbols[right].id);
+	void *heap = b->heap;
+	struct candidate c;
+	size_t i;
+
+	if (!m)
+		return true;
+	if (!tok_grow(&heap, &b->cap_heap, b->n_heap + 1, sizeof *b->heap, r->err))
+		return false;
+	b->heap = heap;
+	c = (struct candidate){ m->rank, left, m->id };
+	for (i = b->n_heap++; i && before(&c, &b->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		b->heap[i] = b->heap[(i - 1) / 2];
+	b->heap[i] = c;
+	return true;
+}
+
+static struct candidate pop(struct tok_bpe *b)
+{
+	struct candidate top = b->heap[0], last = b->heap[--b->n_heap];
+	size_t i = 0, child;
+
+	while ((child = 2 * i + 1) < b->n_heap) {
+		child += child + 1 < b->n_heap && before(&b->heap[child + 1], &b->heap[child]);
+		if (!before(&b->heap[child], &last))
+			break;
+		b->heap[i] = b->heap[child];
+		i = child;
+	}
+	b->heap[i] = last;
+	return top;
+}
+
+/* Joins the candidate's pair if it is still there, and offers the new neighbours. */
+static bool merge(struct tok_run *r, const struct candidate *c)
+{
+	struct symbol *s = r->bpe->symbols, *left = &s[c->at];
+	uint32_t right = left->next;
+	const struct tok_merge *m;
+
+	if (left->id == TOK_NONE || right == NIL)
+		return true;
+	m = tok_merges_find(&r->t->merges, left->id, s[right].id);
+	if (!m || m->id != c->id)
+		return true; /* one of the two has become part of something else */
+	left->id = c->id;
+	left->next = s[right].next;
+	s[right].id = TOK_NONE;
+	if (left->next != NIL)
+		s[left->next].prev = c->at;
+	return (left->prev == NIL || push(r, left->prev)) && push(r, c->at);
+}
+
+static bool encode(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
+{
+	struct tok_bpe *b = r->bpe;
+	int32_t whole = r->t->ignore_merges ? tok_find(r->t, text->bytes.p + start, end - start) : TOK_NONE;
+
+	if (whole != TOK_NONE)
+		return tok_emit(r, whole, text, start);
+	if (!start_symbols(r, text, start, end))
+		return false;
+	for (uint32_t i = 0; i < b->n_symbols; i++)
+		if (!push(r, i))
+			return false;
+	while (b->n_heap) {
+		struct candidate c = pop(b);
+
+		if (!merge(r, &c))
+			return false;
+	}
+	for (uint32_t i = b->n_symbols ? 0 : NIL; i != NIL; i = b->symbols[i].next)
+		if (!tok_emit(r, b->symbols[i].id, text, b->symbols[i].at))
+			return false;
+	return true;
+}
+
+/* End of the first part of [at, end) that can be encoded by itself: just before a U+2581 that follows another
+ * character. */
+static size_t part_end(const char *p, size_t at, size_t end)
+{
+	bool other = false;
+
+	for (; at < end; at++) {
+		bool meta = end - at >= 3 && !memcmp(p + at, "\xe2\x96\x81", 3);
+
+		if (meta && other)
+			return at;
+		other |= !meta;
+		at += meta ? 2 : 0;
+	}
+	return end;
+}
+
+bool tok_model_bpe(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
+{
+	if (!r->bpe) {
+		r->bpe = calloc(1, sizeof *r->bpe);
+		if (!r->bpe)
+			return fmt_fail_nomem(r->err, sizeof *r->bpe);
+	}
+	while (start < end) {
+		size_t stop = r->t->cut_at_meta ? part_end(text->bytes.p, start, end) : end;
+
+		if (!encode(r, text, start, stop))
+			return false;
+		start = stop;
+	}
+	return true;
+}

@@ -1,0 +1,313 @@
+/* From ids to text. The decoder's steps work on a list of strings, one per token at first; what is left is joined. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tok_run.h"
+#include "unicode.h"
+
+/* Strings one behind the other: string i is bytes [ends[i-1], ends[i]). */
+struct strings {
+	struct tok_bytes bytes;
+	size_t *ends;
+	size_t n, cap;
+};
+
+struct decoder {
+	struct strings from, to;
+	struct tok_run run; /* for expressions */
+	struct fmt_err *err;
+};
+
+static bool add(struct decoder *d, const char *p, size_t n)
+{
+	return tok_bytes_put(&d->to.bytes, p, n, d->err);
+}
+
+static bool end_string(struct decoder *d)
+{
+	void *ends = d->to.ends;
+
+	if (!tok_grow(&ends, &d->to.cap, d->to.n + 1, sizeof *d->to.ends, d->err))
+		return false;
+	d->to.ends = ends;
+	d->to.ends[d->to.n++] = d->to.bytes.n;
+	return true;
+}
+
+/* What was made becomes what is read next. */
+static void swap(struct decoder *d)
+{
+	struct strings s = d->from;
+
+	d->from = d->to;
+	d->to = s;
+	d->to.n = d->to.bytes.n = 0;
+}
+
+static struct fmt_str string(const struct strings *s, size_t i)
+{
+	size_t start = i ? s->ends[i - 1] : 0;
+
+	return (struct fmt_str){ s->bytes.p + start, s->ends[i] - start };
+}
+
+/* Adds bytes that may not be UTF-8, lossily. */
+static bool add_lossy(struct decoder *d, const struct tok_bytes *b)
+{
+	struct tok_text text = { 0 };
+	bool ok = tok_text_lossy(&text, b->p, b->n, d->err) && add(d, text.bytes.p, text.bytes.n);
+
+	tok_text_finish(&text);
+	return ok;
+}
+
+static bool decode_bytes(struct decoder *d)
+{
+	struct tok_bytes all = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < d->from.n; i++) {
+		struct fmt_str s = string(&d->from, i);
+		size_t at = all.n, n;
+
+		ok = tok_bytes_put(&all, s.p, s.n, d->err);
+		n = ok && s.n ? tok_letter_bytes(s.p, s.n, all.p + at) : SIZE_MAX;
+		if (n != SIZE_MAX)
+			all.n = at + n;
+		else if (ok && s.n) /* not of the alphabet: as it stands */
+			memcpy(all.p + at, s.p, s.n);
+	}
+	ok = ok && (!all.n || add_lossy(d, &all)) && end_string(d);
+	tok_bytes_finish(&all);
+	return ok;
+}
+
+static bool replace_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s)
+{
+	size_t done = 0, at = 0, from, to;
+	enum regex_found found;
+
+	while ((found = tok_pattern_find(&d->run, &step->pattern, s.p, s.n, at, &from, &to)) == REGEX_MATCH) {
+		if (!add(d, s.p + done, from - done) || !add(d, step->text.p, step->text.n))
+			return false;
+		done = at = to;
+		if (from == to) {
+			size_t len;
+
+			if (to == s.n)
+				break;
+			uni_get(s.p + to, &len);
+			at = to + len;
+		}
+	}
+	return found != REGEX_FAILED && add(d, s.p + done, s.n - done);
+}
+
+static bool strip_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s)
+{
+	const struct tok_bytes *c = &step->text;
+
+	for (uint64_t i = 0; c->n && i < step->start && s.n >= c->n && !memcmp(s.p, c->p, c->n); i++) {
+		s.p += c->n;
+		s.n -= c->n;
+	}
+	for (uint64_t i = 0; c->n && i < step->stop && s.n >= c->n && !memcmp(s.p + s.n - c->n, c->p, c->n); i++)
+		s.n -= c->n;
+	return add(d, s.p, s.n);
+}
+
+static bool meta_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s, bool first)
+{
+	const struct tok_bytes *meta = &step->text;
+
+	for (size_t at = 0; at < s.n;) {
+		bool found = meta->n && s.n - at >= meta->n && !memcmp(s.p + at, meta->p, meta->n);
+
+		if (!(found ? (first && step->first) || add(d, " ", 1) : add(d, s.p + at, 1)))
+			return false;
+		at += found ? meta->n : 1;
+	}
+	return true;
+}
+
+/* English contractions and punctuation that WordPiece's decoder closes up, in its order. */
+static bool clean_up(struct decoder *d, struct tok_bytes *s)
+{
+	static const char *const pairs[][2] = {
+		{ " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" }, { " n't", "n't" },
+		{ " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" }, { " 're", "'re" },
+	};
+	struct tok_bytes out = { 0 };
+	bool ok = true;
+
+	for (size_t k = 0; ok && k < sizeof pairs / sizeof *pairs; k++) {
+		size_t len = strlen(pairs[k][0]);
+
+		out.n = 0;
+		for (size_t at = 0; ok && at < s->n;) {
+			bool found = s->n - at >= len && !memcmp(s->p + at, pairs[k][0], len);
+
+			ok = found ? tok_bytes_put(&out, pairs[k][1], strlen(pairs[k][1]), d->err)
+			           : tok_bytes_put(&out, s->p + at, 1, d->err);
+			at += found ? len : 1;
+		}
+		if (ok) {
+			struct tok_bytes old = *s;
+
+			*s = out;
+			out = old;
+		}
+	}
+	tok_bytes_finish(&out);
+	return ok;
+}
+
+static bool wordpiece_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s, bool first)
+{
+	const struct tok_bytes *prefix = &step->text;
+	struct tok_bytes word = { 0 };
+	bool ok = true;
+
+	if (!first && s.n >= prefix->n && !memcmp(s.p, prefix->p, prefix->n)) {
+		s.p += prefix->n;
+		s.n -= prefix->n;
+	} else if (!first) {
+		ok = tok_bytes_put(&word, " ", 1, d->err);
+	}
+	ok = ok && tok_bytes_put(&word, s.p, s.n, d->err) && (!step->first || clean_up(d, &word)) &&
+	     add(d, word.p, word.n);
+	tok_bytes_finish(&word);
+	return ok;
+}
+
+static bool suffix_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s, bool last)
+{
+	const struct tok_bytes *suffix = &step->text;
+
+	for (size_t at = 0; at < s.n;) {
+		bool found = suffix->n && s.n - at >= suffix->n && !memcmp(s.p + at, suffix->p, suffix->n);
+
+		if (!(found ? last || add(d, " ", 1) : add(d, s.p + at, 1)))
+			return false;
+		at += found ? suffix->n : 1;
+	}
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that "<0xNN>" names, or -1. */
+static int fallback_byte(struct fmt_str s)
+{
+	if (s.n != 6 || memcmp(s.p, "<0x", 3) || s.p[5] != '>' || hex_digit(s.p[3]) < 0 || hex_digit(s.p[4]) < 0)
+		return -1;
+	return hex_digit(s.p[3]) * 16 + hex_digit(s.p[4]);
+}
+
+/* A run of bytes that is UTF-8 becomes that text; else each byte becomes U+FFFD. */
+static bool flush_bytes(struct decoder *d, struct tok_bytes *run)
+{
+	bool ok = true;
+
+	if (!run->n)
+		return true;
+	if (tok_is_utf8(run->p, run->n))
+		ok = add(d, run->p, run->n);
+	else
+		for (size_t i = 0; ok && i < run->n; i++)
+			ok = add(d, "\xef\xbf\xbd", 3);
+	run->n = 0;
+	return ok && end_string(d);
+}
+
+static bool decode_fallback(struct decoder *d)
+{
+	struct tok_bytes run = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < d->from.n; i++) {
+		struct fmt_str s = string(&d->from, i);
+		int byte = fallback_byte(s);
+		char c = (char)byte;
+
+		ok = byte >= 0 ? tok_bytes_put(&run, &c, 1, d->err)
+		               : flush_bytes(d, &run) && add(d, s.p, s.n) && end_string(d);
+	}
+	ok = ok && flush_bytes(d, &run);
+	tok_bytes_finish(&run);
+	return ok;
+}
+
+static bool decode_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s, bool first, bool last)
+{
+	switch (step->kind) {
+	case TOK_DECODE_REPLACE:
+		return replace_one(d, step, s);
+	case TOK_DECODE_STRIP:
+		return strip_one(d, step, s);
+	case TOK_DECODE_META:
+		return meta_one(d, step, s, first);
+	case TOK_DECODE_WORDPIECE:
+		return wordpiece_one(d, step, s, first);
+	case TOK_DECODE_SUFFIX:
+		return suffix_one(d, step, s, last);
+	default:
+		return add(d, s.p, s.n);
+	}
+}
+
+static bool decode_step(struct decoder *d, const struct tok_decode *step)
+{
+	if (step->kind == TOK_DECODE_BYTES)
+		return decode_bytes(d);
+	if (step->kind == TOK_DECODE_FALLBACK)
+		return decode_fallback(d);
+	for (size_t i = 0; i < d->from.n; i++)
+		if (!decode_one(d, step, string(&d->from, i), i == 0, i + 1 == d->from.n) ||
+		    (step->kind != TOK_DECODE_FUSE && !end_string(d)))
+			return false;
+	return step->kind != TOK_DECODE_FUSE || end_string(d);
+}
+
+/* The texts of the ids, as the vocabulary spells them. */
+static bool gather(struct decoder *d, const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids,
+                   bool skip_special)
+{
+	for (size_t i = 0; i < n_ids; i++) {
+		struct fmt_str s = infer_token_text(t, ids[i]);
+
+		if (!s.p || (skip_special && t->entries[ids[i]].special))
+			continue;
+		if ((t->join_spaces && d->to.n && !add(d, " ", 1)) || !add(d, s.p, s.n) || !end_string(d))
+			return false;
+	}
+	swap(d);
+	return true;
+}
+
+bool infer_detokenize(const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special, char **out,
+                      size_t *n, struct fmt_err *err)
+{
+	struct decoder d = { .err = err, .run = { .t = t, .err = err } };
+	bool ok = gather(&d, t, ids, n_ids, skip_special);
+
+	for (size_t i = 0; ok && i < t->n_decodes; i++) {
+		ok = decode_step(&d, &t->decodes[i]);
+		swap(&d);
+	}
+	ok = ok && tok_bytes_put(&d.from.bytes, "", 1, err);
+	if (ok) {
+		*out = d.from.bytes.p;
+		*n = d.from.bytes.n - 1;
+		d.from.bytes.p = NULL;
+	}
+	tok_bytes_finish(&d.from.bytes);
+	tok_bytes_finish(&d.to.bytes);
+	free(d.from.ends);
+	free(d.to.ends);
+	tok_run_finish(&d.run);
+	return ok;
+}

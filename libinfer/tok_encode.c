@@ -1,0 +1,201 @@
+/* The public face of tokenizers: a text through all steps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tok_added.h"
+#include "tok_run.h"
+
+static struct infer_tokenizer *new_tokenizer(struct fmt_err *err)
+{
+	struct infer_tokenizer *t = calloc(1, sizeof *t);
+
+	if (!t) {
+		fmt_fail_nomem(err, sizeof *t);
+		return NULL;
+	}
+	t->unk = TOK_NONE;
+	for (size_t i = 0; i < 256; i++)
+		t->bytes[i] = TOK_NONE;
+	return t;
+}
+
+struct infer_tokenizer *infer_tokenizer_create(const struct fmt_view *v, struct fmt_err *err)
+{
+	struct infer_tokenizer *t = new_tokenizer(err);
+	bool ok = t;
+
+	if (ok)
+		ok = v->tokenizer_json.n ? tok_from_json(t, v->tokenizer_json, err) : tok_from_gguf(t, v, err);
+	if (ok && tok_finish(t, err)) {
+		tok_mark_ends(t, v);
+		return t;
+	}
+	infer_tokenizer_destroy(t);
+	return NULL;
+}
+
+struct infer_tokenizer *infer_tokenizer_from_json(const char *json, size_t n, struct fmt_err *err)
+{
+	struct infer_tokenizer *t = new_tokenizer(err);
+
+	if (t && tok_from_json(t, (struct fmt_str){ json, n }, err) && tok_finish(t, err)) {
+		tok_mark_ends(t, NULL);
+		return t;
+	}
+	infer_tokenizer_destroy(t);
+	return NULL;
+}
+
+void infer_tokens_finish(struct infer_tokens *t)
+{
+	free(t->ids);
+	free(t->starts);
+	*t = (struct infer_tokens){ 0 };
+}
+
+void tok_run_finish(struct tok_run *r)
+{
+	regex_run_destroy(r->regex);
+	tok_bpe_destroy(r->bpe);
+	tok_lattice_destroy(r->lattice);
+	for (size_t i = 0; i < 2; i++)
+		tok_text_finish(&r->work[i]);
+	for (size_t i = 0; i < TOK_MAX_STEPS; i++)
+		tok_text_finish(&r->deep[i]);
+}
+
+static bool emit_at(struct tok_run *r, int32_t id, uint64_t start)
+{
+	struct infer_tokens *out = r->out;
+
+	if (out->n == out->cap) {
+		uint64_t cap = out->cap ? 2 * out->cap : 64;
+		int32_t *ids = realloc(out->ids, cap * sizeof *ids);
+		uint64_t *starts;
+
+		if (ids)
+			out->ids = ids;
+		starts = ids ? realloc(out->starts, cap * sizeof *starts) : NULL;
+		if (!starts)
+			return fmt_fail_nomem(r->err, cap * sizeof *starts);
+		out->starts = starts;
+		out->cap = cap;
+	}
+	out->ids[out->n] = id;
+	out->starts[out->n++] = start;
+	return true;
+}
+
+bool tok_emit(struct tok_run *r, int32_t id, const struct tok_text *text, size_t at)
+{
+	return emit_at(r, id, tok_text_origin(text, at));
+}
+
+enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
+                                  size_t from, size_t *start, size_t *end)
+{
+	const char *found;
+
+	if (!p->regex) {
+		found = p->literal.n ? memmem(text + from, n - from, p->literal.p, p->literal.n) : NULL;
+		if (!found)
+			return REGEX_NONE;
+		*start = (size_t)(found - text);
+		*end = *start + p->literal.n;
+		return REGEX_MATCH;
+	}
+	if (!r->regex) {
+		r->regex = regex_run_create(r->err);
+		if (!r->regex)
+			return REGEX_FAILED;
+	}
+	return regex_find(p->regex, r->regex, text, n, from, start, end, r->err);
+}
+
+bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
+{
+	switch (r->t->model) {
+	case TOK_MODEL_BPE:
+		return tok_model_bpe(r, text, start, end);
+	case TOK_MODEL_UNIGRAM:
+		return tok_model_unigram(r, text, start, end);
+	case TOK_MODEL_WORDPIECE:
+	case TOK_MODEL_WORDLEVEL:
+		return tok_model_words(r, text, start, end);
+	}
+	return false;
+}
+
+/* A part of a text between or at added tokens, on one of the two levels. */
+struct level {
+	struct tok_run *r;
+	const struct tok_text *text;
+	bool parse_special;
+};
+
+static bool normalized_part(void *ctx, size_t start, size_t end, const struct tok_added *added)
+{
+	const struct level *l = ctx;
+
+	return added ? tok_emit(l->r, added->id, l->text, start) : tok_split_all(l->r, l->text, start, end);
+}
+
+static bool raw_part(void *ctx, size_t start, size_t end, const struct tok_added *added)
+{
+	const struct level *l = ctx;
+	struct level inner = *l;
+
+	if (added)
+		return tok_emit(l->r, added->id, l->text, start);
+	if (!tok_normalize(l->r, l->text, start, end, &inner.text, &start, &end))
+		return false;
+	return start == end || tok_cut(l->r->t, l->r->t->normalized, inner.text->bytes.p, start, end, l->parse_special,
+	                               normalized_part, &inner);
+}
+
+static bool emit_all(struct tok_run *r, const int32_t *ids, size_t n, uint64_t at)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!emit_at(r, ids[i], at))
+			return false;
+	return true;
+}
+
+bool infer_tokenize(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags,
+                    struct infer_tokens *out, struct fmt_err *err)
+{
+	struct tok_run r = { .t = t, .out = out, .err = err };
+	struct tok_text whole = { 0 };
+	struct level level = { &r, &whole, flags & INFER_TOK_PARSE_SPECIAL };
+	bool ok = tok_is_utf8(text, n) ? tok_text_borrow(&whole, text, n, 0, err) : tok_text_lossy(&whole, text, n, err);
+
+	if (ok && flags & INFER_TOK_ADD_SPECIAL)
+		ok = emit_all(&r, t->prefix, t->n_prefix, 0);
+	if (ok && n)
+		ok = tok_cut(t, t->raw, whole.bytes.p, 0, whole.bytes.n, level.parse_special, raw_part, &level);
+	if (ok && flags & INFER_TOK_ADD_SPECIAL)
+		ok = emit_all(&r, t->suffix, t->n_suffix, n);
+	tok_run_finish(&r);
+	tok_text_finish(&whole);
+	return ok;
+}
+
+struct fmt_str infer_token_text(const struct infer_tokenizer *t, int32_t id)
+{
+	return id >= 0 && (size_t)id < t->n_entries ? t->entries[id].text : (struct fmt_str){ 0 };
+}
+
+uint32_t infer_n_tokens(const struct infer_tokenizer *t)
+{
+	return (uint32_t)t->n_entries;
+}
+
+bool infer_token_is_special(const struct infer_tokenizer *t, int32_t id)
+{
+	return infer_token_text(t, id).p && t->entries[id].special;
+}
+
+bool infer_token_ends(const struct infer_tokenizer *t, int32_t id)
+{
+	return infer_token_text(t, id).p && t->entries[id].ends;
+}

@@ -1,0 +1,215 @@
+/* The two tables every engine looks into: from bytes to ids, and pairs of ids that merge. Both are hashed with a key of
+ * their own, so that a file cannot be made to collide everywhere. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tok_table.h"
+
+struct tok_slot {
+	uint32_t hash;
+	int32_t id; /* TOK_NONE: free */
+};
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	return x ^ x >> 32;
+}
+
+/* Differs from run to run with the clock and where memory lies. */
+static uint64_t new_key(const void *place)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return mix((uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 32) ^ mix((uint64_t)(uintptr_t)place);
+}
+
+static uint32_t hash_bytes(uint64_t key, const char *p, size_t n)
+{
+	uint64_t h = key ^ n, word;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&word, p, 8);
+		h = mix(h ^ word);
+	}
+	word = 0;
+	memcpy(&word, p, n);
+	return (uint32_t)mix(h ^ word);
+}
+
+/* A power of two, at least twice n. */
+static size_t slots_for(size_t n)
+{
+	size_t slots = 16;
+
+	while (slots < 2 * n)
+		slots *= 2;
+	return slots;
+}
+
+int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n)
+{
+	const struct tok_index *x = &t->index;
+	uint32_t hash;
+
+	if (!x->n_slots || n > t->max_key_bytes)
+		return TOK_NONE;
+	hash = hash_bytes(x->key, p, n);
+	for (size_t i = hash & (x->n_slots - 1); x->slots[i].id != TOK_NONE; i = (i + 1) & (x->n_slots - 1)) {
+		struct fmt_str key = t->entries[x->slots[i].id].key;
+
+		if (x->slots[i].hash == hash && key.n == n && !memcmp(key.p, p, n))
+			return x->slots[i].id;
+	}
+	return TOK_NONE;
+}
+
+static void add_key(struct infer_tokenizer *t, int32_t id)
+{
+	struct tok_index *x = &t->index;
+	struct fmt_str key = t->entries[id].key;
+	uint32_t hash = hash_bytes(x->key, key.p, key.n);
+	size_t i = hash & (x->n_slots - 1);
+
+	while (x->slots[i].id != TOK_NONE)
+		i = (i + 1) & (x->n_slots - 1);
+	x->slots[i] = (struct tok_slot){ hash, id };
+	x->n++;
+	if (key.n > t->max_key_bytes)
+		t->max_key_bytes = key.n;
+}
+
+/* Empties the index and gives it room for n keys. */
+static bool make_room(struct infer_tokenizer *t, size_t n, struct fmt_err *err)
+{
+	struct tok_index *x = &t->index;
+
+	free(x->slots);
+	x->key = new_key(t);
+	x->n = 0;
+	x->n_slots = slots_for(n);
+	x->slots = malloc(x->n_slots * sizeof *x->slots);
+	if (!x->slots) {
+		x->n_slots = 0;
+		return fmt_fail_nomem(err, n * sizeof *x->slots);
+	}
+	for (size_t i = 0; i < x->n_slots; i++)
+		x->slots[i].id = TOK_NONE;
+	return true;
+}
+
+static bool fill(struct infer_tokenizer *t, size_t room, struct fmt_err *err)
+{
+	if (!make_room(t, room, err))
+		return false;
+	for (size_t id = 0; id < t->n_entries; id++)
+		if (t->entries[id].key.p && tok_find(t, t->entries[id].key.p, t->entries[id].key.n) == TOK_NONE)
+			add_key(t, (int32_t)id);
+	return true;
+}
+
+bool tok_index_add(struct infer_tokenizer *t, int32_t id, struct fmt_err *err)
+{
+	if (2 * (t->index.n + 1) > t->index.n_slots)
+		return fill(t, 2 * t->n_entries, err);
+	if (tok_find(t, t->entries[id].key.p, t->entries[id].key.n) == TOK_NONE)
+		add_key(t, id);
+	return true;
+}
+
+/* The key of a token in a byte-level vocabulary: the bytes that its text stands for, or none. */
+static bool byte_key(struct infer_tokenizer *t, struct tok_entry *e, struct tok_bytes *buf, struct fmt_err *err)
+{
+	size_t n;
+
+	buf->n = 0;
+	if (!tok_bytes_put(buf, e->text.p, e->text.n, err))
+		return false;
+	n = e->text.n ? tok_letter_bytes(e->text.p, e->text.n, buf->p) : SIZE_MAX;
+	e->key = n == SIZE_MAX ? (struct fmt_str){ 0 } : tok_keep(t, buf->p, n, err);
+	return n == SIZE_MAX || e->key.p;
+}
+
+/* The tokens of single bytes: those that spell them in a byte-level vocabulary, else <0xNN>. */
+static void find_bytes(struct infer_tokenizer *t)
+{
+	for (int i = 0; i < 256; i++) {
+		char name[8] = { (char)i };
+
+		if (!t->byte_symbols)
+			snprintf(name, sizeof name, "<0x%02X>", (unsigned)i);
+		t->bytes[i] = tok_find(t, name, t->byte_symbols ? 1 : 6);
+	}
+}
+
+bool tok_index_build(struct infer_tokenizer *t, bool final, struct fmt_err *err)
+{
+	struct tok_bytes buf = { 0 };
+	bool ok = true;
+
+	for (size_t id = 0; final && ok && id < t->n_entries; id++) {
+		struct tok_entry *e = &t->entries[id];
+
+		if (e->added_only)
+			e->key = (struct fmt_str){ 0 };
+		else if (e->text.p && t->byte_symbols)
+			ok = byte_key(t, e, &buf, err);
+	}
+	tok_bytes_finish(&buf);
+	t->max_key_bytes = 0;
+	if (!ok || !fill(t, t->n_entries, err))
+		return false;
+	if (final)
+		find_bytes(t);
+	return true;
+}
+
+static size_t merge_slot(const struct tok_merges *m, int32_t left, int32_t right)
+{
+	uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+	size_t i = (size_t)mix(pair ^ m->key) & (m->n_slots - 1);
+
+	while (m->slots[i].left != TOK_NONE && (m->slots[i].left != left || m->slots[i].right != right))
+		i = (i + 1) & (m->n_slots - 1);
+	return i;
+}
+
+bool tok_merges_reserve(struct tok_merges *m, size_t n, struct fmt_err *err)
+{
+	m->key = new_key(m);
+	m->n_slots = slots_for(n);
+	if (m->n_slots > SIZE_MAX / sizeof *m->slots)
+		return fmt_fail_nomem(err, m->n_slots);
+	m->slots = malloc(m->n_slots * sizeof *m->slots);
+	if (!m->slots)
+		return fmt_fail_nomem(err, m->n_slots * sizeof *m->slots);
+	for (size_t i = 0; i < m->n_slots; i++)
+		m->slots[i].left = TOK_NONE;
+	return true;
+}
+
+void tok_merges_add(struct tok_merges *m, struct tok_merge merge, bool replace)
+{
+	size_t i = merge_slot(m, merge.left, merge.right);
+
+	if (m->slots[i].left != TOK_NONE && !replace)
+		return;
+	m->n += m->slots[i].left == TOK_NONE;
+	m->slots[i] = merge;
+}
+
+const struct tok_merge *tok_merges_find(const struct tok_merges *m, int32_t left, int32_t right)
+{
+	const struct tok_merge *found;
+
+	if (!m->n_slots)
+		return NULL;
+	found = &m->slots[merge_slot(m, left, right)];
+	return found->left == TOK_NONE ? NULL : found;
+}

@@ -1,0 +1,212 @@
+/* Normalizer steps: each makes a new text from the one before, with origins. */
+#include <string.h>
+
+#include "normal.h"
+#include "tok_charsmap.h"
+#include "tok_run.h"
+#include "unicode.h"
+
+/* Text[start, end) of one step, and where its result goes. */
+struct step {
+	struct tok_run *r;
+	const struct tok_norm *norm;
+	const struct tok_text *in;
+	size_t start, end;
+	struct tok_text *out;
+};
+
+static bool copy(const struct step *s, size_t start, size_t end)
+{
+	return tok_text_copy(s->out, s->in, start, end, s->r->err);
+}
+
+static bool put(const struct step *s, const char *p, size_t n, size_t at)
+{
+	return tok_text_put(s->out, p, n, tok_text_origin(s->in, at), s->r->err);
+}
+
+static bool strip(const struct step *s)
+{
+	const char *p = s->in->bytes.p;
+	size_t start = s->start, end = s->end, len;
+
+	while (s->norm->left && start < end && uni_is_space(uni_get(p + start, &len)))
+		start += len;
+	while (s->norm->right && end > start) {
+		size_t before = start + uni_before(p + start, end - start);
+
+		if (!uni_is_space(uni_get(p + before, &len)))
+			break;
+		end = before;
+	}
+	return copy(s, start, end);
+}
+
+static bool replace(const struct step *s)
+{
+	const char *p = s->in->bytes.p + s->start;
+	const struct tok_bytes *to = &s->norm->text;
+	size_t n = s->end - s->start, done = 0, at = 0, from, end;
+	enum regex_found found;
+
+	while ((found = tok_pattern_find(s->r, &s->norm->pattern, p, n, at, &from, &end)) == REGEX_MATCH) {
+		if (!copy(s, s->start + done, s->start + from) || !put(s, to->p, to->n, s->start + from))
+			return false;
+		done = at = end;
+		if (from == end) { /* an empty match: the next is looked for behind the next character */
+			size_t len = 0;
+
+			if (end == n)
+				break;
+			uni_get(p + end, &len);
+			at = end + len;
+		}
+	}
+	return found != REGEX_FAILED && copy(s, s->start + done, s->end);
+}
+
+static bool prepend(const struct step *s)
+{
+	return s->start == s->end ||
+	       (put(s, s->norm->text.p, s->norm->text.n, s->start) && copy(s, s->start, s->end));
+}
+
+/* What one character becomes: bytes in `to` (room for 16), their number; SIZE_MAX: it stays. */
+typedef size_t char_fn(uint32_t code, const char *p, size_t len, char *to);
+
+static bool each_char(const struct step *s, char_fn *fn)
+{
+	const char *p = s->in->bytes.p;
+	size_t len, kept = s->start;
+	char to[16];
+
+	for (size_t at = s->start; at < s->end; at += len) {
+		uint32_t code = uni_get(p + at, &len);
+		size_t n = fn(code, p + at, len, to);
+
+		if (n == SIZE_MAX)
+			continue;
+		if (!copy(s, kept, at) || !put(s, to, n, at))
+			return false;
+		kept = at + len;
+	}
+	return copy(s, kept, s->end);
+}
+
+static size_t lower(uint32_t code, const char *p, size_t len, char *to)
+{
+	uint32_t codes[3];
+	size_t n_codes = normal_lower(code, codes), n = 0;
+
+	(void)p;
+	(void)len;
+	if (n_codes == 1 && codes[0] == code)
+		return SIZE_MAX;
+	for (size_t i = 0; i < n_codes; i++)
+		n += uni_put(codes[i], to + n);
+	return n;
+}
+
+static size_t without_accents(uint32_t code, const char *p, size_t len, char *to)
+{
+	(void)p;
+	(void)len;
+	(void)to;
+	return code >= 0x300 && uni_category(code) == UNI_MN ? 0 : SIZE_MAX;
+}
+
+static size_t letters(uint32_t code, const char *p, size_t len, char *to)
+{
+	size_t n = 0;
+
+	(void)code;
+	for (size_t i = 0; i < len; i++)
+		n += tok_byte_letter((unsigned char)p[i], to + n);
+	return n;
+}
+
+/* BertNormalizer's clean_text: no NUL, no U+FFFD, no control characters; every white space is a space. */
+static size_t clean(uint32_t code, const char *p, size_t len, char *to)
+{
+	(void)p;
+	(void)len;
+	if (code == '\t' || code == '\n' || code == '\r') {
+		*to = ' ';
+		return 1;
+	}
+	if (!code || code == 0xfffd || uni_is(code, UNI_SET_C & ~(1u << UNI_CN)))
+		return 0;
+	*to = ' ';
+	return code != ' ' && uni_is_space(code) ? 1 : SIZE_MAX;
+}
+
+/* The blocks of ideographs that BERT knows. */
+static bool is_ideograph(uint32_t c)
+{
+	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) ||
+	       (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
+	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+}
+
+static size_t space_ideograph(uint32_t code, const char *p, size_t len, char *to)
+{
+	if (!is_ideograph(code))
+		return SIZE_MAX;
+	to[0] = ' ';
+	memcpy(to + 1, p, len);
+	to[1 + len] = ' ';
+	return len + 2;
+}
+
+static bool run_step(const struct step *s)
+{
+	switch (s->norm->kind) {
+	case TOK_NORM_NFC:
+		return normal_form(NORMAL_NFC, s->in, s->start, s->end, s->out, s->r->err);
+	case TOK_NORM_NFD:
+		return normal_form(NORMAL_NFD, s->in, s->start, s->end, s->out, s->r->err);
+	case TOK_NORM_NFKC:
+		return normal_form(NORMAL_NFKC, s->in, s->start, s->end, s->out, s->r->err);
+	case TOK_NORM_NFKD:
+		return normal_form(NORMAL_NFKD, s->in, s->start, s->end, s->out, s->r->err);
+	case TOK_NORM_LOWERCASE:
+		return each_char(s, lower);
+	case TOK_NORM_STRIP:
+		return strip(s);
+	case TOK_NORM_STRIP_ACCENTS:
+		return each_char(s, without_accents);
+	case TOK_NORM_REPLACE:
+		return replace(s);
+	case TOK_NORM_PREPEND:
+		return prepend(s);
+	case TOK_NORM_BYTES:
+		return each_char(s, letters);
+	case TOK_NORM_CLEAN:
+		return each_char(s, clean);
+	case TOK_NORM_CJK:
+		return each_char(s, space_ideograph);
+	case TOK_NORM_CHARSMAP:
+		return tok_charsmap_run(s->norm->charsmap, s->in, s->start, s->end, s->out, s->r->err);
+	}
+	return false;
+}
+
+bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end,
+                   const struct tok_text **out, size_t *out_start, size_t *out_end)
+{
+	*out = text;
+	*out_start = start;
+	*out_end = end;
+	for (size_t i = 0; i < r->t->n_norms; i++) {
+		struct tok_text *to = *out == &r->work[0] ? &r->work[1] : &r->work[0];
+		struct step s = { r, &r->t->norms[i], *out, *out_start, *out_end, to };
+
+		tok_text_clear(to);
+		if (!run_step(&s))
+			return false;
+		*out = to;
+		*out_start = 0;
+		*out_end = to->bytes.n;
+	}
+	return true;
+}

@@ -1,0 +1,46 @@
+/* One text on its way through a tokenizer: what the steps of one call share. */
+#ifndef LIBINFER_TOK_RUN_H
+#define LIBINFER_TOK_RUN_H
+
+#include "tok_table.h"
+
+struct tok_bpe; /* scratch memory of the merging engine */
+struct tok_lattice; /* that of Unigram's search */
+
+struct tok_run {
+	const struct infer_tokenizer *t;
+	struct regex_run *regex; /* made when first needed */
+	struct tok_bpe *bpe;     /* likewise */
+	struct tok_lattice *lattice;
+	struct tok_text work[2]; /* results of normalizer steps, in turn */
+	struct tok_text deep[TOK_MAX_STEPS]; /* results of splitting steps that change text, by step */
+	struct infer_tokens *out;
+	struct fmt_err *err;
+};
+
+void tok_run_finish(struct tok_run *r);
+
+/* Adds a token that begins at byte `at` of the text. */
+bool tok_emit(struct tok_run *r, int32_t id, const struct tok_text *text, size_t at);
+
+/* Finds the pattern in text[from, n); REGEX_FAILED with r->err set. */
+enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
+                                  size_t from, size_t *start, size_t *end);
+
+/* Runs all normalizer steps on text[start, end). *out is `text` itself if there are none; else the result is of
+ * [*out_start, *out_end) in one of r->work. */
+bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end,
+                   const struct tok_text **out, size_t *out_start, size_t *out_end);
+
+/* Runs the splitting steps on text[start, end) and gives each split to the model. */
+bool tok_split_all(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+
+/* The models: ids of one split. Empty splits are not given to them. tok_model calls that of the tokenizer. */
+bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+bool tok_model_unigram(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+bool tok_model_words(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+bool tok_model_bpe(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+void tok_lattice_destroy(struct tok_lattice *l); /* NULL is fine */
+void tok_bpe_destroy(struct tok_bpe *b); /* NULL is fine */
+
+#endif

@@ -1,0 +1,200 @@
+/* Splitting steps (Hugging Face's pre-tokenizers). A split goes through all later steps before the next one is made,
+ * so nothing has to be remembered but one pending piece per step. */
+#include <string.h>
+
+#include "tok_run.h"
+#include "unicode.h"
+
+/* Pieces on their way from one step to the next, merged as the step's behavior says. */
+struct cutter {
+	struct tok_run *r;
+	size_t step;
+	const struct tok_text *text;
+	enum tok_behavior behavior;
+	bool invert;
+	bool previous;     /* the last piece was a match */
+	bool pending;      /* [start, end) waits: the next piece may be joined to it */
+	size_t start, end;
+};
+
+static bool run_from(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end);
+
+static bool flush(struct cutter *c)
+{
+	bool ok = !c->pending || run_from(c->r, c->step + 1, c->text, c->start, c->end);
+
+	c->pending = false;
+	return ok;
+}
+
+/* Whether a piece joins the pending one. */
+static bool joins(const struct cutter *c, bool match)
+{
+	switch (c->behavior) {
+	case TOK_MERGED_PREVIOUS:
+		return match && !c->previous;
+	case TOK_MERGED_NEXT:
+		return !match && c->previous;
+	case TOK_CONTIGUOUS:
+		return match == c->previous;
+	case TOK_REMOVED:
+	case TOK_ISOLATED:
+		break;
+	}
+	return false;
+}
+
+static bool feed(struct cutter *c, size_t start, size_t end, bool match)
+{
+	match = match != c->invert;
+	if (c->behavior == TOK_REMOVED && match)
+		return true;
+	if (c->pending && joins(c, match)) {
+		c->end = end;
+	} else {
+		if (!flush(c))
+			return false;
+		c->pending = true;
+		c->start = start;
+		c->end = end;
+	}
+	c->previous = match;
+	return true;
+}
+
+/* Cuts text[start, end) at the matches of a pattern. */
+static bool cut_pattern(struct cutter *c, const struct tok_pattern *pattern, size_t start, size_t end)
+{
+	const char *p = c->text->bytes.p + start;
+	size_t n = end - start, done = 0, at = 0, from, to;
+	enum regex_found found;
+
+	while ((found = tok_pattern_find(c->r, pattern, p, n, at, &from, &to)) == REGEX_MATCH) {
+		if (from == to && from == done && at == done && done) { /* right behind a match: does not count */
+			size_t len;
+
+			if (from == n)
+				break;
+			uni_get(p + from, &len);
+			at = from + len;
+			continue;
+		}
+		if ((done < from && !feed(c, start + done, start + from, false)) || !feed(c, start + from, start + to, true))
+			return false;
+		done = at = to;
+		if (from == to) {
+			size_t len;
+
+			if (to == n)
+				break;
+			uni_get(p + to, &len);
+			at = to + len;
+		}
+	}
+	return found != REGEX_FAILED && (done >= n || feed(c, start + done, end, false)) && flush(c);
+}
+
+static bool cut_class(struct cutter *c, bool (*is)(uint32_t code), size_t start, size_t end)
+{
+	const char *p = c->text->bytes.p;
+	size_t len, done = start;
+
+	for (size_t at = start; at < end; at += len) {
+		if (!is(uni_get(p + at, &len)))
+			continue;
+		if ((done < at && !feed(c, done, at, false)) || !feed(c, at, at + len, true))
+			return false;
+		done = at + len;
+	}
+	return (done >= end || feed(c, done, end, false)) && flush(c);
+}
+
+static bool run_space(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
+{
+	struct tok_text *to = &r->deep[step];
+
+	if (text->bytes.p[start] == ' ')
+		return run_from(r, step + 1, text, start, end);
+	tok_text_clear(to);
+	return tok_text_put(to, " ", 1, tok_text_origin(text, start), r->err) &&
+	       tok_text_copy(to, text, start, end, r->err) && run_from(r, step + 1, to, 0, to->bytes.n);
+}
+
+/* ByteLevel: each byte as a letter. As the last step it leaves the bytes as they are: the vocabulary's keys then are
+ * bytes too. */
+static bool run_bytes(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
+{
+	struct tok_text *to = &r->deep[step];
+	char letter[2];
+
+	if (r->t->byte_symbols && step + 1 == r->t->n_splits)
+		return run_from(r, step + 1, text, start, end);
+	tok_text_clear(to);
+	for (size_t i = start; i < end; i++) {
+		size_t n = tok_byte_letter((unsigned char)text->bytes.p[i], letter);
+
+		if (!tok_text_put(to, letter, n, tok_text_origin(text, i), r->err))
+			return false;
+	}
+	return run_from(r, step + 1, to, 0, to->bytes.n);
+}
+
+static bool run_meta(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
+{
+	const struct tok_split *s = &r->t->splits[step];
+	const struct tok_bytes *meta = &s->text;
+	struct tok_text *to = &r->deep[step];
+	struct cutter c = { .r = r, .step = step, .text = to, .behavior = TOK_MERGED_NEXT };
+	struct tok_pattern pattern = { .literal = s->text };
+	const char *p = text->bytes.p;
+	size_t kept = start;
+	bool front = s->prepend == TOK_PREPEND_ALWAYS ||
+	             (s->prepend == TOK_PREPEND_FIRST && !tok_text_origin(text, start));
+
+	front = front && p[start] != ' ' && (end - start < meta->n || memcmp(p + start, meta->p, meta->n));
+	tok_text_clear(to);
+	if (front && !tok_text_put(to, meta->p, meta->n, tok_text_origin(text, start), r->err))
+		return false;
+	for (size_t i = start; i < end; i++) {
+		if (p[i] != ' ')
+			continue;
+		if (!tok_text_copy(to, text, kept, i, r->err) ||
+		    !tok_text_put(to, meta->p, meta->n, tok_text_origin(text, i), r->err))
+			return false;
+		kept = i + 1;
+	}
+	if (!tok_text_copy(to, text, kept, end, r->err))
+		return false;
+	return s->split ? cut_pattern(&c, &pattern, 0, to->bytes.n) : run_from(r, step + 1, to, 0, to->bytes.n);
+}
+
+static bool run_from(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
+{
+	const struct tok_split *s;
+	struct cutter c;
+
+	if (start == end)
+		return true;
+	if (step == r->t->n_splits)
+		return tok_model(r, text, start, end);
+	s = &r->t->splits[step];
+	c = (struct cutter){ .r = r, .step = step, .text = text, .behavior = s->behavior, .invert = s->invert };
+	switch (s->kind) {
+	case TOK_SPLIT_PATTERN:
+		return cut_pattern(&c, &s->pattern, start, end);
+	case TOK_SPLIT_CLASS:
+		return cut_class(&c, s->is, start, end);
+	case TOK_SPLIT_SPACE:
+		return run_space(r, step, text, start, end);
+	case TOK_SPLIT_BYTES:
+		return run_bytes(r, step, text, start, end);
+	case TOK_SPLIT_META:
+		return run_meta(r, step, text, start, end);
+	}
+	return false;
+}
+
+bool tok_split_all(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
+{
+	return run_from(r, 0, text, start, end);
+}

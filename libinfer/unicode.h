@@ -1,0 +1,58 @@
+/* General categories of Unicode 16.0, the version that Hugging Face's expressions mean. One generated table, so that
+ * the versions of the system's libraries do not matter. */
+#ifndef LIBINFER_UNICODE_H
+#define LIBINFER_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum uni_cat {
+	UNI_LU, UNI_LL, UNI_LT, UNI_LM, UNI_LO,
+	UNI_MN, UNI_MC, UNI_ME,
+	UNI_ND, UNI_NL, UNI_NO,
+	UNI_PC, UNI_PD, UNI_PS, UNI_PE, UNI_PI, UNI_PF, UNI_PO,
+	UNI_SM, UNI_SC, UNI_SK, UNI_SO,
+	UNI_ZS, UNI_ZL, UNI_ZP,
+	UNI_CC, UNI_CF, UNI_CS, UNI_CO, UNI_CN,
+	UNI_N_CATS
+};
+
+/* Sets of categories: bit 1 << category. */
+#define UNI_SET_L (UINT32_C(0x1f) << UNI_LU)
+#define UNI_SET_M (UINT32_C(7) << UNI_MN)
+#define UNI_SET_N (UINT32_C(7) << UNI_ND)
+#define UNI_SET_P (UINT32_C(0x7f) << UNI_PC)
+#define UNI_SET_S (UINT32_C(0xf) << UNI_SM)
+#define UNI_SET_Z (UINT32_C(7) << UNI_ZS)
+#define UNI_SET_C (UINT32_C(0x1f) << UNI_CC)
+
+extern const uint32_t uni_runs[]; /* ascending: first code point << 5 | category */
+extern const uint32_t uni_n_runs;
+
+enum uni_cat uni_category(uint32_t code);
+
+static inline bool uni_is(uint32_t code, uint32_t set)
+{
+	return set >> uni_category(code) & 1;
+}
+
+/* The set that \p{NAME} means ("L", "Lu", "N", ...); 0 if the name is not a general category. */
+uint32_t uni_set_by_name(const char *name, size_t n);
+
+/* White_Space, as \s of Hugging Face's expressions and Rust's char::is_whitespace have it. */
+bool uni_is_space(uint32_t code);
+
+/* What \w takes: letters, marks, decimal digits, letter numbers, connectors and joiners. */
+bool uni_is_word(uint32_t code);
+
+/* Bytes (1 to 4) of a code point, written to out. */
+size_t uni_put(uint32_t code, char *out);
+
+/* Code point at p, which is well-formed UTF-8; its bytes go to *len. */
+uint32_t uni_get(const char *p, size_t *len);
+
+/* Start of the character that ends just before p + n; n > 0, well-formed UTF-8. */
+size_t uni_before(const char *p, size_t n);
+
+#endif

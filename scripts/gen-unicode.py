@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Writes libinfer/unicode_data.c: the general category of every code point, Unicode 16.0, as runs.
+
+Hugging Face's expressions mean Unicode 16.0, whatever version the system's libraries have. Needs a Python whose
+unicodedata is of that version (3.14, or the module unicodedata2 of version 16).
+
+usage: scripts/gen-unicode.py > libinfer/unicode_data.c
+"""
+import sys
+
+try:
+    import unicodedata2 as unicodedata
+except ImportError:
+    import unicodedata
+
+if unicodedata.unidata_version != "16.0.0":
+    sys.exit(f"unicodedata is of Unicode {unicodedata.unidata_version}, not 16.0.0: pip install unicodedata2==16.0.0")
+
+# The order of enum uni_cat in unicode.h.
+CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn").split()
+
+runs = []
+last = None
+for code in range(0x110000):
+    category = CATEGORIES.index(unicodedata.category(chr(code)))
+    if category != last:
+        runs.append(code << 5 | category)
+        last = category
+
+print("/* Made by scripts/gen-unicode.py from the Unicode Character Database, version 16.0. Do not edit. */")
+print('#include "unicode.h"\n')
+print("/* First code point of a run << 5 | its category (enum uni_cat). */")
+print("const uint32_t uni_runs[] = {")
+for i in range(0, len(runs), 12):
+    print("\t" + " ".join(f"0x{r:x}," for r in runs[i:i + 12]))
+print("};\n")
+print(f"const uint32_t uni_n_runs = {len(runs)};")
