@@ -194,7 +194,7 @@ void QUANT_AT(error_min)(const struct quant_group *g, float top, const float sca
 void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float scale[L], const float min[L],
                          uint8_t *codes)
 {
-	float rows[QUANT_GROUP_ELEMS];
+	_Alignas(64) float rows[QUANT_GROUP_ELEMS];
 	float m[L], is[L];
 
 	for (int l = 0; l < L; l++) {

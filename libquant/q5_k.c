@@ -8,14 +8,15 @@
 #include "kernels.h"
 #include "superblock.h"
 
-static const float steps[] = { 28.5f, 29.5f, 30.2f, 31, 31.5f, 32.2f, 33, 34 };
+static const float steps[] = { 29, 30.4f, 31.3f, 32.4f };
+static const float more_steps[] = { 28.5f, 29.5f, 30.2f, 31, 31.5f, 32.2f, 33, 34 };
 
 static const struct quant_min_type type = {
 	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 2 },
 	.top = 31,
 	.limit = 63,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 8, .rounds = 1 },
-	          { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 8, .rounds = 1 } },
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 4, .rounds = 1 },
+	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 8, .rounds = 1 } },
 };
 
 static void pack(const struct quant_min_fit *fit, uint8_t (*q)[QUANT_LANE_ELEMS], int lane, struct block_q5_k *b)

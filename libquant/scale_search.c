@@ -272,7 +272,7 @@ static inline void codes_of(const struct quant_group *g, const struct quant_grid
 void QUANT_AT(codes_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[L],
                             uint8_t *codes)
 {
-	float rows[QUANT_GROUP_ELEMS];
+	_Alignas(64) float rows[QUANT_GROUP_ELEMS];
 
 	if (grid->iq4)
 		codes_of(g, grid, true, s, rows);

@@ -42,10 +42,11 @@ struct quant_shape {
 };
 
 struct quant_group {
-	int elems;
-	float x[QUANT_LANE_ELEMS][QUANT_LANES]; /* divided by unit: the block's largest is in [1, 2) */
+	/* Lines of 64 bytes, one per element: a load that crosses two costs two. */
+	_Alignas(64) float x[QUANT_LANE_ELEMS][QUANT_LANES]; /* divided by unit: the block's largest is in [1, 2) */
 	float w[QUANT_LANE_ELEMS][QUANT_LANES];
-	float unit[QUANT_LANES];                /* a power of two */
+	float unit[QUANT_LANES]; /* a power of two */
+	int elems;
 };
 
 /* The values that codes stand for: whole numbers lo..hi, or the 16 levels of IQ4. */

@@ -32,7 +32,7 @@ static inline void quant_interleave_u8(const uint8_t *restrict in, uint8_t *rest
 /* t: [16][elems]; out: [elems][16] */
 static inline void quant_to_rows(const float *t, int elems, float *out)
 {
-	float tmp[QUANT_GROUP_ELEMS];
+	_Alignas(64) float tmp[QUANT_GROUP_ELEMS];
 
 	quant_interleave_f32(t, out, QUANT_LANES * elems);
 	quant_interleave_f32(out, tmp, QUANT_LANES * elems);
@@ -44,7 +44,7 @@ static inline void quant_to_rows(const float *t, int elems, float *out)
 /* codes: [elems][16], whole numbers 0..255; out: [16][elems] */
 static inline void quant_to_lanes(const float *codes, int elems, uint8_t *out)
 {
-	uint8_t rows[QUANT_GROUP_ELEMS], tmp[QUANT_GROUP_ELEMS];
+	_Alignas(64) uint8_t rows[QUANT_GROUP_ELEMS], tmp[QUANT_GROUP_ELEMS];
 	int n = QUANT_LANES * elems;
 
 	for (int i = 0; i < n; i++)
