@@ -1,11 +1,13 @@
 /* The stack machine of pickle.h: one table of opcodes, one function per kind of opcode. Every value that is made takes
  * bytes of the stream, so memory is bounded by its length; nothing recurses. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cursor.h"
 #include "limit.h"
 #include "pickle.h"
+#include "utf8.h"
 
 struct machine {
 	struct fmt_cur in;
@@ -327,11 +329,15 @@ static bool op_get(struct machine *m, uint8_t op)
 static bool push_global(struct machine *m, struct fmt_str module, struct fmt_str name)
 {
 	const struct pkl_global *g = pickle_global(module.p, module.n, name.p, name.n);
+	char dotted[FMT_SHOW_BYTES], shown[FMT_SHOW_BYTES];
 	struct pkl *v;
 
-	if (!g)
-		return fmt_fail(m->err, FMT_UNSAFE, m->at, "pickle asks for '%.*s.%.*s': not a tensor; nothing was run",
-		                module.n < 100 ? (int)module.n : 100, module.p, name.n < 100 ? (int)name.n : 100, name.p);
+	if (!g) {
+		snprintf(dotted, sizeof dotted, "%.*s.%.*s", module.n < 90 ? (int)module.n : 90, module.p,
+		         name.n < 90 ? (int)name.n : 90, name.p);
+		return fmt_fail(m->err, FMT_UNSAFE, m->at, "pickle asks for %s: not a tensor; nothing was run",
+		                fmt_show((struct fmt_str){ dotted, strlen(dotted) }, shown));
+	}
 	v = make(m, PKL_GLOBAL);
 	if (v)
 		v->as.global = g;

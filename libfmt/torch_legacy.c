@@ -105,6 +105,7 @@ static bool check_system(struct legacy *l, struct fmt_err *err)
 static bool collect_storages(struct legacy *l, struct fmt_err *err)
 {
 	const struct pickle *object = &l->pickles[PICKLE_OBJECT];
+	char name[FMT_SHOW_BYTES];
 
 	l->known = fmt_arena_alloc(&l->arena, object->n_persids, sizeof *l->known, err);
 	l->offs = fmt_arena_alloc(&l->arena, object->n_persids, sizeof *l->offs, err);
@@ -125,7 +126,7 @@ static bool collect_storages(struct legacy *l, struct fmt_err *err)
 		else if (!fmt_index_find(&l->index, s->key, &number) || l->known[number].type != s->type ||
 		         l->known[number].n_elems != s->n_elems)
 			return fmt_fail(err, FMT_MISMATCH, l->starts[PICKLE_OBJECT] + object->persids[k]->off,
-			                "two references to storage '%.*s' differ", (int)(s->key.n < 40 ? s->key.n : 40), s->key.p);
+			                "two references to storage %s differ", fmt_show(s->key, name));
 	}
 	return true;
 }
@@ -137,12 +138,12 @@ static bool place_storage(struct legacy *l, const struct pkl *key, uint64_t *at,
 	uint32_t number;
 	uint8_t raw[8];
 	uint64_t n = 0, elem_bytes, left;
+	char name[FMT_SHOW_BYTES];
 
 	if (key->kind != PKL_STR || !fmt_index_find(&l->index, (struct fmt_str){ key->as.s, key->n }, &number))
 		return fmt_fail(err, FMT_MALFORMED, *at, "a storage that the object does not refer to");
 	if (l->offs[number])
-		return fmt_fail(err, FMT_MALFORMED, *at, "storage '%.*s' is listed twice", (int)(key->n < 40 ? key->n : 40),
-		                key->as.s);
+		return fmt_fail(err, FMT_MALFORMED, *at, "storage %s is listed twice", fmt_show(l->known[number].key, name));
 	if (!fmt_source_read(source, *at, raw, sizeof raw, err))
 		return false;
 	for (int k = 0; k < 8; k++)

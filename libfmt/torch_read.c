@@ -38,6 +38,7 @@ static const struct zip_entry *entry(const struct archive *a, struct fmt_str nam
 static bool check_top(struct archive *a, struct fmt_err *err)
 {
 	struct fmt_str first = a->zip.n_entries ? a->zip.entries[0].name : FMT_STR("");
+	char name[FMT_SHOW_BYTES], top[FMT_SHOW_BYTES];
 	const char *slash = first.n ? memchr(first.p, '/', first.n) : NULL;
 
 	a->top = (struct fmt_str){ first.p, slash ? (size_t)(slash - first.p) + 1 : 0 };
@@ -45,9 +46,8 @@ static bool check_top(struct archive *a, struct fmt_err *err)
 		const struct zip_entry *e = &a->zip.entries[i];
 
 		if (e->name.n < a->top.n || memcmp(e->name.p, a->top.p, a->top.n))
-			return fmt_fail(err, FMT_MALFORMED, e->header, "zip: entries in two top folders: '%.*s' and '%.*s'",
-			                (int)(a->top.n < 100 ? a->top.n : 100), a->top.p, (int)(e->name.n < 100 ? e->name.n : 100),
-			                e->name.p);
+			return fmt_fail(err, FMT_MALFORMED, e->header, "zip: entry %s is not in the folder %s of the others",
+			                fmt_show(e->name, name), fmt_show(a->top, top));
 	}
 	if (entry(a, FMT_STR("constants.pkl")))
 		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET,
@@ -81,7 +81,7 @@ static bool add_tensor(void *context, const struct torch_tensor *t, struct fmt_e
 {
 	const struct archive *a = context;
 	const struct zip_entry *e = NULL;
-	char path[256] = "data/", name[FMT_SHOW_BYTES];
+	char path[256] = "data/", name[FMT_SHOW_BYTES], key[FMT_SHOW_BYTES];
 	uint64_t elem_bytes = fmt_type_info(t->storage.type)->block_bytes;
 
 	if (t->storage.key.n <= sizeof path - 5) {
@@ -89,8 +89,8 @@ static bool add_tensor(void *context, const struct torch_tensor *t, struct fmt_e
 		e = entry(a, (struct fmt_str){ path, t->storage.key.n + 5 });
 	}
 	if (!e)
-		return fmt_fail(err, FMT_MISSING, t->at, "tensor %s: its storage 'data/%.*s' is not in the archive",
-		                fmt_show(t->name, name), (int)(t->storage.key.n < 40 ? t->storage.key.n : 40), t->storage.key.p);
+		return fmt_fail(err, FMT_MISSING, t->at, "tensor %s: its storage %s is not in the archive",
+		                fmt_show(t->name, name), fmt_show(t->storage.key, key));
 	if (e->deflated)
 		return fmt_fail(err, FMT_UNSUPPORTED, e->off,
 		                "tensor %s: its storage is compressed, which torch never does; unpack the archive and pack it again "

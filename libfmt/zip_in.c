@@ -6,6 +6,7 @@
 #include "ckd.h"
 #include "cursor.h"
 #include "inflate.h"
+#include "utf8.h"
 #include "zip_in.h"
 
 enum {
@@ -124,6 +125,7 @@ static bool read_end(const struct fmt_source *f, struct end *e, struct fmt_err *
 static bool check_name(struct fmt_str s, uint64_t at, struct fmt_err *err)
 {
 	bool odd = !s.n || s.p[0] == '/';
+	char shown[FMT_SHOW_BYTES];
 
 	for (size_t i = 0; i < s.n; i++) {
 		bool starts = i == 0 || s.p[i - 1] == '/';
@@ -133,9 +135,7 @@ static bool check_name(struct fmt_str s, uint64_t at, struct fmt_err *err)
 		if (starts && s.n - i >= 2 && !memcmp(s.p + i, "..", 2) && (s.n - i == 2 || s.p[i + 2] == '/'))
 			odd = true;
 	}
-	if (odd)
-		return fmt_fail(err, FMT_UNSAFE, at, "zip: unsafe entry name '%.*s'", s.n < 100 ? (int)s.n : 100, s.p);
-	return true;
+	return !odd || fmt_fail(err, FMT_UNSAFE, at, "zip: unsafe entry name %s", fmt_show(s, shown));
 }
 
 /* A ZIP64 field of n bytes: its numbers stand for those that are all ones, in this order. */
@@ -184,14 +184,16 @@ static void read_extra(struct fmt_cur *c, uint64_t n, struct zip_entry *e)
 /* What the flags, method and sizes of an entry must be for it to be readable here. */
 static bool check_entry(const struct zip_entry *e, uint16_t flags, uint16_t method, uint64_t at, struct fmt_err *err)
 {
+	char name[FMT_SHOW_BYTES];
+
 	if (flags & FLAG_ENCRYPTED)
-		return fmt_fail(err, FMT_UNSUPPORTED, at, "zip: entry '%.*s' is encrypted", (int)e->name.n, e->name.p);
+		return fmt_fail(err, FMT_UNSUPPORTED, at, "zip: entry %s is encrypted", fmt_show(e->name, name));
 	if (method != 0 && method != 8)
-		return fmt_fail(err, FMT_UNSUPPORTED, at, "zip: entry '%.*s' has compression method %u", (int)e->name.n,
-		                e->name.p, method);
+		return fmt_fail(err, FMT_UNSUPPORTED, at, "zip: entry %s has compression method %u", fmt_show(e->name, name),
+		                method);
 	if (!e->deflated && e->stored_bytes != e->n_bytes)
-		return fmt_fail(err, FMT_MALFORMED, at, "zip: entry '%.*s' is stored as it is but has two sizes",
-		                (int)e->name.n, e->name.p);
+		return fmt_fail(err, FMT_MALFORMED, at, "zip: entry %s is stored as it is but has two sizes",
+		                fmt_show(e->name, name));
 	return true;
 }
 
@@ -285,6 +287,8 @@ static int by_place(const void *a, const void *b)
 /* No two entries share a byte, the first begins the file, and no two have one name. Leaves them sorted by name. */
 static bool check_entries(struct zip *z, struct fmt_err *err)
 {
+	char name[FMT_SHOW_BYTES];
+
 	qsort(z->sorted, (size_t)z->n_entries, sizeof *z->sorted, by_place);
 	if (z->n_entries && z->sorted[0]->header)
 		return bad(err, 0, "something stands before the first entry");
@@ -294,8 +298,8 @@ static bool check_entries(struct zip *z, struct fmt_err *err)
 	qsort(z->sorted, (size_t)z->n_entries, sizeof *z->sorted, by_name);
 	for (uint64_t i = 1; i < z->n_entries; i++)
 		if (fmt_str_eq(z->sorted[i]->name, z->sorted[i - 1]->name))
-			return fmt_fail(err, FMT_MALFORMED, z->sorted[i]->header, "zip: two entries are called '%.*s'",
-			                (int)z->sorted[i]->name.n, z->sorted[i]->name.p);
+			return fmt_fail(err, FMT_MALFORMED, z->sorted[i]->header, "zip: two entries are called %s",
+			                fmt_show(z->sorted[i]->name, name));
 	return true;
 }
 
@@ -337,11 +341,13 @@ const struct zip_entry *zip_find(const struct zip *z, struct fmt_str name)
 
 const uint8_t *zip_extract(const struct zip *z, const struct zip_entry *e, uint64_t max_bytes, struct fmt_err *err)
 {
+	char name[FMT_SHOW_BYTES];
 	uint8_t *raw, *out;
 
+	fmt_show(e->name, name);
 	if (e->n_bytes > max_bytes || e->stored_bytes > max_bytes) {
-		fmt_fail(err, FMT_LIMIT, e->header, "zip: entry '%.*s' has %" PRIu64 " bytes, at most %" PRIu64 " are read",
-		         (int)e->name.n, e->name.p, e->n_bytes, max_bytes);
+		fmt_fail(err, FMT_LIMIT, e->header, "zip: entry %s has %" PRIu64 " bytes, at most %" PRIu64 " are read",
+		         name, e->n_bytes, max_bytes);
 		return NULL;
 	}
 	raw = fmt_arena_alloc(z->arena, e->stored_bytes, 1, err);
@@ -349,13 +355,11 @@ const uint8_t *zip_extract(const struct zip *z, const struct zip_entry *e, uint6
 	if (!out || !fmt_source_read(z->source, e->off, raw, (size_t)e->stored_bytes, err))
 		return NULL;
 	if (e->deflated && !fmt_inflate(raw, (size_t)e->stored_bytes, out, (size_t)e->n_bytes)) {
-		fmt_fail(err, FMT_MALFORMED, e->off, "zip: entry '%.*s' cannot be unpacked to its size", (int)e->name.n,
-		         e->name.p);
+		fmt_fail(err, FMT_MALFORMED, e->off, "zip: entry %s cannot be unpacked to its size", name);
 		return NULL;
 	}
 	if (e->crc && e->crc != fmt_crc32(out, (size_t)e->n_bytes)) {
-		fmt_fail(err, FMT_MALFORMED, e->off, "zip: entry '%.*s' does not have the checksum that the directory gives",
-		         (int)e->name.n, e->name.p);
+		fmt_fail(err, FMT_MALFORMED, e->off, "zip: entry %s does not have the checksum that the directory gives", name);
 		return NULL;
 	}
 	return out;

@@ -11,6 +11,9 @@ import pathlib
 import struct
 import sys
 
+from testdata_safetensors import safetensors
+from testdata_torch import torch
+
 TESTDATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
 
 HEADER = """\
@@ -152,7 +155,7 @@ def gguf():
             yield f"gguf/{name}.gguf", data, line
 
 
-FORMATS = [gguf]
+FORMATS = [gguf, safetensors, torch]
 
 
 def main():

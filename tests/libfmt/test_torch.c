@@ -1,4 +1,5 @@
-/* PyTorch files: torch.save's own (../shared/models), and broken ones built here around a zip and a pickle by hand. */
+/* PyTorch files: torch.save's own (../shared/models), and those that scripts/testdata_torch.py puts together by hand.
+ * That each bad-* of these is refused is test_testdata's business. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 
 #include "shards.h"
 
-/* A path below ../shared; skips the whole program where that is not there. */
+/* A path below ../shared; NULL where that is not there. */
 static const char *shared(const char *name)
 {
 	static char path[4096];
@@ -90,7 +91,7 @@ static void legacy_equals_safetensors(void **state)
 static void shards_equal_safetensors(void **state)
 {
 	struct fmt_model *a = open_shared("models/llama/model.safetensors"), *b;
-	const char *dir = shared("models/llama-pth-sharded/../llama-pth-sharded/config.json");
+	const char *dir = shared("models/llama-pth-sharded/config.json");
 	char path[4096];
 	struct fmt_err err = { 0 };
 	struct shards_extra extra;
@@ -107,15 +108,135 @@ static void shards_equal_safetensors(void **state)
 	fmt_model_close(b);
 }
 
+/* A file of testdata/torch. */
+static struct fmt_model *open_testdata(const char *name)
+{
+	const char *dir = getenv("ASSAY_TESTDATA");
+	char path[4096];
+	struct fmt_err err = { 0 };
+	struct fmt_model *m;
+
+	snprintf(path, sizeof path, "%s/torch/%s.pt", dir ? dir : "testdata", name);
+	m = fmt_model_open(path, &err);
+	if (!m)
+		fail_msg("%s: %s", path, err.msg);
+	return m;
+}
+
+/* The floats of a tensor, all rows at once and row by row. */
+static void holds(const struct fmt_model *m, const char *name, uint32_t n, const float *want)
+{
+	const struct fmt_tensor *t = fmt_model_find(m, (struct fmt_str){ name, strlen(name) });
+	struct fmt_err err = { 0 };
+	float got[16];
+	uint64_t cols;
+
+	assert_non_null(t);
+	assert_int_equal(t->type, FMT_F32);
+	assert_int_equal(t->n_elems, n);
+	assert_true(fmt_tensor_read(m, t, 0, fmt_tensor_rows(t), got, &err));
+	assert_memory_equal(got, want, n * sizeof *want);
+	cols = fmt_tensor_cols(t);
+	for (uint64_t r = 0; n && r < fmt_tensor_rows(t); r++) {
+		assert_true(fmt_tensor_read(m, t, r, 1, got, &err));
+		assert_memory_equal(got, want + r * cols, (size_t)cols * sizeof *want);
+	}
+}
+
+/* Every way to say [[0, 1, 2], [3, 4, 5]]. */
+static void one_tensor(void **state)
+{
+	static const char *const names[] = {
+		"good-zip", "good-zip-as-torch", "good-zip64", "good-old", "good-big-endian", "good-deflated-pickle",
+		"good-crc-0", "good-legacy", "good-legacy-big-endian",
+	};
+	static const float six[] = { 0, 1, 2, 3, 4, 5 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct fmt_model *m = open_testdata(names[i]);
+
+		assert_int_equal(m->n_tensors, 1);
+		assert_int_equal(m->tensors[0].n_dims, 2);
+		assert_int_equal(m->tensors[0].dims[0], 2);
+		holds(m, "a.weight", 6, six);
+		fmt_model_close(m);
+	}
+}
+
+static void views(void **state)
+{
+	struct fmt_model *m = open_testdata("good-views");
+
+	(void)state;
+	holds(m, "turned", 6, (const float[]){ 0, 3, 1, 4, 2, 5 });
+	holds(m, "part", 4, (const float[]){ 1, 2, 4, 5 });
+	holds(m, "spread", 4, (const float[]){ 2, 2, 2, 2 });
+	holds(m, "scalar", 1, (const float[]){ 5 });
+	holds(m, "empty", 0, NULL);
+	assert_int_equal(m->n_tensors, 5);
+	fmt_model_close(m);
+	m = open_testdata("good-legacy-view");
+	holds(m, "a", 3, (const float[]){ 3, 4, 5 }); /* elements 1.. of the part that begins at 2 */
+	fmt_model_close(m);
+}
+
+static void wrapped(void **state)
+{
+	struct fmt_model *m = open_testdata("good-wrapped");
+
+	(void)state;
+	assert_int_equal(m->n_tensors, 1);
+	holds(m, "a.b", 6, (const float[]){ 0, 1, 2, 3, 4, 5 });
+	fmt_model_close(m);
+}
+
+static void float8(void **state)
+{
+	struct fmt_model *m = open_testdata("good-fp8");
+	struct fmt_err err = { 0 };
+	uint8_t got[4];
+
+	(void)state;
+	assert_int_equal(m->tensors[0].type, FMT_F8_E4M3);
+	assert_true(fmt_tensor_read(m, &m->tensors[0], 0, 1, got, &err));
+	assert_memory_equal(got, "\x80\x3f\0\0", 4); /* the upper half of 1.0f, the lower of 2.0f */
+	fmt_model_close(m);
+}
+
+/* What a person reads about a pickle that wants more than tensors. */
+static void unsafe(void **state)
+{
+	static const char *const names[] = { "bad-os-system", "bad-os-system-hidden", "bad-legacy-os-system" };
+	const char *dir = getenv("ASSAY_TESTDATA");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char path[4096];
+		struct fmt_err err = { 0 };
+
+		snprintf(path, sizeof path, "%s/torch/%s.pt", dir ? dir : "testdata", names[i]);
+		assert_null(fmt_model_open(path, &err));
+		assert_int_equal(err.code, FMT_UNSAFE);
+		assert_non_null(strstr(err.msg, "pickle asks for 'os.system': not a tensor"));
+		assert_true(err.off != FMT_NO_OFFSET);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zip_equals_safetensors),
 		cmocka_unit_test(legacy_equals_safetensors),
 		cmocka_unit_test(shards_equal_safetensors),
+		cmocka_unit_test(one_tensor),
+		cmocka_unit_test(views),
+		cmocka_unit_test(wrapped),
+		cmocka_unit_test(float8),
+		cmocka_unit_test(unsafe),
 	};
 
-	if (!shared("models/llama/model.safetensors"))
-		return 77;
-	return cmocka_run_group_tests_name("torch", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("torch", tests, NULL, NULL);
+
+	return failed || shared("models/llama/model.safetensors") ? failed : 77;
 }
