@@ -107,18 +107,14 @@ static bool copy_piece(struct job *j, uint32_t index, const struct fmt_tensor *p
 /* Contents that lie in one piece are cut wherever a block ends, rows or not. */
 static bool copy_contiguous(struct job *j, uint32_t index, const struct fmt_tensor *t, void *buffer)
 {
-	const struct fmt_type_info *info = fmt_type_info(t->type);
-	uint64_t n_blocks = t->n_bytes / info->block_bytes, at_once = PIECE_BYTES / info->block_bytes;
+	const uint32_t block_bytes = fmt_type_info(t->type)->block_bytes;
+	const uint64_t n_blocks = t->n_bytes / block_bytes, at_once = PIECE_BYTES / block_bytes;
 
 	for (uint64_t at = 0; at < n_blocks; at += at_once) {
 		uint64_t n = n_blocks - at < at_once ? n_blocks - at : at_once;
-		struct fmt_tensor piece = *t;
+		struct fmt_tensor piece = fmt_tensor_piece(t, at, n);
 
-		piece.n_dims = 1;
-		piece.dims[0] = piece.n_elems = n * info->block_elems;
-		piece.n_bytes = n * info->block_bytes;
-		piece.off += at * info->block_bytes;
-		if (!copy_piece(j, index, &piece, 0, 1, at * info->block_bytes, (size_t)piece.n_bytes, buffer))
+		if (!copy_piece(j, index, &piece, 0, 1, at * block_bytes, (size_t)piece.n_bytes, buffer))
 			return false;
 	}
 	return true;

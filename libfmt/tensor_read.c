@@ -157,6 +157,18 @@ bool fmt_tensor_read(const struct fmt_model *m, const struct fmt_tensor *t, uint
 	return true;
 }
 
+struct fmt_tensor fmt_tensor_piece(const struct fmt_tensor *t, uint64_t block, uint64_t n_blocks)
+{
+	const struct fmt_type_info *info = fmt_type_info(t->type);
+	struct fmt_tensor piece = *t;
+
+	piece.n_dims = 1;
+	piece.dims[0] = piece.n_elems = n_blocks * info->block_elems;
+	piece.n_bytes = n_blocks * info->block_bytes;
+	piece.off += block * info->block_bytes;
+	return piece;
+}
+
 const void *fmt_tensor_map(const struct fmt_model *m, const struct fmt_tensor *t)
 {
 	const char *map;

@@ -122,6 +122,10 @@ uint64_t fmt_tensor_cols(const struct fmt_tensor *t);
 bool fmt_tensor_read(const struct fmt_model *m, const struct fmt_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                      struct fmt_err *err);
 
+/* A part of a tensor without strides as a tensor of one row: n_blocks blocks of its type, from number `block` on, which
+ * it must have. Contents can so be read in pieces of any size, however long the rows are. */
+struct fmt_tensor fmt_tensor_piece(const struct fmt_tensor *t, uint64_t block, uint64_t n_blocks);
+
 /* The tensor's bytes in a mapping of the file, valid until fmt_model_close; maps the file at its first use.
  * returns NULL without an error where the contents are not contiguous little endian bytes or the file cannot be mapped:
  * the caller then uses fmt_tensor_read. Reading pages of a file that was cut meanwhile raises SIGBUS. */
