@@ -1,3 +1,4 @@
+/* One file that all inputs go through: in memory where memfd_create exists, else in /tmp. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

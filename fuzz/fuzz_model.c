@@ -1,3 +1,4 @@
+/* What every container must hold to once it has been opened. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* Headers made in memory: room that doubles, numbers in little endian. */
 #include <stdlib.h>
 #include <string.h>
 

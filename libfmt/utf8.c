@@ -1,3 +1,4 @@
+/* UTF-8, one character at a time: the check and the terminal-safe form share it. */
 #include <stdio.h>
 #include <string.h>
 

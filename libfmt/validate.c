@@ -21,11 +21,28 @@ static bool count_elems(struct fmt_tensor *t)
 	return product <= INT64_MAX;
 }
 
-bool fmt_tensor_measure(struct fmt_tensor *t, struct fmt_err *err)
+/* Bytes of the contents: row by row, for a block of GGUF's lies within one row; in all, for safetensors packs its 4 and
+ * 6 bit elements across rows. */
+static bool measure_bytes(struct fmt_tensor *t, struct fmt_err *err)
 {
 	const struct fmt_type_info *info = fmt_type_info(t->type);
+	const bool packed = info->gguf_id < 0;
+	const uint64_t elems = packed ? t->n_elems : fmt_tensor_cols(t), times = packed ? 1 : fmt_tensor_rows(t);
 	char name[FMT_SHOW_BYTES];
-	uint64_t row_bytes, cols;
+	uint64_t bytes;
+
+	if (elems % info->block_elems)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "tensor %s: %" PRIu64 " elements %s are not a whole number of "
+		                "%s's blocks of %" PRIu32, fmt_show(t->name, name), elems, packed ? "in all" : "per row", info->name,
+		                info->block_elems);
+	if (!fmt_row_bytes(t->type, elems, &bytes) || ckd_mul(&t->n_bytes, bytes, times))
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "tensor %s: its size in bytes overflows", fmt_show(t->name, name));
+	return true;
+}
+
+bool fmt_tensor_measure(struct fmt_tensor *t, struct fmt_err *err)
+{
+	char name[FMT_SHOW_BYTES];
 
 	if (t->n_dims > FMT_MAX_DIMS)
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "tensor %s has %" PRIu32 " dimensions, at most %d can be handled",
@@ -33,18 +50,7 @@ bool fmt_tensor_measure(struct fmt_tensor *t, struct fmt_err *err)
 	if (!count_elems(t))
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "tensor %s: the product of its dimensions overflows",
 		                fmt_show(t->name, name));
-	cols = fmt_tensor_cols(t);
-	/* a block of GGUF's lies within one row; safetensors packs its 4 and 6 bit elements across rows */
-	if (info->gguf_id < 0)
-		cols = t->n_elems;
-	if (cols % info->block_elems)
-		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "tensor %s: %" PRIu64 " elements %s are not a whole number of "
-		                "%s's blocks of %" PRIu32, fmt_show(t->name, name), cols, info->gguf_id < 0 ? "in all" : "per row",
-		                info->name, info->block_elems);
-	if (!fmt_row_bytes(t->type, cols, &row_bytes) ||
-	    (info->gguf_id < 0 ? (t->n_bytes = row_bytes, false) : ckd_mul(&t->n_bytes, row_bytes, fmt_tensor_rows(t))))
-		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "tensor %s: its size in bytes overflows", fmt_show(t->name, name));
-	return true;
+	return measure_bytes(t, err);
 }
 
 bool fmt_tensor_reach(const struct fmt_tensor *t, uint64_t *n_bytes, struct fmt_err *err)

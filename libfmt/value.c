@@ -1,3 +1,4 @@
+/* Metadata values: sizes, numbers, deep copies. */
 #include <string.h>
 
 #include "limit.h"
