@@ -39,8 +39,9 @@ static bool gather_view(struct inspect *in)
 		const struct fmt_view_tensor *t = &in->view->tensors[i];
 
 		in->tensors[i] = (struct inspect_tensor){
-			.name = t->name, .type = t->type, .n_dims = t->n_dims, .dims = t->dims, .n_elems = t->n_elems,
-			.n_bytes = t->n_bytes, .part = fmt_component_of(t->name),
+			.name = t->name, .type = t->keep_f32 ? FMT_F32 : t->type, .n_dims = t->n_dims, .dims = t->dims,
+			.n_elems = t->n_elems, .n_bytes = t->keep_f32 ? 4 * t->n_elems : t->n_bytes,
+			.part = fmt_component_of(t->name),
 		};
 	}
 	return true;

@@ -83,6 +83,18 @@ if [ -d "$root/testdata/models/llama" ]; then
 	expect dir-wrong-as-gguf 3 --as-gguf wrong
 	expect dir-unknown 0 unknown
 	expect dir-unknown-check 0 --check unknown
+
+	# --as-gguf foretells what st2gguf writes
+	"$(dirname "$program")/st2gguf" --quiet "$root/testdata/models/llama" -o model.gguf || failed=1
+	"$program" --json -t -m --as-gguf "$root/testdata/models/llama" >foretold.json
+	"$program" --json -t -m model.gguf >written.json
+	python3 - <<-'END' || failed=1
+		import json
+		a, b = (json.load(open(name + '.json'))['files'][0] for name in ('foretold', 'written'))
+		for t in b['tensors']:
+		    del t['offset'], t['file']
+		assert a['metadata'] == b['metadata'] and a['tensors'] == b['tensors'], '--as-gguf differs from what st2gguf wrote'
+	END
 fi
 mkdir shards empty
 echo '{"weight_map": {"model.norm.weight": "model-00001-of-00001.safetensors"}}' >shards/model.safetensors.index.json
