@@ -14,6 +14,7 @@
 #include <libfmt/sink.h>
 
 #define WRITE_MAX ((size_t)1 << 30) /* per pwrite: macOS refuses 2 GiB and more, Linux cuts short there */
+#define WRITE_EARLY ((size_t)1 << 16) /* smaller pieces are left to the system's own pace */
 #define TRIES     100               /* names for a temporary file; one is enough unless they are guessed */
 
 /* The tests build this file once more as for a system without O_TMPFILE. */
@@ -185,6 +186,20 @@ struct fmt_sink *fmt_sink_create(const char *path, bool overwrite, struct fmt_er
 	return NULL;
 }
 
+/* Lets the disk begin at once with a large piece: the flush at the end finds most of it done, and a model of many GB does
+ * not fill the memory with pages that wait to be written. Only advice, so a refusal does not matter. */
+static void begin_writing(const struct fmt_sink *s, uint64_t off, size_t n)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+	if (n >= WRITE_EARLY)
+		(void)sync_file_range(s->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE);
+#else
+	(void)s;
+	(void)off;
+	(void)n;
+#endif
+}
+
 bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n, struct fmt_err *err)
 {
 	size_t done = 0;
@@ -201,6 +216,7 @@ bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n
 			return fail_errno(s, "cannot write", err);
 		done += put > 0 ? (size_t)put : 0;
 	}
+	begin_writing(s, off, n);
 	return true;
 }
 

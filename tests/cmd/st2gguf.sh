@@ -59,7 +59,7 @@ PY
 }
 
 # The result does not depend on threads, and the plan's size is the result's.
-for quant in auto F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K IQ4_XS IQ4_NL; do
+for quant in auto F32 F16 Q8_0 Q4_0 Q5_1 Q2_K Q3_K_M Q4_K_M Q6_K IQ4_XS; do
     expect 0 '' --quiet --threads 2 --quant $quant "$llama" -o 2.gguf
     for threads in 1 5; do
         case $quant in auto | Q8_0 | Q3_K_M | Q4_K_M) ;; *) continue ;; esac
@@ -157,7 +157,7 @@ gone big.gguf
 
 # Killed at any moment there is nothing under the output's name, or all of it; with SIGTERM nothing else either.
 "$st2gguf" --quiet --quant Q6_K "$llama" -o whole.gguf
-for delay in 0 0.005 0.01 0.02 0.03 0.05 0.08 0.12; do
+for delay in 0 0.01 0.03 0.06 0.12; do
     for signal in KILL TERM; do
         mkdir killed
         "$st2gguf" --quiet --quant Q6_K "$llama" -o killed/out.gguf &
