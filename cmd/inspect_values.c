@@ -45,19 +45,16 @@ static bool bad_iq1_m(const uint8_t *block)
 	return bad_half(h);
 }
 
-static bool bad_scales(enum fmt_type type, const uint8_t *block)
+static const struct scales *scales_of(enum fmt_type type)
 {
-	for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
-		if (scales[i].type != type)
-			continue;
-		for (unsigned k = 0; k < scales[i].n; k++)
-			if (bad_half(little(block + scales[i].at[k], 2)))
-				return true;
-	}
-	return false;
+	for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++)
+		if (scales[i].type == type)
+			return &scales[i];
+	return NULL;
 }
 
-static bool bad_block(enum fmt_type type, const uint8_t *p)
+/* s    of the type, or NULL */
+static bool bad_block(enum fmt_type type, const struct scales *s, const uint8_t *p)
 {
 	switch (type) {
 	case FMT_F32:
@@ -79,31 +76,8 @@ static bool bad_block(enum fmt_type type, const uint8_t *p)
 		return *p == 0xff;
 	case FMT_IQ1_M:
 		return bad_iq1_m(p);
-	default:
-		return bad_scales(type, p);
-	}
-}
-
-/* Integers, and types all of whose bit patterns are numbers. */
-static bool always_finite(enum fmt_type type)
-{
-	switch (type) {
-	case FMT_F32:
-	case FMT_BF16:
-	case FMT_F64:
-	case FMT_C64:
-	case FMT_F8_E4M3:
-	case FMT_F8_E5M2:
-	case FMT_F8_E4M3FNUZ:
-	case FMT_F8_E5M2FNUZ:
-	case FMT_F8_E8M0:
-	case FMT_IQ1_M:
-		return false;
-	default:
-		for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++)
-			if (scales[i].type == type)
-				return false;
-		return true;
+	default: /* without scales: integers, and types all of whose bit patterns are numbers */
+		return s && (bad_half(little(p + s->at[0], 2)) || (s->n > 1 && bad_half(little(p + s->at[1], 2))));
 	}
 }
 
@@ -122,10 +96,11 @@ static void report(struct inspect *in, const struct inspect_tensor *t, uint64_t 
 bool inspect_check_values(struct inspect *in, const struct inspect_tensor *t, struct fmt_err *err)
 {
 	uint64_t rows = fmt_tensor_rows(t->stored), row_bytes = rows ? t->n_bytes / rows : 0;
+	const struct scales *s = scales_of(t->type);
 	uint64_t block_bytes = fmt_type_info(t->type)->block_bytes, piece, n, n_bad = 0, first = 0, block = 0;
 	uint8_t *buf;
 
-	if (always_finite(t->type) || !row_bytes)
+	if (!row_bytes)
 		return true;
 	piece = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
 	piece = piece < rows ? piece : rows;
@@ -139,7 +114,7 @@ bool inspect_check_values(struct inspect *in, const struct inspect_tensor *t, st
 			return false;
 		}
 		for (const uint8_t *p = buf; p < buf + n * row_bytes; p += block_bytes, block++)
-			if (bad_block(t->type, p) && !n_bad++)
+			if (bad_block(t->type, s, p) && !n_bad++)
 				first = block;
 	}
 	free(buf);

@@ -78,7 +78,8 @@ def small(version=3, end='<', nan=False, gap=0, layers=2, tokens=4, bos=1):
         values[900] = float('inf')
     g.floats('blk.0.attn_q.weight', [32, 32], values)
     block = g.pack('e', 0.25) + bytes(range(32))
-    g.tensor('blk.1.attn_q.weight', [32, 32], T_Q8_0, block * 32, gap)
+    last = g.pack('e', float('inf')) + bytes(range(32)) if nan else block
+    g.tensor('blk.1.attn_q.weight', [32, 32], T_Q8_0, block * 31 + last, gap)
     g.floats('blk.0.attn_norm.weight', [32], [1.0] * 32)
     g.floats('blk.1.attn_norm.weight', [32], [1.0] * 32)
     return g
