@@ -1,0 +1,203 @@
+/* llm-run: a model's own words, its logits, and how far it is from another. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libinfer/measure.h>
+
+#include "llm_run.h"
+
+static bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err)
+{
+	struct fmt_err no_tokenizer = { 0 };
+
+	l->view = fmt_view_open(path, NULL, err);
+	if (!l->view)
+		return false;
+	l->tokenizer = infer_tokenizer_create(l->view, need_text ? err : &no_tokenizer);
+	if (!l->tokenizer && need_text) {
+		fmt_err_file(err, path);
+		return false;
+	}
+	l->model = infer_model_create(l->view, pool, err);
+	return l->model != NULL;
+}
+
+static void unload(struct loaded *l)
+{
+	infer_model_destroy(l->model);
+	infer_tokenizer_destroy(l->tokenizer);
+	fmt_view_close(l->view);
+}
+
+static bool same_ids(const struct options *o, const struct loaded *reference, const struct infer_tokens *ids,
+                     struct fmt_err *err)
+{
+	struct infer_tokens other = { 0 };
+	bool ok = o->ids || prompt_ids(o, reference, &other, err);
+
+	if (ok && !o->ids && (other.n != ids->n || memcmp(other.ids, ids->ids, ids->n * sizeof *ids->ids)))
+		ok = fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
+		              "the tokenizers differ: the text is %" PRIu64 " tokens for the model, %" PRIu64
+		              " for the reference, or other ones",
+		              ids->n, other.n);
+	infer_tokens_finish(&other);
+	return ok;
+}
+
+static void report_divergence(const struct cli_program *p, const char *path, const char *reference,
+                              const struct infer_divergence *d)
+{
+	double mean = d->kl_sum / (double)d->n, same = (double)d->n_same_top / (double)d->n;
+	struct cli_json j;
+
+	if (!p->json) {
+		printf("tokens compared         %" PRIu64 "\n", d->n);
+		printf("mean KL divergence      %.6f nats (largest %.6f)\n", mean, d->kl_max);
+		printf("same most likely token  %.2f %% (%" PRIu64 " of %" PRIu64 ")\n", same * 100, d->n_same_top, d->n);
+		printf("largest logit change    %.6f\n", d->max_diff);
+		return;
+	}
+	cli_json_start(&j, stdout);
+	cli_json_object(&j, NULL);
+	cli_json_cstr(&j, "model", path);
+	cli_json_cstr(&j, "reference", reference);
+	cli_json_u64(&j, "tokens", d->n);
+	cli_json_f64(&j, "mean_kl_divergence", mean);
+	cli_json_f64(&j, "max_kl_divergence", d->kl_max);
+	cli_json_u64(&j, "same_top", d->n_same_top);
+	cli_json_f64(&j, "max_logit_difference", d->max_diff);
+	cli_json_close(&j, '}');
+	cli_json_end(&j);
+}
+
+/* The window of a comparison: --ctx, or what both models were made for, but no more than is usual. */
+static uint32_t compare_window(const struct options *o, const struct loaded *l, const struct loaded *reference)
+{
+	uint32_t a = infer_n_ctx_train(l->model), b = infer_n_ctx_train(reference->model), least = a < b ? a : b;
+
+	if (o->n_ctx)
+		return (uint32_t)o->n_ctx;
+	return least < 512 ? least : 512;
+}
+
+static bool run_compare(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
+                        struct quant_pool *pool, const struct infer_tokens *ids, struct fmt_err *err)
+{
+	struct loaded reference = { 0 };
+	struct infer_run *run = NULL, *other = NULL;
+	struct infer_divergence d = { 0 };
+	uint32_t window, n_batch = (uint32_t)o->n_batch;
+	bool ok = load(&reference, o->compare, !o->ids, pool, err) && same_ids(o, &reference, ids, err);
+
+	if (ok) {
+		window = compare_window(o, l, &reference);
+		ok = (run = infer_run_create(l->model, window, n_batch, err)) &&
+		     (other = infer_run_create(reference.model, window, n_batch, err)) &&
+		     infer_compare(other, run, ids->ids, ids->n, window, &d, err);
+	}
+	if (ok)
+		report_divergence(p, path, o->compare, &d);
+	infer_run_destroy(run);
+	infer_run_destroy(other);
+	unload(&reference);
+	return ok;
+}
+
+static bool run_model(struct cli_program *p, struct options *o, const char *path, struct quant_pool *pool,
+                      struct fmt_err *err)
+{
+	struct loaded l = { 0 };
+	struct infer_tokens ids = { 0 };
+	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
+	bool ok = load(&l, path, !o->ids, pool, err) && prompt_ids(o, &l, &ids, err) &&
+	          (o->compare ? run_compare(p, o, path, &l, pool, &ids, err) : run_prompt(&g, path, err));
+
+	generation_finish(&g);
+	infer_tokens_finish(&ids);
+	unload(&l);
+	return ok;
+}
+
+static int check_usage(const struct cli_program *p, struct options *o, int n)
+{
+	int sources = (o->prompt != NULL) + (o->file != NULL) + (o->ids != NULL);
+
+	if (n != 1)
+		return cli_usage_error(p, n ? "one model at a time" : "no model given");
+	if (sources != 1)
+		return cli_usage_error(p, sources ? "only one of -p, -f and --ids makes a prompt"
+		                                  : "no prompt given: use -p TEXT, -f FILE or --ids");
+	if (o->compare && (o->logits || o->n_given))
+		return cli_usage_error(p, "--compare generates nothing and writes no logits");
+	if (o->n_batch > 65536 || o->n_ctx > INT32_MAX || o->n > INT32_MAX || o->top_k > INT32_MAX)
+		return cli_usage_error(p, "--batch is at most 65536; --ctx, -n and --top-k at most 2147483647");
+	if ((o->logits && !o->n_given) || o->compare)
+		o->n = 0;
+	return CLI_OK;
+}
+
+/* Fills in the options from the command line; the number of operands is the result, they stand in argv from 1 on. */
+static int parse(struct cli_program *p, struct options *o, int argc, char **argv)
+{
+	struct cli_opt opts[] = {
+		{ .kind = CLI_GROUP, .help = "Prompt" },
+		{ CLI_STRING, 'p', "prompt", "TEXT", &o->prompt, "the text to go on from", NULL },
+		{ CLI_STRING, 'f', "file", "FILE", &o->file, "the text in FILE; - is standard input", NULL },
+		{ CLI_STRING, 0, "ids", "1,2,3", &o->ids, "token ids instead of text", NULL },
+		{ CLI_FLAG, 0, "no-special", NULL, &o->no_special, "add no BOS or the like to the text", NULL },
+		{ .kind = CLI_GROUP, .help = "Generating" },
+		{ CLI_UINT, 'n', "predict", "N", &o->n, "tokens to generate (128; with --logits 0)", &o->n_given },
+		{ CLI_REAL, 0, "temp", "T", &o->temp,
+		  "temperature; 0, the default, always takes the most\nlikely token: this program is for comparing models", NULL },
+		{ CLI_UINT, 0, "top-k", "K", &o->top_k, "only the K most likely tokens (0: off)", NULL },
+		{ CLI_REAL, 0, "top-p", "P", &o->top_p, "only the most likely tokens that make up P (1: off)", NULL },
+		{ CLI_REAL, 0, "min-p", "P", &o->min_p, "only tokens at least P times as likely as the first (0: off)", NULL },
+		{ CLI_UINT, 0, "seed", "S", &o->seed, "the same seed gives the same text everywhere (0)", NULL },
+		{ CLI_FLAG, 0, "ignore-eos", NULL, &o->ignore_eos, "go on after an end token", NULL },
+		{ CLI_FLAG, 0, "no-display-prompt", NULL, &o->no_echo, "print only what is generated", NULL },
+		{ .kind = CLI_GROUP, .help = "Measuring" },
+		{ CLI_STRING, 0, "logits", "OUT", &o->logits,
+		  "write ids and logits of the prompt to OUT (safetensors)", NULL },
+		{ CLI_FLAG, 0, "force", NULL, &o->force, "replace OUT if it exists", NULL },
+		{ CLI_STRING, 0, "compare", "REF", &o->compare,
+		  "how far MODEL's predictions on the prompt are from\nthose of the model REF", NULL },
+		{ .kind = CLI_GROUP, .help = "Running" },
+		{ CLI_UINT, 'c', "ctx", "N", &o->n_ctx,
+		  "size of the context (what prompt and -n need; with\n--compare at most 512)", NULL },
+		{ CLI_UINT, 'b', "batch", "N", &o->n_batch, "tokens computed at once (64); changes no bit of the result", NULL },
+		{ CLI_UINT, 't', "threads", "N", &p->threads, "threads (CPUs that may be used); changes no bit either", NULL },
+		{ CLI_FLAG, 0, "json", NULL, &p->json, "one JSON document on standard output", NULL },
+		{ CLI_FLAG, 'q', "quiet", NULL, &p->quiet, "no messages but errors", NULL },
+		{ 0 },
+	};
+
+	p->name = "llm-run";
+	p->usage = "llm-run [options] MODEL -p TEXT\nllm-run [options] MODEL --compare REF -f FILE";
+	p->about = "Runs MODEL, a GGUF or a Hugging Face directory, in float32 arithmetic whose results do not\n"
+	           "depend on threads, batches or the CPU.";
+	p->examples = "  llm-run model.gguf -p \"Once upon a time\" -n 64\n"
+	              "  llm-run model-Q4_K_M.gguf --compare model -f text.txt\n"
+	              "  llm-run model --ids 1,15043,3186 --logits logits.safetensors";
+	p->opts = opts;
+	cli_parse(p, &argc, argv);
+	p->opts = NULL;
+	return argc;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .n = 128, .top_p = 1 };
+	struct cli_program p = { 0 };
+	struct fmt_err err = { 0 };
+	struct quant_pool *pool;
+	bool ok;
+	int status = check_usage(&p, &o, parse(&p, &o, argc, argv));
+
+	if (status)
+		return status;
+	pool = quant_pool_create((unsigned)p.threads);
+	ok = pool ? run_model(&p, &o, argv[1], pool, &err) : fmt_fail(&err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
+	quant_pool_destroy(pool);
+	return cli_finish(&p, ok ? CLI_OK : cli_fail(&p, &err));
+}

@@ -1,0 +1,49 @@
+/* What the parts of llm-run share. */
+#ifndef CMD_LLM_RUN_H
+#define CMD_LLM_RUN_H
+
+#include <libinfer/infer.h>
+#include <libinfer/sampler.h>
+#include <libinfer/tokenizer.h>
+
+#include "cli.h"
+
+struct options {
+	const char *prompt, *file, *ids, *logits, *compare;
+	uint64_t n, n_ctx, n_batch, top_k, seed;
+	double temp, top_p, min_p;
+	bool n_given, no_special, ignore_eos, no_echo, force;
+};
+
+/* A model and its text; the tokenizer may be missing where the prompt is given as ids. */
+struct loaded {
+	struct fmt_view *view;
+	struct infer_model *model;
+	struct infer_tokenizer *tokenizer;
+};
+
+/* The ids to run, from --ids, -f or -p; the caller finishes *out. */
+bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err);
+
+struct generation {
+	const struct cli_program *program;
+	const struct options *o;
+	const struct loaded *l;
+	struct infer_run *run;
+	struct infer_sampler *sampler;
+	float *logits;            /* [vocab] of the last token */
+	struct infer_tokens *prompt;
+	int32_t *ids;             /* generated */
+	size_t n;
+	char *text;               /* all of it, for --json */
+	size_t text_bytes;
+	const char *stop;         /* why it ended: "length", "end", "context" */
+	double prompt_seconds, seconds;
+};
+
+/* Computes the prompt (to a file of logits, if asked for), continues it, and prints or reports everything.
+ * path: the model's, as the user wrote it */
+bool run_prompt(struct generation *g, const char *path, struct fmt_err *err);
+void generation_finish(struct generation *g);
+
+#endif

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""What llm-run promises on its command line: goldens, exit statuses, messages, files, JSON.
+
+usage: llm_run_test.py LLM_RUN MODEL_DIR     MODEL_DIR has golden/ with values by Hugging Face's code
+"""
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, MODEL = sys.argv[1:3]
+FAILED = []
+
+
+def run(*arguments, stdin=None, model=MODEL):
+    done = subprocess.run([PROGRAM, model, *arguments], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          check=False)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+def expect(what, ok, *shown):
+    print('ok  ' if ok else 'FAIL', what)
+    if not ok:
+        print('    ', *shown)
+        FAILED.append(what)
+
+
+def fails(what, status, words, *arguments, **options):
+    """The program ends with this status and one line that holds all the words."""
+    got, out, err = run(*arguments, **options)
+    expect(what, got == status and all(w in err for w in words) and err.startswith('llm-run: ') and not out,
+           got, out, err)
+
+
+def safetensors(path):
+    """{name: (dtype, shape, bytes)}"""
+    with open(path, 'rb') as f:
+        data = f.read()
+    n, = struct.unpack('<Q', data[:8])
+    header = json.loads(data[8:8 + n])
+    return {k: (v['dtype'], v['shape'], data[8 + n + v['data_offsets'][0]:8 + n + v['data_offsets'][1]])
+            for k, v in header.items() if k != '__metadata__'}
+
+
+def floats(data):
+    return struct.unpack(f'<{len(data) // 4}f', data)
+
+
+def generating(prompts):
+    for p in prompts:
+        status, out, err = run('-p', p['text'], '-n', '32', '--ignore-eos', '--json')
+        got = json.loads(out)
+        expect(f'prompt {p["index"]}: ids', status == 0 and got['prompt_ids'] == p['ids'], got['prompt_ids'])
+        expect(f'prompt {p["index"]}: greedy ids', got['ids'] == p['greedy'] and got['stop'] == 'length', got)
+        expect(f'prompt {p["index"]}: text', got['text'] == p['greedy_text'], got['text'])
+        expect(f'prompt {p["index"]}: speed on stderr', 'tokens' in err, err)
+        _, text, _ = run('-q', '-p', p['text'], '-n', '32', '--ignore-eos')
+        expect(f'prompt {p["index"]}: as text', text.decode() == p['text'] + p['greedy_text'] + '\n', text)
+    p = prompts[0]
+    _, text, err = run('-q', '-f', '-', '-n', '32', '--ignore-eos', '--no-display-prompt', stdin=p['text'].encode())
+    expect('from standard input, quiet, without the prompt', text.decode() == p['greedy_text'] + '\n' and not err, text)
+    _, out, _ = run('-p', p['text'], '--no-special', '-n', '0', '--json')
+    expect('--no-special', json.loads(out)['prompt_ids'] == p['ids_no_special'], out)
+    ids = ','.join(map(str, p['ids']))
+    _, out, _ = run('--ids', ids, '-n', '32', '--ignore-eos', '--json', '-t', '1', '-b', '3')
+    expect('--ids, one thread, small batches', json.loads(out)['ids'] == p['greedy'], out)
+    _, out, _ = run('--ids', ids, '-n', '99', '-c', str(len(p['ids']) + 4), '--ignore-eos', '--json')
+    got = json.loads(out)
+    expect('a full context ends the text', got['stop'] == 'context' and got['ids'] == p['greedy'][:5], out)
+
+
+def sampling(prompts):
+    options = ['-p', prompts[0]['text'], '-n', '24', '--ignore-eos', '--temp', '0.9', '--top-k', '50', '--top-p', '0.95',
+               '--min-p', '0.02', '--json']
+    a, b, c = (json.loads(run(*options, '--seed', seed)[1])['ids'] for seed in ('1', '1', '2'))
+    expect('a seed fixes the text', a == b, a, b)
+    expect('another seed gives another text', a != c, a, c)
+    status, out, _ = run(*options[:5], '--temp', '5', '--top-k', '1', '--json')
+    expect('top-k 1 is greedy', status == 0 and json.loads(out)['ids'] == prompts[0]['greedy'][:24], out)
+
+
+def measuring(prompts, folder):
+    path = os.path.join(folder, 'logits.safetensors')
+    p = prompts[1]
+    golden = safetensors(os.path.join(MODEL, 'golden', 'golden.safetensors'))
+    status, out, err = run('-p', p['text'], '--logits', path)
+    got = safetensors(path)
+    n = len(p['ids'])
+    expect('--logits: ids', status == 0 and got['ids'] == ('I32', [n], struct.pack(f'<{n}i', *p['ids'])), err)
+    dtype, shape, data = got['logits']
+    want = golden['logits_1']
+    expect('--logits: shape', (dtype, shape) == ('F32', want[1]) and not out, dtype, shape, out)
+    worst = max(abs(a - b) for a, b in zip(floats(data), floats(want[2])))
+    expect('--logits: within 2e-4', worst <= 2e-4, worst)
+    fails('no overwriting', 2, ['logits.safetensors'], '-p', 'x', '--logits', path)
+    status, _, _ = run('--ids', '1,2', '--logits', path, '--force', '-n', '1', '-q')
+    expect('--force', status == 0 and safetensors(path)['ids'][1] == [2])
+    status, out, _ = run('--compare', MODEL, '-p', p['text'], '--json', '-c', '32')
+    got = json.loads(out)
+    expect('a model does not diverge from itself', status == 0 and got['tokens'] == n and got['same_top'] == n and
+           got['mean_kl_divergence'] == 0 and got['max_logit_difference'] == 0, out)
+
+
+def bad_input(folder):
+    fails('no prompt', 2, ['no prompt given', "Try 'llm-run --help'"])
+    fails('two prompts', 2, ['only one of'], '-p', 'x', '--ids', '1')
+    fails('an id past the vocabulary', 2, ['token 1 is 99999', '1023'], '--ids', '1,99999')
+    fails('no number', 2, ["'x'"], '--ids', '1,x')
+    fails('a prompt longer than the context', 2, ['4 tokens', 'context 3', '--ctx'], '--ids', '1,2,3,4', '-c', '3')
+    fails('a bad temperature', 2, ['temperature'], '--ids', '1', '--temp', '-1')
+    fails('a bad top-p', 2, ['top-p'], '--ids', '1', '--temp', '1', '--top-p', '0')
+    fails('generating while comparing', 2, ['--compare'], '--ids', '1', '--compare', MODEL, '-n', '5')
+    fails('no such text', 3, ['nosuch.txt', 'No such file'], '-f', 'nosuch.txt')
+    fails('no such model', 3, ['nosuch.gguf'], '-p', 'x', model='nosuch.gguf')
+    other = os.path.join(folder, 'garbage.gguf')
+    with open(other, 'wb') as f:
+        f.write(b'GGUF' + b'\xff' * 60)
+    fails('a malformed model', 3, ['garbage.gguf'], '-p', 'x', model=other)
+    status, out, _ = run('--json', '-p', 'x', model=other)
+    expect('errors as JSON', status == 3 and json.loads(out)['error']['status'] == 3, out)
+
+
+def main():
+    if not os.path.isdir(MODEL):
+        print(f'skipped: {MODEL} is not here')
+        return 77
+    with open(os.path.join(MODEL, 'golden', 'prompts.json'), encoding='utf-8') as f:
+        prompts = json.load(f)
+    with tempfile.TemporaryDirectory() as folder:
+        generating(prompts)
+        sampling(prompts)
+        measuring(prompts, folder)
+        bad_input(folder)
+    return 1 if FAILED else 0
+
+
+sys.exit(main())
