@@ -72,6 +72,7 @@ static const struct {
 } spellings[] = {
 	{ "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", SHORT },
 	{ "'(?i:[sdmt]|ll|ve|re)", SHORT },
+	{ "\\\"", "\"" },
 };
 
 static void append_expression(struct steps *s, struct fmt_str e)

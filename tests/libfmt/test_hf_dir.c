@@ -1,0 +1,141 @@
+/* hf_dir, hf_weights, meta_keys: which files of a directory are read, what they say, and what is wrong with bad ones. */
+#include <sys/stat.h>
+
+#include "dir_build.h"
+
+static const struct fmt_view_opts vocab_only = { .vocab_only = true };
+
+static void assert_text(const struct fmt_view *v, const char *key, const char *want)
+{
+	const struct fmt_value *x = fmt_view_get(v, key);
+
+	if (want ? !x || x->type != FMT_KV_STR || !fmt_str_is(x->as.s, want) : x != NULL)
+		fail_msg("%s: '%.*s', not '%s'", key, x ? (int)x->as.s.n : 0, x ? x->as.s.p : "", want ? want : "(none)");
+}
+
+static void bad_directories_are_refused(void **state)
+{
+	struct built_dir d = tiny_dir(), none = { .path = "/tmp/assay-no-such-directory" };
+
+	(void)state;
+	assert_refused(&none, NULL, FMT_MISSING, "/tmp/assay-no-such-directory: cannot open");
+
+	write_file(&d, "config.json", "{ \"architectures\": [ }");
+	assert_refused(&d, &vocab_only, FMT_MALFORMED, "/config.json: ");
+	write_file(&d, "config.json", "[]");
+	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: unknown architecture ''");
+	write_config(&d, "\"architectures\": [\"GemmaForever\"]");
+	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: unknown architecture 'GemmaForever'; known: LlamaForCausalLM, ");
+	write_config(&d, TINY_CONFIG ", \"quantization_config\": {\"quant_method\": \"gptq\"}");
+	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: quantization_config: weights quantized by 'gptq'");
+	write_config(&d, TINY_CONFIG ", \"rms_norm_eps\": \"small\"");
+	assert_refused(&d, &vocab_only, FMT_MALFORMED, "/config.json: rms_norm_eps: expected a number");
+
+	write_config(&d, TINY_CONFIG);
+	assert_refused(&d, NULL, FMT_MISSING, "no weights in '/tmp/assay-test-");
+	write_file(&d, "tokenizer.json", "{");
+	assert_refused(&d, &vocab_only, FMT_TRUNCATED, "/tokenizer.json: ");
+	remove_dir(&d);
+	assert_int_equal(mkdir(d.path, 0700), 0);
+	assert_refused(&d, &vocab_only, FMT_MISSING, "no config.json in");
+	write_config(&d, TINY_CONFIG);
+	assert_refused(&d, &vocab_only, FMT_MISSING, "no tokenizer in");
+	remove_dir(&d);
+}
+
+static void shards_are_found_and_missed(void **state)
+{
+	static const char *const index = "{\"weight_map\": {\"model.norm.weight\": \"model-1.safetensors\", \"lm_head.weight\": "
+	                                 "\"model-2.safetensors\"}}";
+	struct built_dir d = tiny_dir();
+
+	(void)state;
+	write_file(&d, "model.safetensors.index.json", index);
+	assert_refused(&d, NULL, FMT_MISSING, "model-1.safetensors");
+	for (size_t i = 0; i < d.n; i++)
+		d.tensors[i].leave_out = !strcmp(d.tensors[i].name, "lm_head.weight");
+	write_weights(&d, "model-1.safetensors", FMT_OUT_SAFETENSORS);
+	assert_refused(&d, NULL, FMT_MISSING, "model-2.safetensors");
+	for (size_t i = 0; i < d.n; i++)
+		d.tensors[i].leave_out = !d.tensors[i].leave_out;
+	write_weights(&d, "model-2.safetensors", FMT_OUT_SAFETENSORS);
+	fmt_view_close(open_view(&d, NULL));
+	remove_dir(&d);
+}
+
+/* --arch takes a description whatever config.json says. */
+static void an_architecture_can_be_forced(void **state)
+{
+	struct built_dir d = tiny_dir();
+
+	(void)state;
+	write_config(&d, "\"architectures\": [\"FineTuneOfLlama\"], \"vocab_size\": 10");
+	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "FineTuneOfLlama");
+	fmt_view_close(open_view(&d, &(struct fmt_view_opts){ .arch = "llama", .vocab_only = true }));
+	assert_refused(&d, &(struct fmt_view_opts){ .arch = "lama", .vocab_only = true }, FMT_USAGE, "unknown architecture 'lama'");
+	write_config(&d, "\"model_type\": \"mistral\", \"vocab_size\": 10");
+	fmt_view_close(open_view(&d, &vocab_only));
+	remove_dir(&d);
+}
+
+static void the_model_card_is_read(void **state)
+{
+	struct built_dir d = tiny_dir();
+	const struct fmt_value *x;
+	struct fmt_view *v;
+
+	(void)state;
+	write_file(&d, "README.md",
+	           "---\r\nlicense: \"apache-2.0\" # so\r\ntags:\n  - a\n  - 'b c'\nlanguage: [en, de]\nmodel-index:\n- name: nested\n"
+	           "  value: 1\ndescription: |\n  several\n  lines\nauthor: A: B\n# comment\nbase_model: org/Base-7B-v2\n---\nversion: 9\n");
+	v = open_view(&d, &vocab_only);
+	assert_text(v, "general.license", "apache-2.0");
+	assert_text(v, "general.description", NULL);
+	assert_text(v, "general.version", NULL);
+	assert_text(v, "general.author", "A: B");
+	assert_text(v, "general.base_model.0.name", "Base 7B v2");
+	assert_text(v, "general.base_model.0.organization", "Org");
+	assert_text(v, "general.base_model.0.version", "v2");
+	assert_text(v, "general.base_model.0.repo_url", "https://huggingface.co/org/Base-7B-v2");
+	x = fmt_view_get(v, "general.tags");
+	assert_true(x && x->n == 2 && fmt_str_is(x->as.strs[1], "b c"));
+	x = fmt_view_get(v, "general.languages");
+	assert_true(x && x->n == 2 && fmt_str_is(x->as.strs[0], "en"));
+	fmt_view_close(v);
+
+	write_file(&d, "README.md", "# no head\n---\nlicense: mit\n---\n");
+	v = open_view(&d, &vocab_only);
+	assert_text(v, "general.license", NULL);
+	fmt_view_close(v);
+	remove_dir(&d);
+}
+
+static void windows_are_carried_and_noted(void **state)
+{
+	struct built_dir d = tiny_dir();
+	struct fmt_err err = { .code = FMT_OK };
+	struct fmt_view *v;
+	uint32_t window;
+
+	(void)state;
+	write_config(&d, "\"architectures\": [\"MistralForCausalLM\"], \"vocab_size\": 10, \"sliding_window\": 128");
+	v = open_view(&d, &vocab_only);
+	assert_true(fmt_view_u32(v, "attention.sliding_window", -1, 0, &window, &err) && window == 128);
+	assert_int_equal(v->n_notes, 1);
+	assert_non_null(strstr(v->notes[0], "llama.cpp will differ past 128 tokens"));
+	fmt_view_close(v);
+	remove_dir(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_directories_are_refused),
+		cmocka_unit_test(shards_are_found_and_missed),
+		cmocka_unit_test(an_architecture_can_be_forced),
+		cmocka_unit_test(the_model_card_is_read),
+		cmocka_unit_test(windows_are_carried_and_noted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
