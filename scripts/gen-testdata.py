@@ -110,11 +110,35 @@ def gguf_good():
     g = Gguf()
     g.tensor("q8", [32], 8, b"\0\x3c" + bytes(range(32))).tensor("q4k", [256], 12, b"\0\x3c\0\x38" + bytes(140))
     yield "good-quantized", g.bytes(), "a block of Q8_0, a block of Q4_K"
+    yield "good-llama", llama_gguf(), "a Llama of one layer with a vocabulary of 12, for fuzz_run"
     for no in range(3):
         g = Gguf()
         g.key("split.no", 2, no).key("split.count", 2, 3).key("split.tensors.count", 5, 3)
         g.tensor("abc"[no], [4], 0, floats(g, 4))
         yield f"good-split-0000{no + 1}-of-00003", g.bytes(), f"part {no + 1} of a model of three tensors"
+
+
+def llama_gguf():
+    """A Llama of one layer, width 4, two heads over one, and a SentencePiece vocabulary of 12: it runs."""
+    g = Gguf()
+    words = ["<unk>", "<s>", "</s>", "<0x61>", "\u2581", "a", "b", "ab", "\u2581a", "c", "bc", "abc"]
+    g.key("general.architecture", 8, g.text("llama"))
+    for key, n in [("context_length", 16), ("embedding_length", 4), ("block_count", 1), ("feed_forward_length", 4),
+                   ("attention.head_count", 2), ("attention.head_count_kv", 1), ("rope.dimension_count", 2),
+                   ("vocab_size", len(words))]:
+        g.key("llama." + key, 4, n)
+    g.key("llama.attention.layer_norm_rms_epsilon", 6, 1e-5).key("llama.rope.freq_base", 6, 10000.0)
+    g.key("tokenizer.ggml.model", 8, g.text("llama")).key("tokenizer.ggml.pre", 8, g.text("default"))
+    g.key("tokenizer.ggml.tokens", 9, g.array(8, [g.text(w) for w in words]))
+    g.key("tokenizer.ggml.scores", 9, g.array(6, [g.num("f", -i) for i in range(len(words))]))
+    g.key("tokenizer.ggml.token_type", 9, g.array(5, [g.num("i", t) for t in [2, 3, 3, 6] + [1] * 8]))
+    g.key("tokenizer.ggml.bos_token_id", 4, 1).key("tokenizer.ggml.eos_token_id", 4, 2)
+    for name, dims in [("token_embd", [4, 12]), ("output_norm", [4])] + [("blk.0." + n, d) for n, d in [
+            ("attn_norm", [4]), ("attn_q", [4, 4]), ("attn_k", [4, 2]), ("attn_v", [4, 2]), ("attn_output", [4, 4]),
+            ("ffn_norm", [4]), ("ffn_gate", [4, 4]), ("ffn_up", [4, 4]), ("ffn_down", [4, 4])]]:
+        n = dims[0] * (dims[1] if len(dims) > 1 else 1)
+        g.tensor(name + ".weight", dims, 0, g.num("f", *((i * 7 % 11 - 5) / 8 for i in range(n))))
+    return g.bytes()
 
 
 def gguf_bad():

@@ -1,0 +1,66 @@
+/* A GGUF all the way: seen as a model, its vocabulary used, two tokens computed. What a file may claim about its
+ * architecture (layers, heads, widths, ids) is checked there and not by the reader. */
+#include <stdlib.h>
+
+#include <libinfer/infer.h>
+#include <libinfer/tokenizer.h>
+
+#include "fuzz.h"
+
+#define MAX_VOCAB 65536 /* logits of more would only be slow */
+
+static void use_vocabulary(const struct fmt_view *v)
+{
+	static const char text[] = " abc\xc3\xa9<s>\xff";
+	struct fmt_err err = { 0 };
+	struct infer_tokenizer *t = infer_tokenizer_create(v, &err);
+	struct infer_tokens tokens = { 0 };
+	char *back = NULL;
+	size_t n;
+
+	if (t && infer_tokenize(t, text, sizeof text - 1, INFER_TOK_ADD_SPECIAL | INFER_TOK_PARSE_SPECIAL, &tokens, &err)) {
+		for (uint64_t i = 0; i < tokens.n; i++)
+			if (!infer_token_text(t, tokens.ids[i]).p)
+				abort();
+		infer_detokenize(t, tokens.ids, (size_t)tokens.n, false, &back, &n, &err);
+	}
+	free(back);
+	infer_tokens_finish(&tokens);
+	infer_tokenizer_destroy(t);
+}
+
+static void compute(const struct fmt_view *v, struct quant_pool *pool)
+{
+	static const int32_t ids[2] = { 1, 5 };
+	struct fmt_err err = { 0 };
+	struct infer_model *m = infer_model_create(v, pool, &err);
+	struct infer_run *r = m && infer_n_vocab(m) <= MAX_VOCAB ? infer_run_create(m, 4, 2, &err) : NULL;
+	float *logits = r ? malloc(2 * sizeof *logits * infer_n_vocab(m)) : NULL;
+
+	if (logits)
+		infer_eval(r, ids, 2, true, logits, &err);
+	free(logits);
+	infer_run_destroy(r);
+	infer_model_destroy(m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static struct quant_pool *pool;
+	struct fmt_err err = { 0 };
+	struct fmt_view *v;
+
+	if (n < 4 || (data[0] != 'G' && data[0] != 'F'))
+		return 0;
+	if (!pool)
+		pool = quant_pool_create(1);
+	v = fmt_view_open(fuzz_file(data, n), NULL, &err);
+	if (!v && (!err.code || !err.msg[0]))
+		abort();
+	if (v) {
+		use_vocabulary(v);
+		compute(v, pool);
+	}
+	fmt_view_close(v);
+	return 0;
+}
