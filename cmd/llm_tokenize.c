@@ -1,0 +1,348 @@
+/* llm-tokenize: text to token ids and back, as a model's own tokenizer does it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <libfmt/json.h>
+#include <libfmt/view.h>
+#include <libinfer/tokenizer.h>
+
+#include "cli.h"
+
+struct job {
+	struct cli_program *program;
+	struct infer_tokenizer *t;
+	unsigned flags;
+	bool ids_only, count, batch;
+	const char *decode; /* a list of ids; NULL: encode */
+	struct fmt_err err;
+};
+
+/* Bytes read from a stream until its end. */
+struct bytes {
+	char *p;
+	size_t n, cap;
+};
+
+static bool read_stream(FILE *f, struct bytes *b, struct fmt_err *err)
+{
+	for (;;) {
+		if (b->cap - b->n < 4096) {
+			size_t cap = b->cap ? 2 * b->cap : 65536;
+			char *p = realloc(b->p, cap);
+
+			if (!p)
+				return fmt_fail_nomem(err, cap);
+			b->p = p;
+			b->cap = cap;
+		}
+		errno = 0;
+		b->n += fread(b->p + b->n, 1, b->cap - b->n, f);
+		if (ferror(f))
+			return fmt_fail_errno(err, errno, "cannot read");
+		if (feof(f))
+			return true;
+	}
+}
+
+/* The tokenizer of a tokenizer.json. A file that is not JSON is left alone: *is_json is then false. */
+static struct infer_tokenizer *open_json(const char *path, bool *is_json, struct fmt_err *err)
+{
+	struct infer_tokenizer *t = NULL;
+	struct bytes b = { 0 };
+	FILE *f = fopen(path, "rb");
+	int first = f ? getc(f) : EOF;
+
+	*is_json = first == '{' && ungetc(first, f) == first;
+	if (*is_json && read_stream(f, &b, err))
+		t = infer_tokenizer_from_json(b.p, b.n, err);
+	if (f)
+		fclose(f);
+	free(b.p);
+	if (*is_json && !t)
+		fmt_err_file(err, path);
+	return t;
+}
+
+/* A directory with a tokenizer.json needs nothing else: its architecture may be one that is not described here. */
+static bool open_tokenizer(struct job *j, const char *path)
+{
+	struct fmt_view_opts opts = { .vocab_only = true };
+	struct stat st;
+	bool is_json;
+	struct fmt_view *v;
+
+	if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
+		size_t n = strlen(path) + sizeof "/tokenizer.json";
+		char *inside = malloc(n);
+
+		if (!inside)
+			return fmt_fail_nomem(&j->err, n);
+		snprintf(inside, n, "%s/tokenizer.json", path);
+		j->t = open_json(inside, &is_json, &j->err);
+		free(inside);
+	} else {
+		j->t = open_json(path, &is_json, &j->err);
+	}
+	if (is_json)
+		return j->t;
+	v = fmt_view_open(path, &opts, &j->err);
+	if (!v)
+		return false;
+	j->t = infer_tokenizer_create(v, &j->err);
+	if (!j->t)
+		fmt_err_file(&j->err, path);
+	fmt_view_close(v);
+	return j->t;
+}
+
+static void print_ids(const struct infer_tokens *tokens, FILE *f)
+{
+	for (uint64_t i = 0; i < tokens->n; i++)
+		fprintf(f, "%s%ld", i ? " " : "", (long)tokens->ids[i]);
+	putc('\n', f);
+}
+
+static void json_tokens(const struct job *j, const struct infer_tokens *tokens, struct fmt_str back)
+{
+	struct cli_json out;
+
+	cli_json_start(&out, stdout);
+	cli_json_object(&out, NULL);
+	cli_json_u64(&out, "count", tokens->n);
+	cli_json_array(&out, "tokens");
+	for (uint64_t i = 0; i < tokens->n; i++) {
+		cli_json_object(&out, NULL);
+		cli_json_i64(&out, "id", tokens->ids[i]);
+		cli_json_str(&out, "piece", infer_token_text(j->t, tokens->ids[i]));
+		cli_json_u64(&out, "start", tokens->starts[i]);
+		cli_json_bool(&out, "special", infer_token_is_special(j->t, tokens->ids[i]));
+		cli_json_close(&out, '}');
+	}
+	cli_json_close(&out, ']');
+	cli_json_str(&out, "decoded", back);
+	cli_json_close(&out, '}');
+	cli_json_end(&out);
+}
+
+static void table(const struct job *j, const struct infer_tokens *tokens, struct fmt_str text, struct fmt_str back)
+{
+	bool same = text.n == back.n && (!text.n || !memcmp(text.p, back.p, text.n));
+
+	printf("%8s %8s  %s\n", "byte", "id", "piece");
+	for (uint64_t i = 0; i < tokens->n; i++) {
+		printf("%8llu %8ld  ", (unsigned long long)tokens->starts[i], (long)tokens->ids[i]);
+		cli_print_str(stdout, infer_token_text(j->t, tokens->ids[i]));
+		puts(infer_token_is_special(j->t, tokens->ids[i]) ? "  (special)" : "");
+	}
+	printf("%llu tokens of %zu bytes; ", (unsigned long long)tokens->n, text.n);
+	if (same) {
+		puts("they decode to the same text");
+	} else {
+		fputs("they decode to: ", stdout);
+		cli_print_str(stdout, back);
+		putchar('\n');
+	}
+}
+
+/* The text of the ids without those that were only added around it. */
+static bool round_trip(struct job *j, struct fmt_str text, char **back, size_t *n)
+{
+	struct infer_tokens tokens = { 0 };
+	bool ok = infer_tokenize(j->t, text.p, text.n, j->flags & ~(unsigned)INFER_TOK_ADD_SPECIAL, &tokens, &j->err) &&
+	          infer_detokenize(j->t, tokens.ids, tokens.n, false, back, n, &j->err);
+
+	infer_tokens_finish(&tokens);
+	return ok;
+}
+
+/* Shows the tokens of a text in the form that was asked for. */
+static bool show(struct job *j, struct fmt_str text, const struct infer_tokens *tokens)
+{
+	char *back = NULL;
+	size_t n = 0;
+
+	if (j->count) {
+		printf("%llu\n", (unsigned long long)tokens->n);
+		return true;
+	}
+	if (j->ids_only) {
+		print_ids(tokens, stdout);
+		return true;
+	}
+	if (!round_trip(j, text, &back, &n))
+		return false;
+	if (j->program->json)
+		json_tokens(j, tokens, (struct fmt_str){ back, n });
+	else
+		table(j, tokens, text, (struct fmt_str){ back, n });
+	free(back);
+	return true;
+}
+
+static bool encode(struct job *j, struct fmt_str text)
+{
+	struct infer_tokens tokens = { 0 };
+	bool ok = infer_tokenize(j->t, text.p, text.n, j->flags, &tokens, &j->err) && show(j, text, &tokens);
+
+	infer_tokens_finish(&tokens);
+	return ok;
+}
+
+static bool encode_stdin(struct job *j)
+{
+	struct bytes b = { 0 };
+	bool ok = read_stream(stdin, &b, &j->err);
+
+	if (!ok)
+		fmt_err_file(&j->err, "standard input");
+	ok = ok && encode(j, (struct fmt_str){ b.p, b.n });
+	free(b.p);
+	return ok;
+}
+
+/* One line of a batch: a JSON string in, a JSON list of ids out. */
+static bool batch_line(struct job *j, const char *line, size_t n, struct infer_tokens *tokens)
+{
+	struct json_doc *d = json_parse(line, n, &j->err);
+	const struct json *root = d ? json_root(d) : NULL;
+	bool ok = d;
+
+	if (ok && !json_is(root, JSON_STRING))
+		ok = fmt_fail(&j->err, FMT_MALFORMED, FMT_NO_OFFSET, "not a JSON string");
+	tokens->n = 0;
+	ok = ok && infer_tokenize(j->t, json_str(root).p, json_str(root).n, j->flags, tokens, &j->err);
+	json_free(d);
+	for (uint64_t i = 0; ok && i < tokens->n; i++)
+		printf("%s%ld", i ? "," : "[", (long)tokens->ids[i]);
+	if (ok)
+		puts(tokens->n ? "]" : "[]");
+	return ok;
+}
+
+static bool batch(struct job *j)
+{
+	struct infer_tokens tokens = { 0 };
+	unsigned long long number = 0;
+	char *line = NULL, where[64];
+	size_t cap = 0;
+	ssize_t n;
+	bool ok = true;
+
+	while (ok && (n = getline(&line, &cap, stdin)) >= 0) {
+		number++;
+		ok = batch_line(j, line, (size_t)n, &tokens);
+	}
+	if (ok && ferror(stdin))
+		ok = fmt_fail_errno(&j->err, errno, "cannot read");
+	snprintf(where, sizeof where, "standard input, line %llu", number);
+	if (!ok)
+		fmt_err_file(&j->err, where);
+	free(line);
+	infer_tokens_finish(&tokens);
+	return ok;
+}
+
+/* "1,2 3" as ids. */
+static bool parse_ids(const char *s, struct infer_tokens *tokens, struct fmt_err *err)
+{
+	size_t max = strlen(s) / 2 + 1;
+
+	tokens->ids = malloc(max * sizeof *tokens->ids);
+	if (!tokens->ids)
+		return fmt_fail_nomem(err, max);
+	while (*(s += strspn(s, ", \n\t[]"))) {
+		char *end;
+		long id;
+
+		errno = 0;
+		id = strtol(s, &end, 10);
+		if (end == s || errno || id < 0 || id > INT32_MAX || (*end && !strchr(", \n\t]", *end)))
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "'%.40s' is not a list of ids", s);
+		tokens->ids[tokens->n++] = (int32_t)id;
+		s = end;
+	}
+	return true;
+}
+
+static bool decode(struct job *j)
+{
+	struct infer_tokens tokens = { 0 };
+	bool ok = parse_ids(j->decode, &tokens, &j->err);
+	char *text = NULL;
+	size_t n = 0;
+
+	for (uint64_t i = 0; ok && i < tokens.n; i++)
+		if (!infer_token_text(j->t, tokens.ids[i]).p)
+			ok = fmt_fail(&j->err, FMT_USAGE, FMT_NO_OFFSET, "no token has the id %ld", (long)tokens.ids[i]);
+	ok = ok && infer_detokenize(j->t, tokens.ids, tokens.n, !(j->flags & INFER_TOK_ADD_SPECIAL), &text, &n, &j->err);
+	if (ok && j->program->json) {
+		json_tokens(j, &tokens, (struct fmt_str){ text, n });
+	} else if (ok) {
+		fwrite(text, 1, n, stdout);
+		putchar('\n');
+	}
+	free(text);
+	infer_tokens_finish(&tokens);
+	return ok;
+}
+
+static bool run(struct job *j, const char *path, const char *text)
+{
+	if (!open_tokenizer(j, path))
+		return false;
+	if (j->decode)
+		return decode(j);
+	if (j->batch)
+		return batch(j);
+	if (!text || !strcmp(text, "-"))
+		return encode_stdin(j);
+	return encode(j, (struct fmt_str){ text, strlen(text) });
+}
+
+int main(int argc, char **argv)
+{
+	struct job j = { .t = NULL };
+	bool no_special = false, no_parse = false;
+	struct cli_program p;
+	struct cli_opt opts[] = {
+		{ .kind = CLI_FLAG, .name = "ids", .dst = &j.ids_only, .help = "print the ids alone, on one line" },
+		{ .kind = CLI_FLAG, .name = "count", .dst = &j.count, .help = "print how many there are" },
+		{ .kind = CLI_STRING, .name = "decode", .value = "IDS", .dst = &j.decode,
+		  .help = "print the text of the ids 1,2,3" },
+		{ .kind = CLI_FLAG, .name = "batch", .dst = &j.batch,
+		  .help = "one JSON string per line in, one JSON list of ids\nper line out" },
+		{ .kind = CLI_FLAG, .name = "no-special", .dst = &no_special,
+		  .help = "add no BOS, EOS and the like; with --decode, leave\nspecial tokens out" },
+		{ .kind = CLI_FLAG, .name = "no-parse-special", .dst = &no_parse,
+		  .help = "special tokens written in the text are text" },
+		{ .kind = CLI_FLAG, .name = "json", .dst = &p.json, .help = "ids, pieces and byte offsets as JSON" },
+		{ .kind = CLI_FLAG, .name = "quiet", .dst = &p.quiet, .help = "print no messages but errors" },
+		{ 0 },
+	};
+	int n = argc, status;
+
+	p = (struct cli_program){
+		.name = "llm-tokenize",
+		.usage = "llm-tokenize [options] MODEL [TEXT]",
+		.about = "Turns text into the token ids that the model's own tokenizer gives, and back.\n"
+		         "MODEL is a model's directory, a tokenizer.json or a GGUF. Without TEXT, or with -,\n"
+		         "the text is read from standard input.",
+		.examples = "  llm-tokenize Llama-3-8B 'Hello world'\n"
+		            "  llm-tokenize --count model.gguf < book.txt\n",
+		.opts = opts,
+	};
+	cli_parse(&p, &n, argv);
+	j.program = &p;
+	j.flags = (no_special ? 0 : INFER_TOK_ADD_SPECIAL) | (no_parse ? 0 : INFER_TOK_PARSE_SPECIAL);
+	if (n < 1)
+		return cli_usage_error(&p, "which model?");
+	if (n > 2)
+		return cli_usage_error(&p, "one TEXT, in quotes if it has spaces");
+	if (n == 2 && (j.decode || j.batch))
+		return cli_usage_error(&p, "TEXT with --decode or --batch");
+	status = run(&j, argv[1], n == 2 ? argv[2] : NULL) ? CLI_OK : cli_fail(&p, &j.err);
+	infer_tokenizer_destroy(j.t);
+	return status == CLI_OK ? cli_finish(&p, status) : status;
+}
