@@ -1,0 +1,99 @@
+"""The two halves of compare-tokenizers that are Python: the strings, and the check among the peers.
+
+usage: compare_tokenizers.py make WORK N SEED NAME...    WORK/INDEX.path and WORK/INDEX.in, a JSON string per line
+       compare_tokenizers.py check WORK                  WORK/INDEX.FLAG.out against Hugging Face's ids
+"""
+import json
+import pathlib
+import random
+import sys
+
+shared = pathlib.Path(__file__).resolve().parent.parent.parent / "shared"
+
+WORDS = """the of and I'm you've he'll IT'S don'T 'S ſ's naïve résumé Ångström ﬁne ｆｕｌｌ x² ½ ③ Ⅳ 一二三 〇 ٣٤٥ १२३ 1234567
+3.14 0x1F http://a.b/c?d=e#f a@b.c foo_bar fooBar HTTPServer __init__ e\u0301 \u0301 \u1100\u1161\u11a8 각 가 が か\u3099
+नमस्ते สวัสดี العَرَبِيَّة עִבְרִית 你好 こんにちは カタカナ 안녕하세요 Привет Ёлка ΑΣ ς ß ẞ İ ı Ǆ ǆ 👩‍👩‍👧‍👦 🇩🇪🇫🇷 👍🏽 ☺️ \U00013940 \U00010d4a \U0001e900
+\u200b \u200d \ufeff \u180e \u00a0 \u3000 \u2028 \u2029 \u0085 \u001c \x00 \x04 \x7f \ufffd \u00ad \U000e0061 \ue000 \u0378
+... !!!!!! ??!? -- — – “q” «g» ‚ ¿¡ $5 €6 £ + < = > ^ ` | ~ \\ / {}[]() #1 %20 &amp; * § ¶ †""".split()
+SPACES = [" ", "  ", "   ", "\n", "\n\n", "\r\n", "\t", " \n ", "\u00a0", "\u3000", "\u2003", "\x0b", "\x0c", "\x85"]
+
+
+def strings(rng, n, special):
+    blocks = [(0x20, 0x7e), (0, 0x20), (0x80, 0x24f), (0x250, 0x6ff), (0x900, 0xdff), (0xe00, 0x11ff), (0x2000, 0x2bff),
+              (0x3000, 0x30ff), (0x4e00, 0x9fff), (0xac00, 0xd7a3), (0xf900, 0xffff), (0x10000, 0x1ffff), (0, 0x10ffff)]
+
+    def char():
+        while True:
+            low, high = rng.choice(blocks)
+            code = rng.randint(low, high)
+            if not 0xd800 <= code <= 0xdfff:
+                return chr(code)
+
+    def part():
+        kind = rng.random()
+        if kind < 0.40:
+            return rng.choice(WORDS)
+        if kind < 0.65:
+            return rng.choice(SPACES)
+        if kind < 0.75:
+            return "".join(char() for _ in range(rng.randint(1, 6)))
+        if kind < 0.85:
+            return "".join(rng.choice("aeiou st'nrl.,0123456789AB\n") for _ in range(rng.randint(1, 12)))
+        if kind < 0.92 and special:
+            return rng.choice(special)
+        return rng.choice(WORDS + SPACES) * rng.randint(2, 30)
+
+    yield ""
+    for c in ["a", " ", "\n", "1", "!", "é", "中", "\u0301", "👍", "ab", " a", "\r\n"]:
+        yield c * 1000
+    for _ in range(n):
+        yield "".join(part() for _ in range(rng.randint(1, 14)))
+
+
+def make(work, n, seed, names):
+    paths = sorted(p for p in [*shared.glob("models/*/tokenizer.json"), *shared.glob("tokenizers/*/tokenizer.json")]
+                   if not names or any(x in str(p) for x in names))
+    for index, path in enumerate(paths):
+        special = [t["content"] for t in json.loads(path.read_text())["added_tokens"]]
+        (work / f"{index:02}.path").write_text(str(path))
+        with open(work / f"{index:02}.in", "w", encoding="utf-8") as f:
+            for text in strings(random.Random(seed + index), n, special):
+                f.write(json.dumps(text) + "\n")
+
+
+def check_one(reference, work, stem, flag, bad):
+    reference.encode_special_tokens = flag == "no-parse-special"
+    texts = [json.loads(line) for line in open(work / f"{stem}.in", encoding="utf-8")]
+    ours = [json.loads(line) for line in open(work / f"{stem}.{flag}.out", encoding="utf-8")]
+    if len(ours) != len(texts):
+        bad.append(f"{len(ours)} answers to {len(texts)} strings")
+    for text, got in zip(texts, ours):
+        want = reference.encode(text, add_special_tokens=flag != "no-special").ids
+        if got != want:
+            bad.append(f"{flag} {text!r}\n    Hugging Face {want}\n    ours         {got}")
+    return len(texts)
+
+
+def check(work):
+    from tokenizers import Tokenizer
+
+    total = 0
+    for path_file in sorted(work.glob("*.path")):
+        path = pathlib.Path(path_file.read_text())
+        reference = Tokenizer.from_file(str(path))
+        reference.no_truncation()
+        reference.no_padding()
+        bad = []
+        n = sum(check_one(reference, work, path_file.stem, flag, bad) for flag in ("all", "no-special", "no-parse-special"))
+        for line in bad[:3]:
+            print(" ", line)
+        print(f"{path.relative_to(shared)}: {n} strings, {len(bad)} differences", flush=True)
+        total += len(bad)
+    print(f"{total} differences in all")
+    return 1 if total else 0
+
+
+if sys.argv[1] == "make":
+    make(pathlib.Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
+else:
+    sys.exit(check(pathlib.Path(sys.argv[2])))
