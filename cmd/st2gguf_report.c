@@ -37,7 +37,8 @@ static void json_summary(struct cli_json *j, const struct conversion *c)
 	cli_json_cstr(j, "source", c->view->path);
 	cli_json_cstr(j, "output", c->output);
 	cli_json_str(j, "architecture", c->view->arch_name);
-	cli_json_cstr(j, "quant", quant_name(c));
+	if (c->recipe)
+		cli_json_cstr(j, "quant", c->recipe->name);
 	cli_json_u64(j, "tensor_count", c->view->n_tensors);
 	cli_json_u64(j, "parameters", t.params);
 	cli_json_u64(j, "source_bytes", t.source_bytes);

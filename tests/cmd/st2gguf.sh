@@ -105,6 +105,18 @@ expect 0 '' --quiet inside/model.safetensors
 cmp bf16.gguf <("$st2gguf" --quiet --force "$llama" -o again.gguf; cat again.gguf) || fail "the name of the output is in it"
 rm -f ./*.gguf
 
+# PyTorch files give the same bytes, a zip, zips with views, the pickle before them, a directory or its file.
+if [ -d "$shared/llama-pth" ]; then
+    for variant in llama llama-pth llama-pth-sharded llama-pth-legacy; do
+        mkdir -p "as/$variant" && cp -r "$shared/$variant" "as/$variant/llama"
+        expect 0 '' --quiet --quant Q5_K_M "as/$variant/llama" -o "$variant.gguf"
+        cmp llama.gguf "$variant.gguf" || fail "$variant differs from llama"
+    done
+    expect 0 '' --quiet --quant Q5_K_M as/llama-pth-legacy/llama/pytorch_model.bin -o file.gguf
+    cmp llama.gguf file.gguf || fail "pytorch_model.bin differs from its directory"
+    rm -rf as ./*.gguf
+fi
+
 # Wrong usage.
 expect 2 "unknown type 'Q9'.*Q4_K_M" --quant Q9 "$llama" -o bad.gguf
 expect 2 'no SOURCE' --quant Q8_0
