@@ -4,6 +4,7 @@
  * half. These are the bytes of the reference converter (--outtype q8_0), which users compare with. */
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -63,18 +64,22 @@ static void q8_0_encode(const float *x, const float *w, void *dst, size_t n)
 	}
 }
 
+/* Bytes are read where they lie: a copy of the block would be written in small pieces and read back as one vector,
+ * for which the processor waits. */
 static void q8_0_decode(const void *src, float *x, size_t n)
 {
-	struct block_q8_0 b;
+	const unsigned char *block = src;
 
 	assert(n % QUANT_ELEMS_Q8_0 == 0);
-	for (size_t i = 0; i < n / QUANT_ELEMS_Q8_0; i++, x += QUANT_ELEMS_Q8_0) {
+	for (size_t i = 0; i < n / QUANT_ELEMS_Q8_0; i++, x += QUANT_ELEMS_Q8_0, block += sizeof(struct block_q8_0)) {
+		const int8_t *qs = (const int8_t *)block + offsetof(struct block_q8_0, qs);
+		uint16_t half;
 		float d;
 
-		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
-		d = quant_f16_widen(b.d);
+		memcpy(&half, block, sizeof half);
+		d = quant_f16_widen(half);
 		for (int j = 0; j < 32; j++)
-			x[j] = d * (float)b.qs[j];
+			x[j] = d * (float)qs[j];
 	}
 }
 
