@@ -1,0 +1,42 @@
+/* Tokenizers: a tokenizer.json, a NUL byte, and a text for it. Ids must be of the vocabulary, offsets in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <libinfer/tokenizer.h>
+
+#include "fuzz.h"
+
+static void use(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags)
+{
+	struct infer_tokens tokens = { 0 };
+	struct fmt_err err = { 0 };
+	char *back;
+	size_t n_back;
+
+	if (infer_tokenize(t, text, n, flags, &tokens, &err)) {
+		for (uint64_t i = 0; i < tokens.n; i++)
+			if (!infer_token_text(t, tokens.ids[i]).p || tokens.starts[i] > n)
+				abort();
+		if (infer_detokenize(t, tokens.ids, tokens.n, flags, &back, &n_back, &err))
+			free(back);
+	}
+	infer_tokens_finish(&tokens);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const char *json = (const char *)data, *nul = n ? memchr(json, '\0', n) : NULL;
+	size_t n_json = nul ? (size_t)(nul - json) : n;
+	struct fmt_err err = { 0 };
+	struct infer_tokenizer *t = infer_tokenizer_from_json(json, n_json, &err);
+
+	if (!t) {
+		if (!err.code || !err.msg[0])
+			abort();
+		return 0;
+	}
+	use(t, nul ? nul + 1 : "a", nul ? n - n_json - 1 : 1, INFER_TOK_ADD_SPECIAL | INFER_TOK_PARSE_SPECIAL);
+	use(t, nul ? nul + 1 : "a", nul ? n - n_json - 1 : 1, 0);
+	infer_tokenizer_destroy(t);
+	return 0;
+}

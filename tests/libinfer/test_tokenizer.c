@@ -1,0 +1,347 @@
+/* Pieces of the tokenizers, on descriptions small enough to check by hand; and files that must be refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <libinfer/tokenizer.h>
+
+#include "regex_in.h"
+#include "tok_text.h"
+#include "unicode.h"
+
+/* A tokenizer of letters and a few words; STEPS stands before the model. */
+#define WORDS(steps) \
+	"{" steps "\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"c\":3,\" \":4,\"ab\":5," \
+	"\"abc\":6,\"bc\":7,\"1\":8,\"'\":9,\"▁\":10,\"▁a\":11,\"A\":12,\"é\":13},\"merges\":[\"a b\",\"b c\",\"ab c\",\"▁ a\"]}}"
+
+#define ADDED(flags) \
+	"\"added_tokens\":[{\"id\":14,\"content\":\"<x>\"," flags "},{\"id\":15,\"content\":\"<xy>\",\"special\":false," \
+	"\"normalized\":false}],"
+
+static struct infer_tokenizer *make(const char *json)
+{
+	struct fmt_err err = { 0 };
+	struct infer_tokenizer *t = infer_tokenizer_from_json(json, strlen(json), &err);
+
+	if (!t)
+		fail_msg("%s: %s", json, err.msg);
+	return t;
+}
+
+/* The ids of a text, as "1 2 3". */
+static const char *ids(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags)
+{
+	static char out[512];
+	struct infer_tokens tokens = { 0 };
+	struct fmt_err err = { 0 };
+	size_t at = 0;
+
+	out[0] = '\0';
+	if (!infer_tokenize(t, text, n, flags, &tokens, &err))
+		fail_msg("%s: %s", text, err.msg);
+	for (uint64_t i = 0; i < tokens.n && at < sizeof out - 16; i++)
+		at += (size_t)snprintf(out + at, sizeof out - at, i ? " %d" : "%d", (int)tokens.ids[i]);
+	infer_tokens_finish(&tokens);
+	return out;
+}
+
+static void gives(const char *json, const char *text, const char *want)
+{
+	struct infer_tokenizer *t = make(json);
+
+	assert_string_equal(ids(t, text, strlen(text), INFER_TOK_PARSE_SPECIAL), want);
+	infer_tokenizer_destroy(t);
+}
+
+static void merges(void **state)
+{
+	(void)state;
+	gives(WORDS(""), "abc", "6");     /* a b first, then ab c */
+	gives(WORDS(""), "bcabc", "7 6");
+	gives(WORDS(""), "", "");
+	gives(WORDS(""), "xyab", "0 0 5"); /* fuse_unk is off */
+}
+
+static void splits(void **state)
+{
+#define SPLIT(pattern, behavior) \
+	WORDS("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":" pattern ",\"behavior\":\"" behavior "\",\"invert\":false},")
+	(void)state;
+	gives(SPLIT("{\"String\":\"b\"}", "Isolated"), "abcab", "1 2 3 1 2");
+	gives(SPLIT("{\"String\":\"b\"}", "Removed"), "abcab", "1 3 1");
+	gives(SPLIT("{\"String\":\"b\"}", "MergedWithPrevious"), "abcab", "5 3 5");
+	gives(SPLIT("{\"String\":\"b\"}", "MergedWithNext"), "abcab", "1 7 1 2");
+	gives(SPLIT("{\"Regex\":\"[bc]\"}", "Contiguous"), "abcab", "1 7 1 2");
+	gives(SPLIT("{\"Regex\":\"\\\\p{Ll}\"}", "Isolated"), "aAb", "1 12 2");
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":true},"), "11a", "8 8 1");
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"Punctuation\"},"), "a'b", "1 9 2");
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"), " ab  c ", "5 3");
+}
+
+static void metaspace(void **state)
+{
+#define META(scheme) \
+	WORDS("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"▁\",\"prepend_scheme\":\"" scheme "\"}," \
+	      ADDED("\"special\":true,\"normalized\":false"))
+	(void)state;
+	gives(META("always"), "a<x>a", "11 14 11");
+	gives(META("first"), "a<x>a", "11 14 1");
+	gives(META("never"), "a<x>a", "1 14 1");
+	gives(META("always"), " a", "11"); /* has one already */
+}
+
+static void normalizers(void **state)
+{
+#define NORM(n) WORDS("\"normalizer\":" n ",")
+	(void)state;
+	gives(NORM("{\"type\":\"NFC\"}"), "e\xcc\x81", "13");
+	gives(NORM("{\"type\":\"Lowercase\"}"), "ABC", "6");
+	gives(NORM("{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false}"), "  a ", "1 4");
+	gives(NORM("{\"type\":\"Prepend\",\"prepend\":\"a\"}"), "bc", "6");
+	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x+\"},\"content\":\"b\"}"), "axxc", "6");
+	gives(NORM("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":\"StripAccents\"},"
+	           "{\"type\":\"Lowercase\"}]}"), "Á", "1");
+}
+
+static void added_tokens(void **state)
+{
+	(void)state;
+	gives(WORDS(ADDED("\"special\":true,\"normalized\":false")), "a<xy>b<x>", "1 15 2 14"); /* the longest */
+	gives(WORDS(ADDED("\"special\":true,\"normalized\":false,\"lstrip\":true")), "a  <x> b", "1 14 4 2");
+	gives(WORDS(ADDED("\"special\":true,\"normalized\":false,\"rstrip\":true")), "a  <x> b", "1 4 4 14 2");
+	gives(WORDS(ADDED("\"special\":true,\"normalized\":false,\"single_word\":true")), "a<x> <x>", "1 0 0 0 4 14");
+	gives(WORDS("\"normalizer\":{\"type\":\"Lowercase\"}," ADDED("\"special\":false,\"normalized\":true")), "<X>", "14");
+	gives(WORDS("\"normalizer\":{\"type\":\"Lowercase\"}," ADDED("\"special\":false,\"normalized\":false")), "<X>", "0 0 0");
+}
+
+static void special_as_text(void **state)
+{
+	struct infer_tokenizer *t = make(WORDS(ADDED("\"special\":true,\"normalized\":false")));
+
+	(void)state;
+	assert_string_equal(ids(t, "<x><xy>", 7, 0), "0 0 0 15"); /* what is not special is still found */
+	assert_true(infer_token_is_special(t, 14));
+	assert_false(infer_token_is_special(t, 15) || infer_token_is_special(t, 99) || infer_token_is_special(t, -1));
+	assert_null(infer_token_text(t, 16).p);
+	infer_tokenizer_destroy(t);
+}
+
+static void offsets(void **state)
+{
+	struct infer_tokenizer *t =
+	        make(WORDS("\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"▁\"},"
+	                   "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"▁\"}]},"));
+	struct infer_tokens tokens = { 0 };
+	struct fmt_err err = { 0 };
+
+	(void)state;
+	assert_true(infer_tokenize(t, "ab a c", 6, 0, &tokens, &err)); /* ▁ ab ▁a ▁ c */
+	assert_int_equal(tokens.n, 5);
+	assert_true(tokens.starts[0] == 0 && tokens.starts[1] == 0 && tokens.starts[2] == 2 && tokens.starts[3] == 4 &&
+	            tokens.starts[4] == 5);
+	infer_tokens_finish(&tokens);
+	infer_tokenizer_destroy(t);
+}
+
+/* Rust's lossy decoding: one U+FFFD per maximal invalid part. */
+static void invalid_utf8(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} cases[] = {
+		{ "a\xff" "b", "a\xef\xbf\xbd" "b" },
+		{ "\xe3\x81", "\xef\xbf\xbd" },                 /* cut short: one part */
+		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },     /* overlong */
+		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" }, /* a surrogate */
+		{ "\xf0\x9f\x91x", "\xef\xbf\xbdx" },
+		{ "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xe2\x82\xac", "\xe2\x82\xac" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct tok_text t = { 0 };
+		struct fmt_err err = { 0 };
+
+		assert_true(tok_text_lossy(&t, cases[i].in, strlen(cases[i].in), &err));
+		assert_int_equal(t.bytes.n, strlen(cases[i].want));
+		assert_memory_equal(t.bytes.p, cases[i].want, t.bytes.n);
+		assert_int_equal(tok_is_utf8(cases[i].in, strlen(cases[i].in)), !strcmp(cases[i].in, cases[i].want));
+		tok_text_finish(&t);
+	}
+}
+
+static void categories(void **state)
+{
+	(void)state;
+	assert_int_equal(uni_category('A'), UNI_LU);
+	assert_true(uni_is(0x13940, UNI_SET_L)); /* letters that Unicode 16.0 added */
+	assert_true(uni_is(0x10d4a, UNI_SET_L) && uni_is(0x1c89, UNI_SET_L));
+	assert_false(uni_is(0x10940, UNI_SET_L) || uni_is(0x323b0, UNI_SET_L)); /* and those of 17.0 */
+	assert_true(uni_is_space(0x85) && uni_is_space(0x3000));
+	assert_false(uni_is_space(0x180e) || uni_is_space(0x200b) || uni_is_space(0x1c));
+	assert_int_equal(uni_category(0x10ffff), UNI_CN);
+}
+
+/* Start and end of the first match, or -1. */
+static int finds(const char *pattern, const char *text, size_t *end)
+{
+	struct fmt_err err = { 0 };
+	struct regex *r = regex_create((struct fmt_str){ pattern, strlen(pattern) }, &err);
+	struct regex_run *run = regex_run_create(&err);
+	size_t start;
+	int found;
+
+	if (!r)
+		fail_msg("%s: %s", pattern, err.msg);
+	found = regex_find(r, run, text, strlen(text), 0, &start, end, &err) == REGEX_MATCH ? (int)start : -1;
+	regex_run_destroy(run);
+	regex_destroy(r);
+	return found;
+}
+
+static void expressions(void **state)
+{
+	size_t end;
+
+	(void)state;
+	assert_int_equal(finds("\\p{Lu}", "abC", &end), 2);
+	assert_int_equal(finds("[^\\p{L}]", "ab1", &end), 2);
+	assert_int_equal(finds("\\P{^Nd}", "ab1", &end), -1 + 3);
+	assert_int_equal(finds("\\s", "a\xe1\xa0\x8e", &end), -1); /* U+180E is no space */
+	assert_int_equal(finds("\\s+(?!\\S)", "a   b", &end), 1);
+	assert_int_equal(end, 3);
+	assert_int_equal(finds("(?i:'s)", "x'\xc5\xbf", &end), 1); /* U+017F */
+	assert_int_equal(finds("[]a]", "x]", &end), 1);
+	assert_int_equal(finds("^b$", "a\nb\nc", &end), 2);
+	assert_int_equal(finds("\\u0041", "xA", &end), 1);
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		const char *json, *says;
+	} cases[] = {
+		{ "", "" },
+		{ "[]", "not an object" },
+		{ "{}", "no model" },
+		{ "{\"model\":{\"type\":\"Sorcery\",\"vocab\":{}}}", "'Sorcery'" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}}", "vocab" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "id 0 is that of two tokens" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "negative id" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1.5},\"merges\":[]}}", "not a whole number" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":2000000000},\"merges\":[]}}", "id 2000000000" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":9223372036854775807},\"merges\":[]}}", "id 9223372036854775807" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", "'ab'" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a c\"]}}", "'c'" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", "not a pair" },
+		{ "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}}", "not a pair" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"unk_id\":7,\"vocab\":[[\"a\",0.5]]}}", "unk_id" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "entry 0" },
+		{ WORDS("\"normalizer\":{\"type\":\"Sorcery\"},"), "a normalizer of type 'Sorcery'" },
+		{ WORDS("\"pre_tokenizer\":{\"type\":\"Sorcery\"},"), "a pre_tokenizer of type 'Sorcery'" },
+		{ WORDS("\"decoder\":{\"type\":\"Sorcery\"},"), "a decoder of type 'Sorcery'" },
+		{ WORDS("\"post_processor\":{\"type\":\"Sorcery\"},"), "a post_processor of type 'Sorcery'" },
+		{ WORDS("\"pre_tokenizer\":5,"), "without a type" },
+		{ WORDS("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"},"), "'('" },
+		{ WORDS("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{Nonsense}\"}},"), "Nonsense" },
+		{ WORDS("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"},"), "precompiled_charsmap" },
+		{ WORDS("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"//8A!\"},"), "base64" },
+		{ WORDS("\"added_tokens\":[{\"id\":-3,\"content\":\"x\"}],"), "bad id" },
+		{ WORDS("\"added_tokens\":{},"), "not a list" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fmt_err err = { 0 };
+		struct infer_tokenizer *t = infer_tokenizer_from_json(cases[i].json, strlen(cases[i].json), &err);
+
+		assert_null(t);
+		assert_true(err.code);
+		assert_string_equal(err.file, "tokenizer.json");
+		if (!strstr(err.msg, cases[i].says))
+			fail_msg("%s: '%s' does not say '%s'", cases[i].json, err.msg, cases[i].says);
+	}
+}
+
+/* An expression that takes exponential time ends in an error. */
+static void catastrophic(void **state)
+{
+	struct infer_tokenizer *t =
+	        make(WORDS("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+[bd]\"},\"behavior\":\"Isolated\"},"));
+	struct infer_tokens tokens = { 0 };
+	struct fmt_err err = { 0 };
+	char text[64];
+
+	(void)state;
+	memset(text, 'a', sizeof text);
+	assert_false(infer_tokenize(t, text, sizeof text, 0, &tokens, &err));
+	assert_int_equal(err.code, FMT_LIMIT);
+	infer_tokens_finish(&tokens);
+	infer_tokenizer_destroy(t);
+}
+
+/* 200,000 characters of one class: neither the stack nor time gives out. */
+static void long_runs(void **state)
+{
+	static const char cl[] = "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":"
+	                         "\"[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*"
+	                         "|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"},\"behavior\":\"Isolated\"},";
+	char json[2048];
+	struct infer_tokenizer *t;
+	char *text = malloc(200000);
+
+	(void)state;
+	assert_non_null(text);
+	snprintf(json, sizeof json, "{%s%s", cl, WORDS("") + 1);
+	t = make(json);
+	for (const char *c = "a 1!\n"; *c; c++) {
+		struct infer_tokens tokens = { 0 };
+		struct fmt_err err = { 0 };
+
+		memset(text, *c, 200000);
+		assert_true(infer_tokenize(t, text, 200000, 0, &tokens, &err));
+		assert_int_equal(tokens.n, 200000);
+		infer_tokens_finish(&tokens);
+	}
+	free(text);
+	infer_tokenizer_destroy(t);
+}
+
+static void decoding(void **state)
+{
+	static const int32_t list[] = { 11, 2, 10, 3, 0 };
+	struct infer_tokenizer *t = make(WORDS("\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"▁\"},"));
+	struct fmt_err err = { 0 };
+	char *text;
+	size_t n;
+
+	(void)state;
+	assert_true(infer_detokenize(t, list, 5, false, &text, &n, &err));
+	assert_string_equal(text, "ab c?");
+	assert_int_equal(n, 5);
+	free(text);
+	assert_true(infer_detokenize(t, NULL, 0, false, &text, &n, &err));
+	assert_string_equal(text, "");
+	free(text);
+	infer_tokenizer_destroy(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(merges),       cmocka_unit_test(splits),          cmocka_unit_test(metaspace),
+		cmocka_unit_test(normalizers),  cmocka_unit_test(added_tokens),    cmocka_unit_test(special_as_text),
+		cmocka_unit_test(offsets),      cmocka_unit_test(invalid_utf8),    cmocka_unit_test(categories),
+		cmocka_unit_test(expressions),  cmocka_unit_test(refused),         cmocka_unit_test(catastrophic),
+		cmocka_unit_test(long_runs),    cmocka_unit_test(decoding),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
