@@ -57,6 +57,10 @@
  * the largest published are a few MB. */
 #define LIMIT_PICKLE_BYTES 67108864
 
+/* The same where the record is compressed and a small file could make much of little. torch never compresses; archives
+ * that were packed again have pickles of some 100 KB. */
+#define LIMIT_DEFLATED_PICKLE_BYTES 8388608
+
 /* MARKs that are open at once: nested containers that are being built. torch's own nest four or five deep. */
 #define LIMIT_PICKLE_MARKS 256
 

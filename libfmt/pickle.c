@@ -1,150 +1,39 @@
-/* The stack machine of pickle.h: one table of opcodes, one function per kind of opcode. Every value that is made takes
- * bytes of the stream, so memory is bounded by its length; nothing recurses. */
+/* The opcodes of pickle.h's machine: one table, one function per kind of opcode. Every value that is made takes bytes of
+ * the stream, so memory is bounded by its length; nothing recurses. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cursor.h"
-#include "limit.h"
-#include "pickle.h"
+#include "pickle_machine.h"
 #include "utf8.h"
-
-struct machine {
-	struct fmt_cur in;
-	struct fmt_arena *arena;
-	struct fmt_err *err;
-	uint64_t at;              /* offset of the opcode that is carried out */
-	const struct pkl **stack;
-	uint64_t n_stack, cap_stack;
-	uint64_t marks[LIMIT_PICKLE_MARKS]; /* heights of the stack where a MARK was set */
-	uint64_t n_marks;
-	const struct pkl **memo;
-	uint64_t n_memo, cap_memo; /* n_memo: how many were made, which MEMOIZE counts by */
-	const struct pkl **persids;
-	uint64_t n_persids, cap_persids;
-	bool done;
-};
-
-static bool bad(struct machine *m, const char *what)
-{
-	return fmt_fail(m->err, FMT_MALFORMED, m->at, "pickle: %s", what);
-}
-
-/* Room for at least n values in an array of the arena. */
-static bool reserve(struct machine *m, const struct pkl ***values, uint64_t *cap, uint64_t n)
-{
-	uint64_t want = *cap ? *cap : 4;
-	void *grown;
-
-	if (n <= *cap)
-		return true;
-	while (want < n)
-		want *= 2;
-	grown = fmt_arena_grow(m->arena, *values, *cap, want, sizeof **values, m->err);
-	if (!grown)
-		return false;
-	*values = grown;
-	*cap = want;
-	return true;
-}
-
-static bool push(struct machine *m, const struct pkl *v)
-{
-	if (!v || !reserve(m, &m->stack, &m->cap_stack, m->n_stack + 1))
-		return false;
-	m->stack[m->n_stack++] = v;
-	return true;
-}
-
-/* Height of the stack below which the current mark, if any, forbids to reach. */
-static uint64_t floor_of(const struct machine *m)
-{
-	return m->n_marks ? m->marks[m->n_marks - 1] : 0;
-}
-
-static bool need(struct machine *m, uint64_t n)
-{
-	return m->n_stack - floor_of(m) >= n || bad(m, "takes more from the stack than is there");
-}
-
-static const struct pkl *pop(struct machine *m)
-{
-	return need(m, 1) ? m->stack[--m->n_stack] : NULL;
-}
-
-/* The items above the last mark, which is taken away. */
-static bool pop_mark(struct machine *m, const struct pkl ***items, uint64_t *n)
-{
-	if (!m->n_marks)
-		return bad(m, "no mark on the stack");
-	m->n_marks--;
-	*n = m->n_stack - m->marks[m->n_marks];
-	m->n_stack = m->marks[m->n_marks];
-	*items = m->stack + m->n_stack;
-	return true;
-}
-
-static struct pkl *make(struct machine *m, enum pkl_kind kind)
-{
-	struct pkl *v = fmt_arena_alloc(m->arena, 1, sizeof *v, m->err);
-
-	if (!v)
-		return NULL;
-	v->kind = kind;
-	v->off = (uint32_t)m->at;
-	return v;
-}
-
-/* Appends n items to a container; of a DICT n is even. */
-static bool append(struct machine *m, const struct pkl *container, const struct pkl *const *items, uint64_t n)
-{
-	/* values are const to everyone but the machine that made them */
-	struct pkl *c = (struct pkl *)(uintptr_t)container;
-	uint64_t per = c->kind == PKL_DICT ? 2 : 1, used = c->n * per, cap = c->cap;
-
-	if (!reserve(m, &c->as.items, &cap, used + n))
-		return false;
-	c->cap = (uint32_t)cap;
-	if (n)
-		memcpy(c->as.items + used, items, (size_t)n * sizeof *items);
-	c->n += (uint32_t)(n / per);
-	return true;
-}
-
-static bool push_container(struct machine *m, enum pkl_kind kind, const struct pkl *const *items, uint64_t n)
-{
-	struct pkl *v = make(m, kind);
-
-	return v && append(m, v, items, n) && push(m, v);
-}
 
 /* Literals. `op` is the opcode, because one function may serve several. */
 
-static bool op_none(struct machine *m, uint8_t op)
+static bool op_none(struct pkl_machine *m, uint8_t op)
 {
 	(void)op;
-	return push(m, make(m, PKL_NONE));
+	return pkl_push(m, pkl_make(m, PKL_NONE));
 }
 
-static bool op_bool(struct machine *m, uint8_t op)
+static bool op_bool(struct pkl_machine *m, uint8_t op)
 {
-	struct pkl *v = make(m, PKL_BOOL);
+	struct pkl *v = pkl_make(m, PKL_BOOL);
 
 	if (v)
 		v->as.b = op == 0x88;
-	return push(m, v);
+	return pkl_push(m, v);
 }
 
-static bool push_int(struct machine *m, int64_t i)
+static bool push_int(struct pkl_machine *m, int64_t i)
 {
-	struct pkl *v = make(m, PKL_INT);
+	struct pkl *v = pkl_make(m, PKL_INT);
 
 	if (v)
 		v->as.i = i;
-	return push(m, v);
+	return pkl_push(m, v);
 }
 
-static bool op_int(struct machine *m, uint8_t op)
+static bool op_int(struct pkl_machine *m, uint8_t op)
 {
 	if (op == 'K')
 		return push_int(m, fmt_cur_u8(&m->in, "pickle: BININT1"));
@@ -154,7 +43,7 @@ static bool op_int(struct machine *m, uint8_t op)
 }
 
 /* An integer of n bytes, little endian two's complement. */
-static bool op_long(struct machine *m, uint8_t op)
+static bool op_long(struct pkl_machine *m, uint8_t op)
 {
 	uint32_t n = op == 0x8a ? fmt_cur_u8(&m->in, "pickle: LONG1") : fmt_cur_u32(&m->in, "pickle: LONG4");
 	const uint8_t *p = fmt_cur_take(&m->in, n, "pickle: a long integer");
@@ -164,12 +53,12 @@ static bool op_long(struct machine *m, uint8_t op)
 	if (!p)
 		return false;
 	if (n > 8) {
-		v = make(m, PKL_BIGINT);
+		v = pkl_make(m, PKL_BIGINT);
 		if (v) {
 			v->as.s = (const char *)p;
 			v->n = n;
 		}
-		return push(m, v);
+		return pkl_push(m, v);
 	}
 	for (uint32_t k = 0; k < n; k++)
 		bits |= (uint64_t)p[k] << 8 * k;
@@ -178,10 +67,10 @@ static bool op_long(struct machine *m, uint8_t op)
 	return push_int(m, (int64_t)bits);
 }
 
-static bool op_float(struct machine *m, uint8_t op)
+static bool op_float(struct pkl_machine *m, uint8_t op)
 {
 	const uint8_t *p = fmt_cur_take(&m->in, 8, "pickle: BINFLOAT");
-	struct pkl *v = p ? make(m, PKL_FLOAT) : NULL;
+	struct pkl *v = p ? pkl_make(m, PKL_FLOAT) : NULL;
 	uint64_t bits = 0;
 
 	(void)op;
@@ -190,10 +79,10 @@ static bool op_float(struct machine *m, uint8_t op)
 	for (int k = 0; k < 8; k++)
 		bits = bits << 8 | p[k]; /* the one number in a pickle that is big endian */
 	memcpy(&v->as.f, &bits, sizeof bits);
-	return push(m, v);
+	return pkl_push(m, v);
 }
 
-static bool push_text(struct machine *m, enum pkl_kind kind, uint64_t n)
+static bool push_text(struct pkl_machine *m, enum pkl_kind kind, uint64_t n)
 {
 	const uint8_t *p;
 	struct pkl *v;
@@ -204,40 +93,40 @@ static bool push_text(struct machine *m, enum pkl_kind kind, uint64_t n)
 		return fmt_fail(m->err, FMT_TRUNCATED, m->at, "pickle: a text of %" PRIu64 " bytes, %" PRIu64 " left", n,
 		                fmt_cur_left(&m->in));
 	p = fmt_cur_take(&m->in, (size_t)n, "pickle: text");
-	v = p ? make(m, kind) : NULL;
+	v = p ? pkl_make(m, kind) : NULL;
 	if (v) {
 		v->as.s = (const char *)p;
 		v->n = (uint32_t)n;
 	}
-	return push(m, v);
+	return pkl_push(m, v);
 }
 
 /* Text with a length of one byte; python 2's byte strings count as text, as torch takes them. */
-static bool op_text1(struct machine *m, uint8_t op)
+static bool op_text1(struct pkl_machine *m, uint8_t op)
 {
 	return push_text(m, op == 'C' ? PKL_BYTES : PKL_STR, fmt_cur_u8(&m->in, "pickle: length of a text"));
 }
 
-static bool op_text4(struct machine *m, uint8_t op)
+static bool op_text4(struct pkl_machine *m, uint8_t op)
 {
 	return push_text(m, op == 'B' ? PKL_BYTES : PKL_STR, fmt_cur_u32(&m->in, "pickle: length of a text"));
 }
 
-static bool op_text8(struct machine *m, uint8_t op)
+static bool op_text8(struct pkl_machine *m, uint8_t op)
 {
 	return push_text(m, op == 0x8e ? PKL_BYTES : PKL_STR, fmt_cur_u64(&m->in, "pickle: length of a text"));
 }
 
 /* Containers. */
 
-static bool op_empty(struct machine *m, uint8_t op)
+static bool op_empty(struct pkl_machine *m, uint8_t op)
 {
 	enum pkl_kind kind = op == '}' ? PKL_DICT : op == ']' ? PKL_LIST : op == ')' ? PKL_TUPLE : PKL_SET;
 
-	return push_container(m, kind, NULL, 0);
+	return pkl_push_container(m, kind, NULL, 0);
 }
 
-static bool op_mark(struct machine *m, uint8_t op)
+static bool op_mark(struct pkl_machine *m, uint8_t op)
 {
 	(void)op;
 	if (m->n_marks == LIMIT_PICKLE_MARKS)
@@ -246,25 +135,25 @@ static bool op_mark(struct machine *m, uint8_t op)
 	return true;
 }
 
-static bool op_tuple(struct machine *m, uint8_t op)
+static bool op_tuple(struct pkl_machine *m, uint8_t op)
 {
 	const struct pkl **items = NULL;
 	uint64_t n = op - 0x84u; /* TUPLE1, TUPLE2, TUPLE3 */
 
 	if (op == 't') {
-		if (!pop_mark(m, &items, &n))
+		if (!pkl_pop_mark(m, &items, &n))
 			return false;
 	} else {
-		if (!need(m, n))
+		if (!pkl_need(m, n))
 			return false;
 		m->n_stack -= n;
 		items = m->stack + m->n_stack;
 	}
-	return push_container(m, PKL_TUPLE, items, n);
+	return pkl_push_container(m, PKL_TUPLE, items, n);
 }
 
 /* Adds to the container that lies below: one item or pair, or all above the mark. */
-static bool op_add(struct machine *m, uint8_t op)
+static bool op_add(struct pkl_machine *m, uint8_t op)
 {
 	bool one = op == 'a' || op == 's', pairs = op == 's' || op == 'u';
 	enum pkl_kind kind = pairs ? PKL_DICT : op == 0x90 ? PKL_SET : PKL_LIST;
@@ -272,37 +161,37 @@ static bool op_add(struct machine *m, uint8_t op)
 	uint64_t n = pairs ? 2 : 1;
 
 	if (one) {
-		if (!need(m, n + 1))
+		if (!pkl_need(m, n + 1))
 			return false;
 		m->n_stack -= n;
 		items = m->stack + m->n_stack;
-	} else if (!pop_mark(m, &items, &n) || !need(m, 1)) {
+	} else if (!pkl_pop_mark(m, &items, &n) || !pkl_need(m, 1)) {
 		return false;
 	}
 	if (m->stack[m->n_stack - 1]->kind != kind)
-		return bad(m, pairs ? "sets an item of what is no dict" : "adds an item to what cannot hold it");
+		return pkl_bad(m, pairs ? "sets an item of what is no dict" : "adds an item to what cannot hold it");
 	if (pairs && n % 2)
-		return bad(m, "a key without a value");
-	return append(m, m->stack[m->n_stack - 1], items, n);
+		return pkl_bad(m, "a key without a value");
+	return pkl_append(m, m->stack[m->n_stack - 1], items, n);
 }
 
 /* The memo. */
 
-static bool remember(struct machine *m, uint64_t index)
+static bool remember(struct pkl_machine *m, uint64_t index)
 {
-	if (!need(m, 1))
+	if (!pkl_need(m, 1))
 		return false;
 	/* each entry takes two bytes of the stream at the least, so no honest index is beyond the place where it stands */
 	if (index > m->at)
 		return fmt_fail(m->err, FMT_LIMIT, m->at, "pickle: memo number %" PRIu64, index);
-	if (!reserve(m, &m->memo, &m->cap_memo, index + 1))
+	if (!pkl_reserve(m, &m->memo, &m->cap_memo, index + 1))
 		return false;
 	m->memo[index] = m->stack[m->n_stack - 1];
 	m->n_memo++;
 	return true;
 }
 
-static bool op_put(struct machine *m, uint8_t op)
+static bool op_put(struct pkl_machine *m, uint8_t op)
 {
 	uint64_t index = m->n_memo; /* MEMOIZE */
 
@@ -313,20 +202,20 @@ static bool op_put(struct machine *m, uint8_t op)
 	return fmt_cur_ok(&m->in) && remember(m, index);
 }
 
-static bool op_get(struct machine *m, uint8_t op)
+static bool op_get(struct pkl_machine *m, uint8_t op)
 {
 	uint64_t index = op == 'h' ? fmt_cur_u8(&m->in, "pickle: BINGET") : fmt_cur_u32(&m->in, "pickle: LONG_BINGET");
 
 	if (!fmt_cur_ok(&m->in))
 		return false;
 	if (index >= m->cap_memo || !m->memo[index])
-		return bad(m, "asks for a memo that was never made");
-	return push(m, m->memo[index]);
+		return pkl_bad(m, "asks for a memo that was never made");
+	return pkl_push(m, m->memo[index]);
 }
 
 /* Names, and what is done with them. */
 
-static bool push_global(struct machine *m, struct fmt_str module, struct fmt_str name)
+static bool push_global(struct pkl_machine *m, struct fmt_str module, struct fmt_str name)
 {
 	const struct pkl_global *g = pickle_global(module.p, module.n, name.p, name.n);
 	char dotted[FMT_SHOW_BYTES], shown[FMT_SHOW_BYTES];
@@ -338,14 +227,14 @@ static bool push_global(struct machine *m, struct fmt_str module, struct fmt_str
 		return fmt_fail(m->err, FMT_UNSAFE, m->at, "pickle asks for %s: not a tensor; nothing was run",
 		                fmt_show((struct fmt_str){ dotted, strlen(dotted) }, shown));
 	}
-	v = make(m, PKL_GLOBAL);
+	v = pkl_make(m, PKL_GLOBAL);
 	if (v)
 		v->as.global = g;
-	return push(m, v);
+	return pkl_push(m, v);
 }
 
 /* The bytes up to a newline, which is taken too. */
-static bool line(struct machine *m, struct fmt_str *s)
+static bool line(struct pkl_machine *m, struct fmt_str *s)
 {
 	uint64_t left = fmt_cur_left(&m->in);
 	struct fmt_cur ahead = m->in;
@@ -353,12 +242,12 @@ static bool line(struct machine *m, struct fmt_str *s)
 	const uint8_t *end = p ? memchr(p, '\n', (size_t)left) : NULL;
 
 	if (!end)
-		return bad(m, "a name without an end");
+		return pkl_bad(m, "a name without an end");
 	*s = (struct fmt_str){ (const char *)p, (size_t)(end - p) };
 	return fmt_cur_skip(&m->in, s->n + 1, "pickle: a name");
 }
 
-static bool op_global(struct machine *m, uint8_t op)
+static bool op_global(struct pkl_machine *m, uint8_t op)
 {
 	struct fmt_str module, name;
 
@@ -366,44 +255,44 @@ static bool op_global(struct machine *m, uint8_t op)
 	return line(m, &module) && line(m, &name) && push_global(m, module, name);
 }
 
-static bool op_stack_global(struct machine *m, uint8_t op)
+static bool op_stack_global(struct pkl_machine *m, uint8_t op)
 {
-	const struct pkl *name = pop(m), *module = name ? pop(m) : NULL;
+	const struct pkl *name = pkl_pop(m), *module = name ? pkl_pop(m) : NULL;
 
 	(void)op;
 	if (!module)
 		return false;
 	if (name->kind != PKL_STR || module->kind != PKL_STR)
-		return bad(m, "a name that is no text");
+		return pkl_bad(m, "a name that is no text");
 	return push_global(m, (struct fmt_str){ module->as.s, module->n }, (struct fmt_str){ name->as.s, name->n });
 }
 
 /* OrderedDict(): its items come later, or as a list of pairs. */
-static bool push_dict(struct machine *m, const struct pkl *args)
+static bool push_dict(struct pkl_machine *m, const struct pkl *args)
 {
 	const struct pkl *list = args->n ? args->as.items[0] : NULL;
 
 	if (args->n > 1 || (list && list->kind != PKL_LIST && list->kind != PKL_TUPLE && list->kind != PKL_DICT))
-		return bad(m, "a dict made of something else than pairs");
+		return pkl_bad(m, "a dict made of something else than pairs");
 	if (list && list->kind == PKL_DICT)
-		return push_container(m, PKL_DICT, list->as.items, 2 * (uint64_t)list->n);
-	if (!push_container(m, PKL_DICT, NULL, 0))
+		return pkl_push_container(m, PKL_DICT, list->as.items, 2 * (uint64_t)list->n);
+	if (!pkl_push_container(m, PKL_DICT, NULL, 0))
 		return false;
 	for (uint32_t k = 0; list && k < list->n; k++) {
 		const struct pkl *pair = list->as.items[k];
 
 		if ((pair->kind != PKL_LIST && pair->kind != PKL_TUPLE) || pair->n != 2)
-			return bad(m, "a dict made of something else than pairs");
-		if (!append(m, m->stack[m->n_stack - 1], pair->as.items, 2))
+			return pkl_bad(m, "a dict made of something else than pairs");
+		if (!pkl_append(m, m->stack[m->n_stack - 1], pair->as.items, 2))
 			return false;
 	}
 	return true;
 }
 
 /* REDUCE and NEWOBJ: would call a name with a tuple. */
-static bool op_call(struct machine *m, uint8_t op)
+static bool op_call(struct pkl_machine *m, uint8_t op)
 {
-	const struct pkl *args = pop(m), *what = args ? pop(m) : NULL;
+	const struct pkl *args = pkl_pop(m), *what = args ? pkl_pop(m) : NULL;
 	const struct pkl *pair[] = { what, args };
 
 	(void)op;
@@ -413,33 +302,33 @@ static bool op_call(struct machine *m, uint8_t op)
 		return fmt_fail(m->err, FMT_UNSAFE, m->at, "pickle calls something that is no name; nothing was run");
 	if (what->as.global->role == PKL_AS_DICT)
 		return push_dict(m, args);
-	return push_container(m, PKL_CALL, pair, 2);
+	return pkl_push_container(m, PKL_CALL, pair, 2);
 }
 
 /* BUILD: attributes of an object. torch keeps versions in those of a state dict; they are of no use here. */
-static bool op_build(struct machine *m, uint8_t op)
+static bool op_build(struct pkl_machine *m, uint8_t op)
 {
 	(void)op;
-	if (!pop(m) || !need(m, 1))
+	if (!pkl_pop(m) || !pkl_need(m, 1))
 		return false;
 	if (m->stack[m->n_stack - 1]->kind != PKL_DICT && m->stack[m->n_stack - 1]->kind != PKL_CALL)
-		return bad(m, "sets attributes of what has none");
+		return pkl_bad(m, "sets attributes of what has none");
 	return true;
 }
 
-static bool op_persid(struct machine *m, uint8_t op)
+static bool op_persid(struct pkl_machine *m, uint8_t op)
 {
-	const struct pkl *id = pop(m);
+	const struct pkl *id = pkl_pop(m);
 
 	(void)op;
-	if (!id || !push_container(m, PKL_PERSID, &id, 1) ||
-	    !reserve(m, &m->persids, &m->cap_persids, m->n_persids + 1))
+	if (!id || !pkl_push_container(m, PKL_PERSID, &id, 1) ||
+	    !pkl_reserve(m, &m->persids, &m->cap_persids, m->n_persids + 1))
 		return false;
 	m->persids[m->n_persids++] = m->stack[m->n_stack - 1];
 	return true;
 }
 
-static bool op_proto(struct machine *m, uint8_t op)
+static bool op_proto(struct pkl_machine *m, uint8_t op)
 {
 	uint8_t version = fmt_cur_u8(&m->in, "pickle: PROTO");
 
@@ -452,7 +341,7 @@ static bool op_proto(struct machine *m, uint8_t op)
 }
 
 /* FRAME only tells how much to read at once. */
-static bool op_frame(struct machine *m, uint8_t op)
+static bool op_frame(struct pkl_machine *m, uint8_t op)
 {
 	uint64_t n = fmt_cur_u64(&m->in, "pickle: FRAME");
 
@@ -463,18 +352,18 @@ static bool op_frame(struct machine *m, uint8_t op)
 	return fmt_cur_ok(&m->in);
 }
 
-static bool op_stop(struct machine *m, uint8_t op)
+static bool op_stop(struct pkl_machine *m, uint8_t op)
 {
 	(void)op;
 	if (m->n_stack != 1 || m->n_marks)
-		return bad(m, "ends with something else than one value on the stack");
+		return pkl_bad(m, "ends with something else than one value on the stack");
 	m->done = true;
 	return true;
 }
 
 /* Opcode: what carries it out, and its name in CPython's pickletools. Those without a function are known, and refused. */
 static const struct {
-	bool (*run)(struct machine *m, uint8_t op);
+	bool (*run)(struct pkl_machine *m, uint8_t op);
 	const char *name;
 } ops[256] = {
 	['('] = { op_mark, "MARK" },
@@ -547,7 +436,7 @@ static const struct {
 	[0x98] = { NULL, "READONLY_BUFFER" },
 };
 
-static bool step(struct machine *m)
+static bool step(struct pkl_machine *m)
 {
 	uint8_t op;
 
@@ -565,7 +454,7 @@ static bool step(struct machine *m)
 bool pickle_parse(struct pickle *out, const uint8_t *bytes, size_t n, uint64_t base, struct fmt_arena *arena,
                   struct fmt_err *err)
 {
-	struct machine m = { .arena = arena, .err = err };
+	struct pkl_machine m = { .arena = arena, .err = err };
 
 	/* a longer stream may follow something else: what lies beyond the ceiling is never looked at */
 	fmt_cur_init(&m.in, bytes, n < LIMIT_PICKLE_BYTES ? n : LIMIT_PICKLE_BYTES, err);

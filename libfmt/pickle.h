@@ -82,8 +82,9 @@ struct pickle {
 bool pickle_parse(struct pickle *out, const uint8_t *bytes, size_t n, uint64_t base, struct fmt_arena *arena,
                   struct fmt_err *err);
 
-/* Memory that the values of n bytes of pickle may take, as the limit of an arena. */
-#define PICKLE_ARENA_LIMIT(n) (((uint64_t)1 << 20) + 128 * (uint64_t)(n))
+/* Memory that the values of n bytes of pickle may take, as the limit of an arena: an opcode of one byte makes a value of
+ * 24 and an array of one, rounded up to 16 each, and a place on a stack that doubles. Torch's own take about 10. */
+#define PICKLE_ARENA_LIMIT(n) (((uint64_t)1 << 20) + 72 * (uint64_t)(n))
 
 /* The value of a text key in a DICT; the last, as in Python. NULL if there is none. */
 const struct pkl *pickle_get(const struct pkl *dict, const char *key);

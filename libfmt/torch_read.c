@@ -125,7 +125,7 @@ static bool read_archive(struct archive *a, struct fmt_err *err)
 		return false;
 	e = entry(a, FMT_STR("data.pkl"));
 	a->arena.limit_bytes += PICKLE_ARENA_LIMIT(e->n_bytes);
-	bytes = zip_extract(&a->zip, e, LIMIT_PICKLE_BYTES, err);
+	bytes = zip_extract(&a->zip, e, e->deflated ? LIMIT_DEFLATED_PICKLE_BYTES : LIMIT_PICKLE_BYTES, err);
 	/* places in a compressed pickle are not places in the file */
 	walk.base = e->deflated ? 0 : e->off;
 	walk.budget = e->n_bytes;
