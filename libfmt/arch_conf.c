@@ -126,8 +126,8 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 	case ELSE_QUOTIENT:
 		by = e->b ? conf->n[e->b] : (uint64_t)e->fixed;
 		if (conf->n[e->a] % by)
-			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s is not given, and %" PRIu64
-			                " is not a multiple of %" PRIu64, (int)key.n, key.p, conf->n[e->a], by);
+			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s%s%" PRIu64 " is not a multiple of %" PRIu64,
+			                (int)key.n, key.p, key.n ? " is not given, and " : "a width of ", conf->n[e->a], by);
 		conf->n[row->id] = conf->n[e->a] / by;
 		break;
 	}
@@ -142,6 +142,8 @@ static bool check_value(const struct arch_param_row *row, struct fmt_str key, co
 	uint64_t n = conf->n[row->id], of = conf->n[row->divides];
 	double f = conf->f[row->id];
 
+	if (!key.n)
+		key = FMT_STR("a width that follows from heads and head_dim");
 	if (row->kind == KIND_COUNT && (n == 0 || n > row->max))
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is not between 1 and %" PRIu64,
 		                (int)key.n, key.p, n, row->max);

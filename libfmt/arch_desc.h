@@ -49,7 +49,7 @@ enum arch_param {
 };
 
 /* How rotary frequencies are stretched past the context that was trained first. */
-enum arch_rope { ROPE_PLAIN, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_YARN, ROPE_LLAMA3, ROPE_LONG };
+enum arch_rope { ROPE_PLAIN, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_YARN, ROPE_LLAMA3 };
 
 /* A word in config.json and what it means. The list ends with a NULL word. */
 struct arch_word {

@@ -24,7 +24,6 @@ const struct arch_key arch_common_keys[] = {
 	{ "rope.scaling.yarn_attn_factor", FMT_KV_F32, P_YARN_ATTN, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_fast", FMT_KV_F32, P_YARN_BETA_FAST, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },
-	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_LONG } },
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
 	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
 	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM },

@@ -12,7 +12,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 /* Ceilings: config.json of the largest models is below 100 KB, quantization settings with a line per layer come to
- * some MB; the largest tokenizer.json is 35 MB (a vocabulary of 262,144), vocab.json and merges.txt half of that. */
+ * some MB; the largest tokenizer.json is 35 MB (a vocabulary of 262,144). */
 static const struct {
 	const char *name;
 	uint64_t max_bytes;
@@ -23,11 +23,8 @@ static const struct {
 	[HF_MODEL_CARD] = { "README.md", 16 * MIB, false, false },
 	[HF_TOKENIZER] = { "tokenizer.json", 256 * MIB, true, true },
 	[HF_TOKENIZER_CONFIG] = { "tokenizer_config.json", 64 * MIB, true, true },
-	[HF_SPECIAL_TOKENS] = { "special_tokens_map.json", 16 * MIB, true, true },
 	[HF_ADDED_TOKENS] = { "added_tokens.json", 64 * MIB, true, true },
 	[HF_TOKENIZER_MODEL] = { "tokenizer.model", 256 * MIB, false, true },
-	[HF_VOCAB] = { "vocab.json", 256 * MIB, true, true },
-	[HF_MERGES] = { "merges.txt", 256 * MIB, false, true },
 	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true },
 	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true },
 };

@@ -13,11 +13,8 @@ enum hf_file_id {
 	HF_MODEL_CARD,       /* README.md */
 	HF_TOKENIZER,        /* tokenizer.json */
 	HF_TOKENIZER_CONFIG, /* tokenizer_config.json */
-	HF_SPECIAL_TOKENS,   /* special_tokens_map.json */
 	HF_ADDED_TOKENS,     /* added_tokens.json */
 	HF_TOKENIZER_MODEL,  /* tokenizer.model */
-	HF_VOCAB,            /* vocab.json */
-	HF_MERGES,           /* merges.txt */
 	HF_CHAT_TEMPLATE,    /* chat_template.jinja */
 	HF_CHAT_TEMPLATE_JSON, /* chat_template.json */
 	HF_FILE_COUNT

@@ -69,6 +69,34 @@ static bool list_files(struct name_list *l, const char *dir, const char *start, 
 	return !err->code;
 }
 
+/* The only file of the directory that is a checkpoint by its content. Those of training (optimizer states, arguments) are
+ * PyTorch files too, so that two are no choice at all. */
+static struct fmt_model *open_by_content(const char *dir, struct fmt_arena *mem, struct fmt_err *err)
+{
+	struct name_list l = { .mem = mem };
+	struct fmt_model *found = NULL;
+
+	if (!list_files(&l, dir, "", "", err))
+		return NULL;
+	for (uint64_t i = 0; i < l.n; i++) {
+		struct fmt_err ignored = { .code = FMT_OK };
+		struct stat st;
+		struct fmt_model *m = stat(l.names[i], &st) || !S_ISREG(st.st_mode) ? NULL : fmt_model_open(l.names[i], &ignored);
+
+		if (m && found) {
+			fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "several files in '%s' could be the weights: '%s', '%s'; name one", dir,
+			         found->files[0], m->files[0]);
+			fmt_model_close(m);
+			fmt_model_close(found);
+			return NULL;
+		}
+		found = m ? m : found;
+	}
+	if (!found)
+		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no weights in '%s': no safetensors and no PyTorch file", dir);
+	return found;
+}
+
 static bool is_file(const char *dir, const char *name, struct fmt_arena *mem, struct fmt_err *err)
 {
 	const char *path = hf_path(mem, dir, name, err);
@@ -98,8 +126,7 @@ struct fmt_model *hf_weights_open(const char *dir, struct fmt_arena *mem, struct
 		if (l.n)
 			return fmt_model_open_shards(l.names, (uint32_t)l.n, err);
 	}
-	fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no weights in '%s': neither model*.safetensors nor pytorch_model*.bin", dir);
-	return NULL;
+	return err->code ? NULL : open_by_content(dir, mem, err);
 }
 
 struct fmt_model *fmt_model_open_dir(const char *dir, struct fmt_err *err)

@@ -8,7 +8,7 @@
 
 static struct fmt_str rope_word(uint64_t type)
 {
-	return type == ROPE_LINEAR ? FMT_STR("linear") : type == ROPE_YARN ? FMT_STR("yarn") : FMT_STR("longrope");
+	return type == ROPE_LINEAR ? FMT_STR("linear") : FMT_STR("yarn");
 }
 
 static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct arch_conf *conf,

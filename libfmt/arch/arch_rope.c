@@ -6,7 +6,7 @@
 
 static const struct arch_word rope_types[] = {
 	{ "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { "dynamic", ROPE_DYNAMIC }, { "yarn", ROPE_YARN },
-	{ "llama3", ROPE_LLAMA3 }, { "longrope", ROPE_LONG }, { "su", ROPE_LONG }, { NULL, 0 },
+	{ "llama3", ROPE_LLAMA3 }, { NULL, 0 },
 };
 
 #define IN_ROPE(name) "rope_parameters." name " rope_scaling." name

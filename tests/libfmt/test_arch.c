@@ -124,6 +124,7 @@ static void bad_numbers_name_their_key(void **state)
 	refused("{\"attention_bias\": 1}", FMT_MALFORMED, "attention_bias: expected true or false");
 	refused("{\"hidden_act\": \"gelu\"}", FMT_UNSUPPORTED, "hidden_act is 'gelu'; known here: silu");
 	refused("{\"rope_scaling\": {\"type\": \"spiral\"}}", FMT_UNSUPPORTED, "rope_scaling.type is 'spiral'");
+	refused("{\"rope_scaling\": {\"type\": \"longrope\"}}", FMT_UNSUPPORTED, "known here: default, linear, dynamic, yarn, llama3");
 	refused("{\"rope_scaling\": {\"type\": \"linear\"}}", FMT_MISSING, "factor");
 	refused("{\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4}}",
 	        FMT_MISMATCH, "low_freq_factor");

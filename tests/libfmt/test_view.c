@@ -185,12 +185,15 @@ static void parts_of_a_directory_open(void **state)
 	fmt_view_close(v);
 
 	write_weights(&d, "any name", FMT_OUT_SAFETENSORS);
+	fmt_view_close(open_view(&d, NULL)); /* the only one that can be */
 	file = d;
 	strcat(file.path, "/any name");
 	v = open_view(&file, &(struct fmt_view_opts){ .no_tokenizer = true });
 	assert_int_equal(v->n_tensors, 21);
 	assert_null(fmt_view_get(v, "tokenizer.ggml.tokens"));
 	fmt_view_close(v);
+	write_weights(&d, "other name", FMT_OUT_SAFETENSORS);
+	assert_refused(&d, NULL, FMT_MISSING, "could be the weights");
 	remove_dir(&d);
 }
 

@@ -4,7 +4,7 @@
 
 #include <libfmt/model.h>
 
-/* What a tensor is for, in every architecture. One row per role in roles.def: ROLE(id, component). */
+/* What a tensor is for, in every architecture. */
 enum fmt_role {
 	FMT_ROLE_NONE,
 	FMT_ROLE_TOKEN_EMBD,     /* token_embd.weight          [vocab, model]  */

@@ -103,7 +103,7 @@ struct fmt_model *fmt_model_open(const char *path, struct fmt_err *err);
 struct fmt_model *fmt_model_open_shards(const char *const *paths, uint32_t n, struct fmt_err *err);
 
 /* Opens the weights that a Hugging Face directory holds as one model, whatever its architecture: those of an index,
- * else model*.safetensors, else pytorch_model*.bin. */
+ * else model*.safetensors, else pytorch_model*.bin, else the only file that is a checkpoint. */
 struct fmt_model *fmt_model_open_dir(const char *dir, struct fmt_err *err);
 
 void fmt_model_close(struct fmt_model *m); /* NULL is fine */

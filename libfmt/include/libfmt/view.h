@@ -32,7 +32,8 @@ struct fmt_view {
 	const char *path;            /* as opened */
 	bool from_dir;               /* a checkpoint seen through a description; else a GGUF as it is */
 	uint64_t n_kv;
-	const struct fmt_kv *kv;     /* in the order in which they are written */
+	const struct fmt_kv *kv;     /* in the order in which they are written; general.file_type is that of the types
+	                                here, for a writer to replace where it stands */
 	uint64_t n_tensors;
 	const struct fmt_view_tensor *tensors; /* in the order in which they are written */
 	struct fmt_str tokenizer_json; /* the text of tokenizer.json: from the directory, or tokenizer.huggingface.json of a
