@@ -2,6 +2,8 @@
 """The peers' side of scripts/compare-convert.
 
 usage: compare_convert.py make MODELS DIR      makes variants of the models in MODELS as folders in DIR
+       compare_convert.py convert JOBS.json    runs the reference converter for each [folder, output, type, pre or null],
+                                               all in one process, which saves its start
        compare_convert.py compare A B          one line per difference between two GGUFs (theirs, ours); none if equal
 """
 import json
@@ -152,6 +154,20 @@ def make(models, out):
             step(folder)
 
 
+def convert(jobs):
+    import runpy
+    sys.path.insert(1, "/usr/share/llama.cpp/llama.cpp-tools")
+    from conversion import TextModel
+    by_hash = TextModel.get_vocab_base_pre
+    for folder, output, kind, pre in jobs:
+        TextModel.get_vocab_base_pre = (lambda self, tokenizer, pre=pre: pre) if pre else by_hash
+        sys.argv = ["convert_hf_to_gguf.py", folder, "--outfile", output, "--outtype", kind]
+        try:
+            runpy.run_path("/usr/share/doc/llama.cpp-tools/scripts/convert_hf_to_gguf.py", run_name="__main__")
+        except (Exception, SystemExit) as e:  # the file is then missing, which compare-convert reports
+            print("%s: %r" % (folder, e))
+
+
 def short(value):
     text = repr(value)
     return text if len(text) < 80 else text[:77] + "..."
@@ -190,5 +206,8 @@ def compare(a, b):
 
 if sys.argv[1] == "make":
     make(sys.argv[2], sys.argv[3])
+elif sys.argv[1] == "convert":
+    with open(sys.argv[2], encoding="utf-8") as f:
+        convert(json.load(f))
 else:
     compare(sys.argv[2], sys.argv[3])
