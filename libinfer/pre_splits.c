@@ -1,5 +1,5 @@
 /* The splits behind the names in tokenizer.ggml.pre, as llama.cpp of August 2026 has them. The expressions are those of
- * the models' own tokenizer.json; facts about which name stands for which are in docs/tokenizers.md. */
+ * the models' own tokenizer.json. */
 #include <stddef.h>
 
 #include "pre_splits.h"

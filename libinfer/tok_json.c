@@ -1,4 +1,6 @@
 /* A tokenizer from tokenizer.json: vocabulary, merges and added tokens. As Hugging Face's library reads it. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tok_json.h"
@@ -48,6 +50,35 @@ static bool read_vocab(struct infer_tokenizer *t, const struct json *vocab, stru
 	return true;
 }
 
+/* A score as the reference's JSON reader has it: all digits as one 64-bit number, made a double, divided by a power of
+ * ten. That rounds twice where the digits pass 2^53, and the last bit decides between paths of equal worth. The digits
+ * are the fewest that give the number, which is how such files are written. */
+static double reference_score(double v)
+{
+	char text[40];
+	double sig = 0, power = 1;
+	uint64_t digits = 0;
+	int exponent, n = 0;
+
+	for (int precision = 14; precision <= 16; precision++) {
+		snprintf(text, sizeof text, "%.*e", precision, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	for (const char *p = text; *p && *p != 'e'; p++)
+		if (*p >= '0' && *p <= '9' && ++n)
+			digits = 10 * digits + (uint64_t)(*p - '0');
+	if (n < 16 || !strchr(text, 'e'))
+		return v;
+	exponent = atoi(strchr(text, 'e') + 1) - (n - 1);
+	if (exponent < -22 || exponent > 0)
+		return v;
+	while (exponent++)
+		power *= 10; /* exact up to 10^22 */
+	sig = (double)digits / power;
+	return v < 0 ? -sig : sig;
+}
+
 /* [["text", score], ...] */
 static bool read_scored_vocab(struct infer_tokenizer *t, const struct json *vocab, struct fmt_err *err)
 {
@@ -65,7 +96,7 @@ static bool read_scored_vocab(struct infer_tokenizer *t, const struct json *voca
 			                (long long)id);
 		if (!tok_set(t, id, json_str(text), n, err))
 			return false;
-		t->entries[id].score = score;
+		t->entries[id].score = reference_score(score);
 	}
 	return true;
 }

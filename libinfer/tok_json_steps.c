@@ -68,7 +68,7 @@ static bool bert_norm(struct infer_tokenizer *t, const struct json *j, struct fm
 	strip = lower; /* null: as lowercase */
 	return tok_json_flag(j, "strip_accents", &strip, err) && (!clean || tok_new_norm(t, TOK_NORM_CLEAN, err)) &&
 	       (!cjk || tok_new_norm(t, TOK_NORM_CJK, err)) &&
-	       (!strip || (tok_new_norm(t, TOK_NORM_NFD, err) && tok_new_norm(t, TOK_NORM_STRIP_ACCENTS, err))) &&
+	       (!strip || (tok_new_norm(t, TOK_NORM_NFD, err) && tok_new_norm(t, TOK_NORM_BERT_ACCENTS, err))) &&
 	       (!lower || tok_new_norm(t, TOK_NORM_LOWERCASE, err));
 }
 
@@ -168,7 +168,7 @@ static bool is_ascii_punctuation(uint32_t c)
 
 static bool is_punctuation(uint32_t code)
 {
-	return is_ascii_punctuation(code) || uni_is(code, UNI_SET_P);
+	return is_ascii_punctuation(code) || (uni_is(code, UNI_SET_P) && !uni_in(code, uni_old_punctuation));
 }
 
 static bool split_class(struct infer_tokenizer *t, bool (*is)(uint32_t), enum tok_behavior behavior, struct fmt_err *err)

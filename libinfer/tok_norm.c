@@ -112,7 +112,15 @@ static size_t without_accents(uint32_t code, const char *p, size_t len, char *to
 	(void)p;
 	(void)len;
 	(void)to;
-	return code >= 0x300 && uni_category(code) == UNI_MN ? 0 : SIZE_MAX;
+	return code >= 0x300 && uni_is(code, UNI_SET_M) && !uni_in(code, uni_old_accent) ? 0 : SIZE_MAX;
+}
+
+static size_t without_bert_accents(uint32_t code, const char *p, size_t len, char *to)
+{
+	(void)p;
+	(void)len;
+	(void)to;
+	return code >= 0x300 && uni_category(code) == UNI_MN && !uni_in(code, uni_old_bert_accent) ? 0 : SIZE_MAX;
 }
 
 static size_t letters(uint32_t code, const char *p, size_t len, char *to)
@@ -134,7 +142,7 @@ static size_t clean(uint32_t code, const char *p, size_t len, char *to)
 		*to = ' ';
 		return 1;
 	}
-	if (!code || code == 0xfffd || uni_is(code, UNI_SET_C & ~(1u << UNI_CN)))
+	if (!code || code == 0xfffd || (uni_is(code, UNI_SET_C & ~(1u << UNI_CN)) && !uni_in(code, uni_old_control)))
 		return 0;
 	*to = ' ';
 	return code != ' ' && uni_is_space(code) ? 1 : SIZE_MAX;
@@ -175,6 +183,8 @@ static bool run_step(const struct step *s)
 		return strip(s);
 	case TOK_NORM_STRIP_ACCENTS:
 		return each_char(s, without_accents);
+	case TOK_NORM_BERT_ACCENTS:
+		return each_char(s, without_bert_accents);
 	case TOK_NORM_REPLACE:
 		return replace(s);
 	case TOK_NORM_PREPEND:

@@ -32,7 +32,8 @@ enum tok_norm_kind {
 	TOK_NORM_NFKD,
 	TOK_NORM_LOWERCASE,
 	TOK_NORM_STRIP,         /* white space at the ends: left, right */
-	TOK_NORM_STRIP_ACCENTS, /* drop category Mn */
+	TOK_NORM_STRIP_ACCENTS, /* drop marks */
+	TOK_NORM_BERT_ACCENTS,  /* drop category Mn */
 	TOK_NORM_REPLACE,       /* pattern -> text */
 	TOK_NORM_PREPEND,       /* text before whatever is not empty */
 	TOK_NORM_BYTES,         /* ByteLevel: each byte as a letter */

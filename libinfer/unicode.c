@@ -56,6 +56,13 @@ bool uni_is_word(uint32_t code)
 	       (code >= 0x1f170 && code <= 0x1f189);
 }
 
+bool uni_in(uint32_t code, const struct uni_range *ranges)
+{
+	while (ranges->last < code)
+		ranges++;
+	return ranges->first <= code && code <= ranges->last;
+}
+
 size_t uni_put(uint32_t code, char *out)
 {
 	if (code < 0x80) {

@@ -46,6 +46,14 @@ bool uni_is_space(uint32_t code);
 /* What \w takes: letters, marks, decimal digits, letter numbers, connectors and joiners. */
 bool uni_is_word(uint32_t code);
 
+/* Characters that are new to parts of Hugging Face's library (BertNormalizer, StripAccents, Punctuation): ascending, and
+ * ended by a range from UINT32_MAX. */
+struct uni_range {
+	uint32_t first, last;
+};
+extern const struct uni_range uni_old_punctuation[], uni_old_bert_accent[], uni_old_accent[], uni_old_control[];
+bool uni_in(uint32_t code, const struct uni_range *ranges);
+
 /* Bytes (1 to 4) of a code point, written to out. */
 size_t uni_put(uint32_t code, char *out);
 
