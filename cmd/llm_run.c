@@ -54,7 +54,8 @@ static void report_divergence(const struct cli_program *p, const char *path, con
 	if (!p->json) {
 		printf("tokens compared         %" PRIu64 "\n", d->n);
 		printf("mean KL divergence      %.6f nats (largest %.6f)\n", mean, d->kl_max);
-		printf("same most likely token  %.2f %% (%" PRIu64 " of %" PRIu64 ")\n", same * 100, d->n_same_top, d->n);
+		printf("same most likely token  %.2f %% (%" PRIu64 " of %" PRIu64 ")\n", same * 100,
+		       d->n_same_top, d->n);
 		printf("largest logit change    %.6f\n", d->max_diff);
 		return;
 	}
@@ -149,10 +150,12 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ .kind = CLI_GROUP, .help = "Generating" },
 		{ CLI_UINT, 'n', "predict", "N", &o->n, "tokens to generate (128; with --logits 0)", &o->n_given },
 		{ CLI_REAL, 0, "temp", "T", &o->temp,
-		  "temperature; 0, the default, always takes the most\nlikely token: this program is for comparing models", NULL },
+		  "temperature; 0, the default, always takes the most\nlikely token: this program is for comparing models",
+		  NULL },
 		{ CLI_UINT, 0, "top-k", "K", &o->top_k, "only the K most likely tokens (0: off)", NULL },
 		{ CLI_REAL, 0, "top-p", "P", &o->top_p, "only the most likely tokens that make up P (1: off)", NULL },
-		{ CLI_REAL, 0, "min-p", "P", &o->min_p, "only tokens at least P times as likely as the first (0: off)", NULL },
+		{ CLI_REAL, 0, "min-p", "P", &o->min_p, "only tokens at least P times as likely as the first (0: off)",
+		  NULL },
 		{ CLI_UINT, 0, "seed", "S", &o->seed, "the same seed gives the same text everywhere (0)", NULL },
 		{ CLI_FLAG, 0, "ignore-eos", NULL, &o->ignore_eos, "go on after an end token", NULL },
 		{ CLI_FLAG, 0, "no-display-prompt", NULL, &o->no_echo, "print only what is generated", NULL },
@@ -165,8 +168,10 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ .kind = CLI_GROUP, .help = "Running" },
 		{ CLI_UINT, 'c', "ctx", "N", &o->n_ctx,
 		  "size of the context (what prompt and -n need; with\n--compare at most 512)", NULL },
-		{ CLI_UINT, 'b', "batch", "N", &o->n_batch, "tokens computed at once (64); changes no bit of the result", NULL },
-		{ CLI_UINT, 't', "threads", "N", &p->threads, "threads (CPUs that may be used); changes no bit either", NULL },
+		{ CLI_UINT, 'b', "batch", "N", &o->n_batch,
+		  "tokens computed at once (64); changes no bit of the result", NULL },
+		{ CLI_UINT, 't', "threads", "N", &p->threads, "threads (CPUs that may be used); changes no bit either",
+		  NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p->json, "one JSON document on standard output", NULL },
 		{ CLI_FLAG, 'q', "quiet", NULL, &p->quiet, "no messages but errors", NULL },
 		{ 0 },
@@ -197,7 +202,8 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	pool = quant_pool_create((unsigned)p.threads);
-	ok = pool ? run_model(&p, &o, argv[1], pool, &err) : fmt_fail(&err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
+	ok = pool ? run_model(&p, &o, argv[1], pool, &err)
+	          : fmt_fail(&err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
 	quant_pool_destroy(pool);
 	return cli_finish(&p, ok ? CLI_OK : cli_fail(&p, &err));
 }

@@ -56,13 +56,15 @@ static bool parse_ids(const char *text, struct infer_tokens *out, struct fmt_err
 		errno = 0;
 		id = strtol(at, &end, 10);
 		if (end == at || errno || id < 0 || id > INT32_MAX)
-			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ids: no token id at '%.20s' (write 1,2,3)", at);
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ids: no token id at '%.20s' (write 1,2,3)",
+			                at);
 		out->ids[out->n++] = (int32_t)id;
 		at = end + strspn(end, " ");
 		if (!*at)
 			return true;
 		if (*at++ != ',')
-			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ids: no comma at '%.20s' (write 1,2,3)", at - 1);
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ids: no comma at '%.20s' (write 1,2,3)",
+			                at - 1);
 	}
 }
 
@@ -81,6 +83,7 @@ bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_to
 	ok = infer_tokenize(l->tokenizer, text ? text : o->prompt, text ? n : strlen(o->prompt), flags, out, err);
 	free(text);
 	if (ok && !out->n)
-		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "the prompt is empty, and the model adds no token to it");
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET,
+		                "the prompt is empty, and the model adds no token to it");
 	return ok;
 }

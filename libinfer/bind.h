@@ -45,7 +45,7 @@ struct infer_model {
 	struct infer_layer *layers;       /* [n_layers] */
 };
 
-/* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs; DIM_ANY: as long as the vector is. */
+/* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs; DIM_ANY: whatever it is. */
 enum infer_dim { DIM_ONE, DIM_VOCAB, DIM_MODEL, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_ANY };
 
 /* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector. */

@@ -15,7 +15,7 @@
 typedef void infer_tile_fn(const float *w, size_t w_stride, size_t n_w, const float *x, size_t x_stride, size_t n_x,
                            size_t n, float *y, size_t y_stride);
 
-/* y[a_row * y_stride + d] = sum over p < n_v of a[a_row * a_stride + p] * v[p * v_stride + d], for a_row < n_a, d < n. */
+/* y[i * y_stride + d] = sum over p < n_v of a[i * a_stride + p] * v[p * v_stride + d], for i < n_a, d < n. */
 typedef void infer_mix_fn(const float *a, size_t a_stride, size_t n_a, const float *v, size_t v_stride, size_t n_v,
                           size_t n, float *y, size_t y_stride);
 

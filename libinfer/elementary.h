@@ -1,5 +1,5 @@
 /* Elementary functions with the same bits on every machine: only +, -, *, / and shifts of IEEE 754 numbers, nothing of
- * the system's libm. Errors are stated in units in the last place of the result and held by tests/libinfer/test_math.c. */
+ * the system's libm. Errors are stated in units in the last place of the result and checked by test_math.c. */
 #ifndef LIBINFER_ELEMENTARY_H
 #define LIBINFER_ELEMENTARY_H
 

@@ -28,8 +28,8 @@ static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, 
 		return false;
 	if (l->n_head % l->n_head_kv)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-		                "layer %d has %u query heads, which %u key heads cannot share evenly", (int)i, l->n_head,
-		                l->n_head_kv);
+		                "layer %d has %u query heads, which %u key heads cannot share evenly", (int)i,
+		                l->n_head, l->n_head_kv);
 	return true;
 }
 
@@ -58,8 +58,8 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "token_embd.weight is missing or no matrix");
 	m->n_vocab = (uint32_t)embd->dims[0];
 	if (!read_one(v, "context_length", 0, &m->n_ctx_train, err) ||
-	    !read_one(v, "embedding_length", 0, &m->d_model, err) || !read_one(v, "block_count", 0, &m->n_layers, err) ||
-	    !read_layers(m, err))
+	    !read_one(v, "embedding_length", 0, &m->d_model, err) ||
+	    !read_one(v, "block_count", 0, &m->n_layers, err) || !read_layers(m, err))
 		return false;
 	head_width = m->d_model / m->layers[0].n_head;
 	if (!read_one(v, "attention.key_length", head_width, &m->d_k, err) ||

@@ -97,7 +97,7 @@ bool infer_compare(struct infer_run *reference, struct infer_run *run, const int
 
 	if (reference->model->n_vocab != run->model->n_vocab)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-		                "the vocabularies differ, so the predictions cannot be compared: %u tokens, and %u in the "
+		                "the vocabularies differ, so predictions cannot be compared: %u tokens, and %u in the "
 		                "reference",
 		                run->model->n_vocab, reference->model->n_vocab);
 	infer_run_reset(reference);

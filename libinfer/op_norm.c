@@ -10,7 +10,7 @@ struct norm {
 	const struct infer_w *w;
 };
 
-/* Sum of squares: partial sum l takes elements l, l + 8, l + 16, ... in sequence; then the eight are folded in halves. */
+/* Sum of squares: partial sum l takes elements l, l + 8, ... in sequence; then the eight are folded in halves. */
 static double sum_of_squares(const float *x, size_t n)
 {
 	double s[8] = { 0 };

@@ -1,4 +1,4 @@
-/* Rotary position embedding (arXiv:2104.09864), on neighbouring pairs: the order in which GGUF stores Llama's q and k. */
+/* Rotary position embedding (arXiv:2104.09864), on neighbouring pairs: the order of Llama's q and k in a GGUF. */
 #include "elementary.h"
 #include "op.h"
 

@@ -54,8 +54,8 @@ static bool yarn_check(const struct yarn *y, float base, struct fmt_err *err)
 {
 	if (y->beta_fast > 0 && y->beta_slow > 0 && base > 1 && y->n_ctx_original)
 		return true;
-	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope scaling 'yarn': betas %g and %g, base %g, %u positions",
-	                (double)y->beta_fast, (double)y->beta_slow, (double)base, y->n_ctx_original);
+	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET,
+	                "rope scaling 'yarn': betas %g and %g, base %g, %u positions", (double)y->beta_fast, (double)y->beta_slow, (double)base, y->n_ctx_original);
 }
 
 static bool yarn_apply(struct infer_model *m, float base, float factor, struct fmt_err *err)
@@ -148,7 +148,8 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 		return false;
 	if (rope->n_dims > m->d_k || rope->n_dims % 2)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-		                "rope.dimension_count is %u, but heads are %u wide and turn in pairs", rope->n_dims, m->d_k);
+		                "rope.dimension_count is %u, but heads are %u wide and turn in pairs", rope->n_dims,
+		                m->d_k);
 	if (!(base > 0) || base > 1e30f)
 		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.freq_base is %g", (double)base);
 	rope->inv_freq = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq);

@@ -137,12 +137,12 @@ uint32_t infer_run_pos(const struct infer_run *r)
 static bool check_ids(const struct infer_run *r, const int32_t *ids, uint32_t n, struct fmt_err *err)
 {
 	if (n > r->kv.n_ctx - r->pos)
-		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%u tokens after %u do not fit a context of %u", n, r->pos,
-		                r->kv.n_ctx);
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%u tokens after %u do not fit a context of %u", n,
+		                r->pos, r->kv.n_ctx);
 	for (uint32_t i = 0; i < n; i++)
 		if (ids[i] < 0 || (uint32_t)ids[i] >= r->model->n_vocab)
-			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "token %u is %d, but the model knows ids 0 to %u", i,
-			                (int)ids[i], r->model->n_vocab - 1);
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "token %u is %d, but the model knows ids 0 to %u",
+			                i, (int)ids[i], r->model->n_vocab - 1);
 	return true;
 }
 

@@ -64,7 +64,8 @@ static bool check(const struct infer_sampler_opts *o, uint32_t n_vocab, struct f
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "a top-p of %g: it must be above 0 and at most 1",
 		                (double)o->top_p);
 	if (!(o->min_p >= 0) || o->min_p > 1)
-		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "a min-p of %g: it must be from 0 to 1", (double)o->min_p);
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "a min-p of %g: it must be from 0 to 1",
+		                (double)o->min_p);
 	return true;
 }
 
@@ -164,8 +165,9 @@ static double weigh(struct infer_sampler *s, uint32_t n, double temp)
 	double sum = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		s->p[i] = i && s->c[i].logit == -INFINITY ? 0
-		                                         : infer_exp(((double)s->c[i].logit - (double)s->c[0].logit) / temp);
+		double below = (double)s->c[i].logit - (double)s->c[0].logit;
+
+		s->p[i] = i ? infer_exp(below / temp) : 1;
 		sum += s->p[i];
 	}
 	return sum;

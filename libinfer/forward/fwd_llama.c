@@ -1,11 +1,11 @@
 /* Llama 1 to 3 (arXiv:2302.13971, 2307.09288, 2407.21783) and Mistral (arXiv:2310.06825).
- * T tokens, D model width, Hq and Hk query and key heads, Dk and Dv their widths, F feed-forward width, V vocabulary. */
+ * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
 static const struct infer_need global[] = {
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd", FMT_ROLE_NONE, DIM_VOCAB, DIM_MODEL, false },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, false },
-	{ FMT_ROLE_OUTPUT, "output", FMT_ROLE_OUTPUT_B, DIM_VOCAB, DIM_MODEL, true }, /* absent: the embedding, transposed */
+	{ FMT_ROLE_OUTPUT, "output", FMT_ROLE_OUTPUT_B, DIM_VOCAB, DIM_MODEL, true }, /* absent: the embedding */
 	{ FMT_ROLE_ROPE_FREQS, "rope_freqs", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, true },
 	{ FMT_ROLE_NONE, NULL, FMT_ROLE_NONE, DIM_ONE, DIM_ONE, true },
 };
