@@ -81,6 +81,7 @@ static bool read_value(const struct arch_param_row *row, const struct json *j, s
 
 	switch (row->kind) {
 	case KIND_COUNT:
+	case KIND_NUMBER:
 		if (!json_u64(j, &conf->n[row->id]))
 			return bad_value(err, key, "a whole number");
 		return true;
@@ -92,6 +93,12 @@ static bool read_value(const struct arch_param_row *row, const struct json *j, s
 		if (!json_bool(j, &flag))
 			return bad_value(err, key, "true or false");
 		conf->n[row->id] = flag;
+		return true;
+	case KIND_FALSE:
+		if (!json_bool(j, &flag))
+			return bad_value(err, key, "true or false");
+		if (flag)
+			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s: true is not known here", (int)key.n, key.p);
 		return true;
 	case KIND_WORD:
 		return read_word(row, j, key, &conf->n[row->id], err);
@@ -121,7 +128,10 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 		conf->set[row->id] = conf->set[e->a];
 		return true;
 	case ELSE_PRODUCT: /* both are bounded, so this cannot overflow */
-		conf->n[row->id] = conf->n[e->a] * conf->n[e->b];
+		conf->n[row->id] = conf->n[e->a] * (e->b ? conf->n[e->b] : (uint64_t)e->fixed);
+		break;
+	case ELSE_SUM:
+		conf->n[row->id] = conf->n[e->a] + (uint64_t)e->fixed * conf->n[e->b];
 		break;
 	case ELSE_QUOTIENT:
 		by = e->b ? conf->n[e->b] : (uint64_t)e->fixed;
@@ -147,6 +157,12 @@ static bool check_value(const struct arch_param_row *row, struct fmt_str key, co
 	if (row->kind == KIND_COUNT && (n == 0 || n > row->max))
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is not between 1 and %" PRIu64,
 		                (int)key.n, key.p, n, row->max);
+	if (row->kind == KIND_NUMBER && n > row->max)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is above %" PRIu64, (int)key.n, key.p, n,
+		                row->max);
+	if (row->at_most && n > conf->n[row->at_most])
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is more than there are: %" PRIu64,
+		                (int)key.n, key.p, n, conf->n[row->at_most]);
 	if (row->kind == KIND_COUNT && row->divides && of % n)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " does not divide %" PRIu64, (int)key.n,
 		                key.p, n, of);
@@ -161,6 +177,8 @@ static bool read_row(const struct arch_param_row *row, const struct json *config
 	struct fmt_str key;
 	const struct json *j = find_row(config, row, &key);
 
+	if (!arch_conf_when(conf, row->when))
+		return true;
 	if (j && json_type(j) != JSON_NULL) {
 		if (!read_value(row, j, key, conf, err))
 			return false;
@@ -199,10 +217,12 @@ bool arch_conf_read(const struct fmt_arch *arch, const struct json *config, stru
 		for (const struct arch_param_row *row = *table; row->id != P_NONE; row++)
 			if (!read_row(row, config, conf, err))
 				return false;
-	return check_rope(conf, err);
+	return check_rope(conf, err) && arch_layers_read(arch, config, conf, err);
 }
 
 bool arch_conf_when(const struct arch_conf *conf, struct arch_when when)
 {
+	if (when.is == ARCH_SET || when.is == ARCH_UNSET)
+		return conf->set[when.param] == (when.is == ARCH_SET);
 	return !when.param || (conf->set[when.param] && conf->n[when.param] == when.is);
 }

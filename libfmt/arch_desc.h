@@ -22,12 +22,52 @@ enum arch_param {
 	P_KV_WIDTH, /* heads_kv * head_dim */
 	P_VOCAB,
 	P_WINDOW, /* positions that attention looks back; unset: all */
+	P_USE_WINDOW,  /* P_WINDOW counts */
+	P_WINDOW_FROM, /* layers from this one on have the window */
+	P_FULL_EVERY,  /* every n-th layer has no window, though the others have */
+	P_QKV_WIDTH,   /* one matrix for queries, keys and values */
+	P_FF_TWICE,    /* one matrix for gate and up */
+
+	/* mixtures of experts */
+	P_EXPERTS,
+	P_EXPERTS_USED, /* per token */
+	P_FF_EXPERT,    /* width of one expert */
+	P_SHARED,       /* experts that every token passes */
+	P_FF_SHARED,    /* their width together */
+	P_DENSE_FIRST,  /* so many layers have no experts */
+	P_MOE_STEP,     /* every n-th layer has experts */
+	P_NEXT_LAYERS,  /* multi-token prediction: layers past the last that the class leaves out */
+
+	/* latent attention: keys and values from one narrow vector per token */
+	P_LATENT,       /* its width */
+	P_LATENT_ROPE,  /* the part of a key that rotates, shared by all heads */
+	P_NOPE_DIM,     /* the part of a key that does not */
+	P_V_HEAD_DIM,
+	P_LATENT_KEPT,  /* P_LATENT + P_LATENT_ROPE: what is cached */
+	P_KV_B_WIDTH,   /* heads * (P_NOPE_DIM + P_V_HEAD_DIM) */
+	P_Q_LATENT,     /* the same for queries; unset: they have a full matrix */
+	P_V_WIDTH,      /* heads * v_head_dim */
+
+	/* state spaces */
+	P_SSM_INNER,
+	P_SSM_INNER_TWICE,
+	P_SSM_STATE,
+	P_SSM_CONV,   /* kernel */
+	P_SSM_RANK,   /* of the time step */
+	P_SSM_X,      /* rank + 2 * state */
 
 	/* what exists, what is computed */
 	P_ACT,       /* the feed-forward activation */
 	P_TIED,      /* the output matrix is the embedding */
 	P_ATTN_BIAS, /* on q, k, v and the attention's output */
 	P_MLP_BIAS,  /* on gate, up and down */
+	P_QK_NORM,   /* a norm on queries and keys */
+	P_PARALLEL,  /* attention and feed-forward read the same norm */
+	P_TWO_NORMS, /* or one each */
+	P_MULTI_QUERY,
+	P_NEW_DECODER,
+	P_CONV_BIAS,
+	P_UNUSED,    /* a setting that must have the one value that the description covers */
 	P_NORM_EPS,
 
 	/* rotary positions */
@@ -69,14 +109,26 @@ enum arch_kind {
 	KIND_REAL,  /* a finite number above 0 */
 	KIND_FLAG,  /* true or false */
 	KIND_WORD,  /* one of `words` */
+	KIND_NUMBER, /* a whole number from 0 to `max` */
+	KIND_FALSE,  /* a flag that must be false: the description does not cover the other case */
 };
 
 /* Where a value comes from that config.json does not give. */
 struct arch_else {
-	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT } how;
-	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b */
+	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT, ELSE_SUM } how;
+	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b; SUM a + fixed * b. PRODUCT a * fixed without b */
 	double fixed;
 };
+
+/* The condition of a row: always, or where `param` is set and equals `is`. */
+struct arch_when {
+	enum arch_param param;
+	uint64_t is;
+};
+
+/* Values of arch_when.is that no param has: it is there, whatever it says; it is not. */
+#define ARCH_SET   UINT64_MAX
+#define ARCH_UNSET (UINT64_MAX - 1)
 
 struct arch_param_row {
 	enum arch_param id;
@@ -88,12 +140,8 @@ struct arch_param_row {
 	uint64_t max;            /* of a count */
 	enum arch_param divides; /* a count that must be a multiple of this one, or P_NONE */
 	const struct arch_word *words;
-};
-
-/* The condition of a key or a tensor: always, or where `param` is set and equals `is`. */
-struct arch_when {
-	enum arch_param param;
-	uint64_t is;
+	struct arch_when when;   /* else the row is passed over: an earlier one may have given the value */
+	enum arch_param at_most; /* a count that must not be above this one, or P_NONE */
 };
 
 /* A GGUF key "{architecture}.SUFFIX" that holds the value of a param; not written where that is unset. */
@@ -119,6 +167,16 @@ struct arch_tensor {
 	enum arch_param dims[3]; /* innermost last, ends with P_NONE */
 	struct arch_when when;
 	enum arch_move move;
+	unsigned in; /* LAYER_*: only in layers of one of these kinds; 0: in all */
+};
+
+/* What a layer consists of; bits, one of the first three groups and one of the last. */
+enum {
+	LAYER_FULL = 1,   /* attention to everything before */
+	LAYER_WINDOW = 2, /* attention to the last P_WINDOW tokens */
+	LAYER_SSM = 4,    /* a state space (Mamba) */
+	LAYER_DENSE = 16, /* one feed-forward block */
+	LAYER_MOE = 32,   /* experts */
 };
 
 struct fmt_arch {
@@ -132,10 +190,15 @@ struct fmt_arch {
 	const struct arch_tensor *layers;  /* of every layer; ends with FMT_ROLE_NONE */
 	const char *layer_prefix;     /* Hugging Face's; the layer's number and a dot follow */
 	const char *const *skip;      /* ends of tensor names that carry nothing (buffers), ended by NULL */
+	unsigned mixer;               /* LAYER_*, what its layers have instead of attention; 0: attention */
+	bool own_windows;             /* llama.cpp has this architecture's windows */
 };
 
 /* Every description, in the order in which they are tried; ended by NULL. */
 extern const struct fmt_arch *const arch_table[];
+
+/* Descriptions that memory can be counted from, and nothing else yet: not looked up for files. Ended by NULL. */
+extern const struct fmt_arch *const arch_counted[];
 
 /* The settings of rotary positions, in the spelling of transformers 4 (rope_theta, rope_scaling) and 5
  * (rope_parameters). Needs P_CONTEXT and P_HEAD_DIM. */
@@ -143,6 +206,29 @@ extern const struct arch_param_row arch_rope_params[];
 
 extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_mistral;
+extern const struct fmt_arch arch_cohere;
+extern const struct fmt_arch arch_deepseek2;
+extern const struct fmt_arch arch_falcon;
+extern const struct fmt_arch arch_gemma2;
+extern const struct fmt_arch arch_glm4moe;
+extern const struct fmt_arch arch_gpt2;
+extern const struct fmt_arch arch_gptneox;
+extern const struct fmt_arch arch_granite;
+extern const struct fmt_arch arch_mamba;
+extern const struct fmt_arch arch_mixtral;
+extern const struct fmt_arch arch_olmo2;
+extern const struct fmt_arch arch_phi3;
+extern const struct fmt_arch arch_qwen2;
+extern const struct fmt_arch arch_qwen3;
+extern const struct fmt_arch arch_qwen3moe;
+extern const struct fmt_arch arch_stablelm;
+extern const struct fmt_arch arch_starcoder2;
+
+/* A description in arch_counted, by class or, where there is none, by model_type; NULL if there is none. */
+const struct fmt_arch *arch_counted_find(struct fmt_str class, struct fmt_str type);
+
+/* Keys of the numbers of experts. */
+extern const struct arch_key arch_expert_keys[];
 
 /* The description of a Hugging Face model_type ("llama"); NULL if there is none. */
 const struct fmt_arch *arch_by_type(struct fmt_str name);

@@ -7,6 +7,27 @@ const struct fmt_arch *const arch_table[] = {
 	NULL,
 };
 
+const struct fmt_arch *const arch_counted[] = {
+	&arch_cohere,
+	&arch_deepseek2,
+	&arch_falcon,
+	&arch_gemma2,
+	&arch_glm4moe,
+	&arch_gpt2,
+	&arch_gptneox,
+	&arch_granite,
+	&arch_mamba,
+	&arch_mixtral,
+	&arch_olmo2,
+	&arch_phi3,
+	&arch_qwen2,
+	&arch_qwen3,
+	&arch_qwen3moe,
+	&arch_stablelm,
+	&arch_starcoder2,
+	NULL,
+};
+
 const struct arch_key arch_common_keys[] = {
 	{ "block_count", FMT_KV_U32, P_LAYERS },
 	{ "context_length", FMT_KV_U32, P_CONTEXT },
@@ -39,9 +60,9 @@ const struct fmt_arch *fmt_arch_by_gguf(struct fmt_str name)
 	return NULL;
 }
 
-static const struct fmt_arch *by_word(struct fmt_str name, bool types)
+static const struct fmt_arch *by_word(const struct fmt_arch *const *table, struct fmt_str name, bool types)
 {
-	for (const struct fmt_arch *const *a = arch_table; *a; a++)
+	for (const struct fmt_arch *const *a = table; *a; a++)
 		for (const char *const *w = types ? (*a)->types : (*a)->classes; *w; w++)
 			if (fmt_str_is(name, *w))
 				return *a;
@@ -50,10 +71,15 @@ static const struct fmt_arch *by_word(struct fmt_str name, bool types)
 
 const struct fmt_arch *fmt_arch_by_class(struct fmt_str name)
 {
-	return by_word(name, false);
+	return by_word(arch_table, name, false);
 }
 
 const struct fmt_arch *arch_by_type(struct fmt_str name)
 {
-	return by_word(name, true);
+	return by_word(arch_table, name, true);
+}
+
+const struct fmt_arch *arch_counted_find(struct fmt_str class, struct fmt_str type)
+{
+	return class.n ? by_word(arch_counted, class, false) : by_word(arch_counted, type, true);
 }

@@ -75,10 +75,10 @@ static bool read_text(struct fmt_arena *mem, const char *path, uint64_t max_byte
 	return !err->code;
 }
 
-static bool read_one(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id, struct fmt_err *err)
+/* Reads a file as the one that `id` stands for. */
+static bool read_as(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id, const char *path, struct fmt_err *err)
 {
 	struct hf_file *f = &d->file[id];
-	const char *path = hf_path(mem, d->path, files[id].name, err);
 	struct stat st;
 
 	f->path = path;
@@ -95,6 +95,11 @@ static bool read_one(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id
 	}
 	f->there = true;
 	return !err->code;
+}
+
+static bool read_one(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id, struct fmt_err *err)
+{
+	return read_as(d, mem, id, hf_path(mem, d->path, files[id].name, err), err);
 }
 
 /* Splits "a/b/model.safetensors" into the directory and the file; a directory stays whole. */
@@ -160,6 +165,22 @@ bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool
 	}
 	if (weights)
 		d->weights = one_file ? fmt_model_open(one_file, err) : hf_weights_open(d->path, mem, err);
+	return !err->code;
+}
+
+bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool tokenizer, struct fmt_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISDIR(st.st_mode))
+		return hf_dir_open(d, mem, path, false, tokenizer, err);
+	*d = (struct hf_dir){ .path = path, .name = "" };
+	if (!read_as(d, mem, HF_CONFIG, path, err))
+		return false;
+	if (!json_is(hf_json(d, HF_CONFIG), JSON_OBJECT)) {
+		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "not a config.json: it is no object");
+		fmt_err_file(err, path);
+	}
 	return !err->code;
 }
 

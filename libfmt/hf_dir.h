@@ -43,6 +43,9 @@ bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool
                  struct fmt_err *err);
 void hf_dir_close(struct hf_dir *d);
 
+/* Without weights: `path` is a directory, or a file that is taken as config.json whatever its name, and then alone. */
+bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool tokenizer, struct fmt_err *err);
+
 /* The root of a file that is JSON; NULL if there is no such file. */
 const struct json *hf_json(const struct hf_dir *d, enum hf_file_id id);
 

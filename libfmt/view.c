@@ -40,28 +40,34 @@ static const char *list_classes(char *out, size_t n)
 }
 
 /* The description that config.json asks for: by its class, else by its model_type. */
-static const struct fmt_arch *choose_arch(const struct hf_dir *d, const char *forced, struct fmt_err *err)
+static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct fmt_view_opts *opts, bool *counted_only,
+                                          struct fmt_err *err)
 {
 	const struct json *config = hf_json(d, HF_CONFIG);
 	struct fmt_str class = json_str(json_first(arch_conf_find(config, "architectures", 13)));
 	struct fmt_str type = json_str(arch_conf_find(config, "model_type", 10));
-	const struct fmt_arch *arch;
+	const struct fmt_arch *arch, *counted = arch_counted_find(class, type);
 	char known[200];
 
-	if (forced) {
-		struct fmt_str name = { forced, strlen(forced) };
+	if (opts->arch) {
+		struct fmt_str name = { opts->arch, strlen(opts->arch) };
 
 		arch = fmt_arch_by_gguf(name);
 		if (!arch)
 			arch = fmt_arch_by_class(name);
 		if (!arch)
-			fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown architecture '%s'; known: %s", forced,
+			fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown architecture '%s'; known: %s", opts->arch,
 			         list_classes(known, sizeof known));
 		return arch;
 	}
 	arch = class.n ? fmt_arch_by_class(class) : arch_by_type(type);
+	if (!arch && opts->plan_only) {
+		arch = counted;
+		*counted_only = counted != NULL;
+	}
 	if (!arch) {
-		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "unknown architecture '%.*s'; known: %s",
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, counted ? "'%.*s' can be counted (llm-mem), but not yet be converted "
+		         "or run; known: %s" : "unknown architecture '%.*s'; known: %s",
 		         (int)(class.n ? class.n : type.n), class.n ? class.p : type.n ? type.p : "",
 		         list_classes(known, sizeof known));
 		fmt_err_file(err, hf_file_path(d, HF_CONFIG));
@@ -87,11 +93,12 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	const struct json *config;
 
 	v->from_dir = true;
-	if (!hf_dir_open(&im->dir, &im->mem, v->path, !opts->vocab_only, !opts->no_tokenizer, err))
+	if (opts->plan_only ? !hf_dir_open_config(&im->dir, &im->mem, v->path, !opts->no_tokenizer, err) :
+	                      !hf_dir_open(&im->dir, &im->mem, v->path, !opts->vocab_only, !opts->no_tokenizer, err))
 		return false;
 	config = hf_json(&im->dir, HF_CONFIG);
 	v->weights = im->dir.weights;
-	v->arch = choose_arch(&im->dir, opts->arch, err);
+	v->arch = choose_arch(&im->dir, opts, &v->counted_only, err);
 	if (!v->arch)
 		return false;
 	if (!check_quantization(config, err) || !arch_conf_read(v->arch, config, &im->conf, err)) {
@@ -101,7 +108,7 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	v->arch_name = (struct fmt_str){ v->arch->gguf, strlen(v->arch->gguf) };
 	v->tokenizer_json = im->dir.file[HF_TOKENIZER].text;
 	v->tokenizer_model = im->dir.file[HF_TOKENIZER_MODEL].text;
-	return (opts->vocab_only || view_plan(v, err)) && view_keys(v, opts, err);
+	return (opts->vocab_only || (opts->plan_only ? view_plan_config(v, err) : view_plan(v, err))) && view_keys(v, opts, err);
 }
 
 /* Names to numbers, for the lookups. Two equal names are a file's fault that its reader has refused already. */

@@ -35,6 +35,9 @@ bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
 /* view_plan.c: tensors of a checkpoint, by its description: each found, of the right shape, and none left over. */
 bool view_plan(struct fmt_view *v, struct fmt_err *err);
 
+/* The same from config.json alone: tensors as they would be, without contents. */
+bool view_plan_config(struct fmt_view *v, struct fmt_err *err);
+
 /* view_keys.c: all keys of a checkpoint, in the order of the reference converter. */
 bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err);
 

@@ -72,9 +72,9 @@ bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	for (const struct arch_key *row = v->arch->keys; row->suffix; row++)
 		add_key(&l, v->arch, &im->conf, row);
 	kv_u32(&l, "general.quantization_version", 2); /* ggml.h, GGML_QNT_VERSION */
-	if (!opts->no_tokenizer && !err->code)
+	if (!opts->no_tokenizer && !v->counted_only && !err->code)
 		tok_keys(&l, v, opts->pre);
 	v->kv = l.kv;
 	v->n_kv = l.n;
-	return !err->code && add_notes(v, err);
+	return !err->code && (opts->plan_only || add_notes(v, err));
 }

@@ -11,8 +11,9 @@ struct plan {
 	struct fmt_view *v;
 	struct fmt_view_impl *im;
 	const struct arch_conf *conf;
-	const struct fmt_model *weights;
+	const struct fmt_model *weights; /* NULL: what config.json asks for is taken as there */
 	bool *used;
+	enum fmt_type type; /* of all tensors, where there are no weights */
 	uint64_t n, cap;
 	struct fmt_err *err;
 };
@@ -129,11 +130,13 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	struct view_source src = { .move = row->move };
 	char name[160];
 
-	if (!arch_conf_when(p->conf, row->when))
+	if (!arch_conf_when(p->conf, row->when) || (row->in && !(p->conf->layer[layer] & row->in)))
 		return true;
 	if (!grow(p) || !describe(p, row, layer, &t))
 		return false;
-	if (row->hf) {
+	if (!p->weights) {
+		t.type = row->hf ? p->type : FMT_F32;
+	} else if (row->hf) {
 		if (layer < 0)
 			snprintf(name, sizeof name, "%s", row->hf);
 		else
@@ -249,6 +252,28 @@ bool view_plan(struct fmt_view *v, struct fmt_err *err)
 
 	p.used = fmt_arena_alloc(&p.im->mem, v->weights->n_tensors, sizeof *p.used, err);
 	if (!p.used || !add_all(&p) || !check_left_over(&p) || !put_in_order(&p))
+		return false;
+	v->tensors = p.im->tensors;
+	v->n_tensors = p.n;
+	return true;
+}
+
+/* The type that config.json names: transformers 5 says dtype, 4 said torch_dtype. BF16 where it says nothing. */
+static enum fmt_type config_type(const struct fmt_view *v)
+{
+	const struct json *config = hf_json(&v->impl->dir, HF_CONFIG);
+	struct fmt_str name = json_str(arch_conf_find(config, "dtype", 5));
+
+	if (!name.n)
+		name = json_str(arch_conf_find(config, "torch_dtype", 11));
+	return fmt_str_is(name, "float32") ? FMT_F32 : fmt_str_is(name, "float16") ? FMT_F16 : FMT_BF16;
+}
+
+bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
+{
+	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .type = config_type(v), .err = err };
+
+	if (!add_all(&p))
 		return false;
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;

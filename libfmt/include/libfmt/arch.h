@@ -28,6 +28,41 @@ enum fmt_role {
 	FMT_ROLE_FFN_UP_B,
 	FMT_ROLE_FFN_DOWN,       /* blk.N.ffn_down.weight      [model, ff]     */
 	FMT_ROLE_FFN_DOWN_B,
+	FMT_ROLE_POSITION_EMBD,  /* position_embd.weight       [context, model] */
+	FMT_ROLE_OUTPUT_NORM_B,
+	FMT_ROLE_ATTN_NORM_B,
+	FMT_ROLE_ATTN_NORM_2,    /* blk.N.attn_norm_2.weight   [model]         */
+	FMT_ROLE_ATTN_NORM_2_B,
+	FMT_ROLE_ATTN_QKV,       /* blk.N.attn_qkv.weight      [q + k + v, model] */
+	FMT_ROLE_ATTN_QKV_B,
+	FMT_ROLE_ATTN_Q_NORM,    /* blk.N.attn_q_norm.weight   [head] or [q]   */
+	FMT_ROLE_ATTN_K_NORM,
+	FMT_ROLE_ATTN_Q_A,       /* blk.N.attn_q_a.weight      [latent, model] */
+	FMT_ROLE_ATTN_Q_A_NORM,
+	FMT_ROLE_ATTN_Q_B_PROJ,  /* blk.N.attn_q_b.weight      [q, latent]     */
+	FMT_ROLE_ATTN_KV_A,      /* blk.N.attn_kv_a_mqa.weight [latent + rope, model] */
+	FMT_ROLE_ATTN_KV_A_NORM,
+	FMT_ROLE_ATTN_KV_B,      /* blk.N.attn_kv_b.weight     [heads * (nope + v), latent] */
+	FMT_ROLE_ATTN_POST_NORM, /* blk.N.post_attention_norm.weight [model]   */
+	FMT_ROLE_FFN_NORM_B,
+	FMT_ROLE_FFN_POST_NORM,  /* blk.N.post_ffw_norm.weight [model]         */
+	FMT_ROLE_MOE_ROUTER,     /* blk.N.ffn_gate_inp.weight  [experts, model] */
+	FMT_ROLE_MOE_BIAS,       /* blk.N.exp_probs_b.bias     [experts]       */
+	FMT_ROLE_MOE_GATE,       /* blk.N.ffn_gate_exps.weight [experts, ff, model] */
+	FMT_ROLE_MOE_UP,         /* blk.N.ffn_up_exps.weight   [experts, ff, model] */
+	FMT_ROLE_MOE_DOWN,       /* blk.N.ffn_down_exps.weight [experts, model, ff] */
+	FMT_ROLE_SHARED_GATE,    /* blk.N.ffn_gate_shexp.weight [ff, model]    */
+	FMT_ROLE_SHARED_UP,
+	FMT_ROLE_SHARED_DOWN,
+	FMT_ROLE_SSM_IN,         /* blk.N.ssm_in.weight        [2 * inner, model] */
+	FMT_ROLE_SSM_CONV,       /* blk.N.ssm_conv1d.weight    [inner, kernel] */
+	FMT_ROLE_SSM_CONV_B,
+	FMT_ROLE_SSM_X,          /* blk.N.ssm_x.weight         [rank + 2 * state, inner] */
+	FMT_ROLE_SSM_DT,         /* blk.N.ssm_dt.weight        [inner, rank]   */
+	FMT_ROLE_SSM_DT_B,
+	FMT_ROLE_SSM_A,          /* blk.N.ssm_a                [inner, state]  */
+	FMT_ROLE_SSM_D,          /* blk.N.ssm_d                [inner]         */
+	FMT_ROLE_SSM_OUT,        /* blk.N.ssm_out.weight       [model, inner]  */
 	FMT_ROLE_COUNT
 };
 

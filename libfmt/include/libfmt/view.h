@@ -30,6 +30,7 @@ struct fmt_view {
 	const struct fmt_arch *arch; /* NULL if the GGUF's architecture is not described here */
 	struct fmt_str arch_name;    /* general.architecture: "llama" */
 	const char *path;            /* as opened */
+	bool counted_only;           /* the architecture can be counted, but not yet be converted: no tokenizer's keys */
 	bool from_dir;               /* a checkpoint seen through a description; else a GGUF as it is */
 	uint64_t n_kv;
 	const struct fmt_kv *kv;     /* in the order in which they are written; general.file_type is that of the types
@@ -50,6 +51,9 @@ struct fmt_view_opts {
 	const char *pre;    /* tokenizer.ggml.pre to write; NULL: found from tokenizer.json */
 	bool vocab_only;    /* no tensors */
 	bool no_tokenizer;  /* leave tokenizer files alone (a model that has none) */
+	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
+	                       config.json names; there is nothing to read. Of architectures that can only be counted too.
+	                       `path` may be a file of any name with the text of a config.json: nothing else is read then */
 };
 
 /* Opens a directory, a .safetensors or PyTorch file with config.json beside it, or a GGUF (recognised by content).

@@ -1,0 +1,51 @@
+/* Command-R: attention and feed-forward side by side after one norm without a bias; the output is the embedding.
+ *
+ * Source of defaults: CohereConfig of transformers 5. */
+#include "arch_shared.h"
+
+static const struct arch_param_row sizes[] = {
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 40 }, .max = ARCH_MAX_LAYERS },
+	{ P_CONTEXT, KIND_COUNT, "model_max_length max_position_embeddings", { ELSE_FIXED, .fixed = 8192 },
+	  .max = UINT32_MAX },
+	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 8192 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 22528 }, .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 64 }, .max = ARCH_MAX_HEADS },
+	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_SAME, P_HEADS }, .max = ARCH_MAX_HEADS, .divides = P_HEADS },
+	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 256000 }, .max = ARCH_MAX_VOCAB },
+	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
+	{ P_QK_NORM, KIND_FLAG, "use_qk_norm", { ELSE_FIXED, .fixed = 0 } },
+	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_NONE },
+};
+
+static const struct arch_tensor layers[] = {
+	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
+	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_norm.weight", { P_HEADS, P_HEAD_DIM }, { P_QK_NORM, 1 } },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_norm.weight", { P_HEADS_KV, P_HEAD_DIM }, { P_QK_NORM, 1 } },
+	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH } },
+	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL } },
+	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL } },
+	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF } },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
+static const struct arch_key keys[] = { { NULL } };
+static const char *const classes[] = { "CohereForCausalLM", NULL };
+static const char *const types[] = { "cohere", NULL };
+static const char *const skip[] = { NULL };
+
+const struct fmt_arch arch_cohere = {
+	.gguf = "command-r",
+	.classes = classes,
+	.types = types,
+	.params = params,
+	.keys = keys,
+	.globals = arch_model_globals,
+	.layers = layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+};

@@ -1,0 +1,77 @@
+/* GLM-4.5: grouped attention with biases on queries, keys and values; after the first layers a mixture of experts beside
+ * shared ones. Layers for multi-token prediction follow the last layer; the class leaves them out.
+ *
+ * Source of defaults: Glm4MoeConfig of transformers 5. */
+#include "arch_shared.h"
+
+static const struct arch_param_row sizes[] = {
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 46 }, .max = ARCH_MAX_LAYERS },
+	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 131072 }, .max = UINT32_MAX },
+	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 4096 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 10944 }, .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 96 }, .max = ARCH_MAX_HEADS },
+	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS,
+	  .divides = P_HEADS },
+	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 151552 }, .max = ARCH_MAX_VOCAB },
+	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_QK_NORM, KIND_FLAG, "use_qk_norm", { ELSE_FIXED, .fixed = 0 } },
+	{ P_EXPERTS, KIND_COUNT, "n_routed_experts num_local_experts", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_HEADS },
+	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS,
+	  .at_most = P_EXPERTS },
+	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 1408 }, .max = ARCH_MAX_WIDTH },
+	{ P_SHARED, KIND_COUNT, "n_shared_experts", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS },
+	{ P_FF_SHARED, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SHARED, P_FF_EXPERT }, .max = ARCH_MAX_WIDTH },
+	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_LAYERS },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NONE },
+};
+
+static const struct arch_tensor layers[] = {
+	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
+	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_Q_B, "attn_q.bias", "self_attn.q_proj.bias", { P_Q_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_K_B, "attn_k.bias", "self_attn.k_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_V_B, "attn_v.bias", "self_attn.v_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_norm.weight", { P_HEAD_DIM }, { P_QK_NORM, 1 } },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_norm.weight", { P_HEAD_DIM }, { P_QK_NORM, 1 } },
+	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH } },
+	{ FMT_ROLE_FFN_NORM, "post_attention_norm.weight", "post_attention_layernorm.weight", { P_MODEL } },
+	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
+	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
+	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "mlp.gate.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_BIAS, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias", { P_EXPERTS }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps.weight", "mlp.experts.*.up_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps.weight", "mlp.experts.*.down_proj.weight", { P_EXPERTS, P_MODEL, P_FF_EXPERT },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_GATE, "ffn_gate_shexp.weight", "mlp.shared_experts.gate_proj.weight", { P_FF_SHARED, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp.weight", "mlp.shared_experts.up_proj.weight", { P_FF_SHARED, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp.weight", "mlp.shared_experts.down_proj.weight", { P_MODEL, P_FF_SHARED },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
+static const char *const classes[] = { "Glm4MoeForCausalLM", NULL };
+static const char *const types[] = { "glm4_moe", NULL };
+static const char *const skip[] = { NULL };
+
+const struct fmt_arch arch_glm4moe = {
+	.gguf = "glm4moe",
+	.classes = classes,
+	.types = types,
+	.params = params,
+	.keys = arch_expert_keys,
+	.globals = arch_model_globals,
+	.layers = layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+};

@@ -1,0 +1,27 @@
+/* Rows that many descriptions have. */
+#include "arch_shared.h"
+
+/* A fused matrix is a few times as wide as the model. */
+#define MAX_FUSED (4 * ARCH_MAX_WIDTH)
+
+const struct arch_param_row arch_widths[] = {
+	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_QUOTIENT, P_MODEL, P_HEADS }, .max = ARCH_MAX_WIDTH },
+	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_QKV_WIDTH, KIND_COUNT, NULL, { ELSE_SUM, P_Q_WIDTH, P_KV_WIDTH, 2 }, .max = MAX_FUSED },
+	{ P_FF_TWICE, KIND_COUNT, NULL, { ELSE_PRODUCT, P_FF, .fixed = 2 }, .max = MAX_FUSED },
+	{ P_NONE },
+};
+
+const struct arch_tensor arch_model_globals[] = {
+	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
+	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
+	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
+	{ FMT_ROLE_NONE },
+};
+
+const struct arch_key arch_expert_keys[] = {
+	{ "expert_count", FMT_KV_U32, P_EXPERTS },
+	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
+	{ NULL },
+};

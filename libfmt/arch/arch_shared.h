@@ -1,0 +1,13 @@
+/* Rows that many descriptions have. Each needs the sizes before it; see <libfmt/arch.h> for the order of tables. */
+#ifndef FMT_ARCH_SHARED_H
+#define FMT_ARCH_SHARED_H
+
+#include "../arch_desc.h"
+
+/* P_HEAD_DIM where config.json may give it, P_Q_WIDTH, P_KV_WIDTH, P_QKV_WIDTH, P_FF_TWICE. */
+extern const struct arch_param_row arch_widths[];
+
+/* token_embd, output_norm (RMS: no bias) and, unless P_TIED, output, in the names of most classes. */
+extern const struct arch_tensor arch_model_globals[];
+
+#endif

@@ -1,0 +1,237 @@
+/* Counting parameters, component by component and layer by layer. See <libfmt/estimate.h>. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfmt/component.h>
+#include <libfmt/estimate.h>
+
+#include "ckd.h"
+#include "limit.h"
+#include "view_impl.h"
+
+const char *fmt_share_name(enum fmt_share s)
+{
+	static const char *const names[FMT_SHARE_COUNT] = {
+		"embeddings", "attention", "mamba", "dense_ffn", "router", "routed_experts", "shared_experts", "norms",
+		"lm_head", "other",
+	};
+
+	return names[s];
+}
+
+static bool too_large(struct fmt_err *err)
+{
+	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the model's numbers do not fit into 64 bits");
+}
+
+static bool has(struct fmt_str s, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i + n <= s.n; i++)
+		if (!memcmp(s.p + i, word, n))
+			return true;
+	return false;
+}
+
+/* The share of a tensor by its GGUF name, which says it for every architecture. */
+static enum fmt_share share_of(struct fmt_str name)
+{
+	switch (fmt_component_of(name)) {
+	case FMT_PART_EMBEDDING:
+		return FMT_SHARE_EMBEDDINGS;
+	case FMT_PART_ATTENTION:
+		return FMT_SHARE_ATTENTION;
+	case FMT_PART_EXPERTS:
+		return FMT_SHARE_ROUTED_EXPERTS;
+	case FMT_PART_RECURRENCE:
+		return FMT_SHARE_MAMBA;
+	case FMT_PART_NORM:
+		return FMT_SHARE_NORMS;
+	case FMT_PART_OUTPUT:
+		return FMT_SHARE_LM_HEAD;
+	case FMT_PART_FEED_FORWARD:
+		return has(name, "ffn_gate_inp") ? FMT_SHARE_ROUTER :
+		       has(name, "_shexp")                                 ? FMT_SHARE_SHARED_EXPERTS :
+		                                                             FMT_SHARE_DENSE_FFN;
+	default:
+		return FMT_SHARE_OTHER;
+	}
+}
+
+/* What is stored, but no parameter: tables made from config.json for the runtime, and corrections that training keeps
+ * beside the parameters (transformers' buffers). */
+static bool is_buffer(struct fmt_str name)
+{
+	return has(name, "rope_freqs") || has(name, "rope_factors") || has(name, "exp_probs_b");
+}
+
+/* What one token passes of so many elements of experts. n_used is at most n_experts. */
+static uint64_t active_part(const struct fmt_estimate *e, enum fmt_share s, uint64_t n_elems)
+{
+	if (s != FMT_SHARE_ROUTED_EXPERTS || !e->n_experts)
+		return n_elems;
+	return n_elems / e->n_experts * e->n_experts_used;
+}
+
+/* Adapters stand beside the matrices of a layer, but not beside experts and routers. */
+static bool takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
+{
+	return t->layer >= 0 && t->n_dims == 2 && t->name.n > 7 && !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
+	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d");
+}
+
+static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t, struct fmt_err *err)
+{
+	enum fmt_share s = share_of(t->name);
+	uint64_t active = active_part(e, s, t->n_elems), sides = 0;
+	bool over = ckd_add(&e->total, e->total, t->n_elems) || ckd_add(&e->active, e->active, active) ||
+	            ckd_add(&e->by_share[s], e->by_share[s], t->n_elems);
+
+	if (takes_adapter(t, s)) {
+		over = over || ckd_add(&sides, t->dims[0], t->dims[1]) || ckd_add(&e->lora_linear, e->lora_linear, sides);
+		/* GGUF's names for q_proj and v_proj; a fused matrix has another */
+		if (has(t->name, ".attn_q.weight") || has(t->name, ".attn_v.weight"))
+			over = over || ckd_add(&e->lora_qv, e->lora_qv, sides);
+	}
+	if (!over && t->layer >= 0 && (uint64_t)t->layer < e->n_layers) {
+		struct fmt_layer *l = &e->layers[t->layer];
+
+		over = ckd_add(&l->params, l->params, t->n_elems) || ckd_add(&l->active, l->active, active);
+	}
+	if (t->n_elems > e->largest_elems) {
+		e->largest_elems = t->n_elems;
+		e->largest_name = t->name;
+	}
+	return !over || too_large(err);
+}
+
+/* Layers from a config.json that its description has read. */
+static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
+{
+	const struct arch_conf *c = &v->impl->conf;
+
+	e->n_layers = c->n[P_LAYERS];
+	e->layers = calloc((size_t)e->n_layers, sizeof *e->layers);
+	if (!e->layers)
+		return fmt_fail_nomem(err, e->n_layers * sizeof *e->layers);
+	for (uint64_t i = 0; i < e->n_layers; i++) {
+		struct fmt_layer *l = &e->layers[i];
+
+		l->experts = c->layer[i] & LAYER_MOE;
+		if (c->layer[i] & LAYER_SSM) {
+			l->kind = FMT_LAYER_MAMBA;
+			l->conv_elems = (c->n[P_SSM_CONV] - 1) * c->n[P_SSM_INNER];
+			l->state_elems = c->n[P_SSM_STATE] * c->n[P_SSM_INNER];
+			continue;
+		}
+		l->kind = c->set[P_LATENT] ? FMT_LAYER_LATENT : FMT_LAYER_ATTENTION;
+		l->n_heads = c->n[P_HEADS];
+		l->latent = c->n[P_LATENT_KEPT];
+		l->n_kv_heads = l->latent ? 0 : c->n[P_HEADS_KV];
+		l->k_dim = l->v_dim = l->latent ? 0 : c->n[P_HEAD_DIM];
+		l->window = c->layer[i] & LAYER_WINDOW ? c->n[P_WINDOW] : 0;
+	}
+	e->layers_known = true;
+	e->n_experts = c->n[P_EXPERTS];
+	e->n_experts_used = c->n[P_EXPERTS_USED];
+	e->context = c->n[P_CONTEXT];
+	e->vocab = c->n[P_VOCAB];
+	e->model_width = c->n[P_MODEL];
+	e->n_next_layers = c->n[P_NEXT_LAYERS];
+	e->own_windows = v->arch->own_windows;
+	return true;
+}
+
+/* One attention layer from the keys of a GGUF, whose values may be lists with one number per layer. */
+static bool layer_of_keys(struct fmt_layer *l, const struct fmt_view *v, int32_t i, struct fmt_err *err)
+{
+	uint32_t heads = 0, kv = 0, model = 0, k_dim = 0, v_dim = 0;
+
+	if (!fmt_view_u32(v, "embedding_length", -1, 0, &model, err) ||
+	    !fmt_view_u32(v, "attention.head_count", i, 0, &heads, err) ||
+	    !fmt_view_u32(v, "attention.head_count_kv", i, heads, &kv, err) ||
+	    !fmt_view_u32(v, "attention.key_length", -1, heads ? model / heads : 0, &k_dim, err) ||
+	    !fmt_view_u32(v, "attention.value_length", -1, heads ? model / heads : 0, &v_dim, err))
+		return false;
+	l->kind = FMT_LAYER_ATTENTION;
+	l->n_heads = heads;
+	l->n_kv_heads = kv;
+	l->k_dim = k_dim;
+	l->v_dim = v_dim;
+	return true;
+}
+
+/* Layers from the keys of a GGUF. Only of a described architecture is it certain that every layer has attention to all
+ * tokens; a window that the file carries counts as llama.cpp takes it, not at all. */
+static bool layers_of_keys(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
+{
+	uint32_t n = 0, experts = 0, used = 0, context = 0, width = 0, window = 0;
+
+	if (!fmt_view_u32(v, "block_count", -1, 0, &n, err) || !fmt_view_u32(v, "expert_count", -1, 0, &experts, err) ||
+	    !fmt_view_u32(v, "expert_used_count", -1, 0, &used, err) ||
+	    !fmt_view_u32(v, "context_length", -1, 0, &context, err) ||
+	    !fmt_view_u32(v, "attention.sliding_window", -1, 0, &window, err) ||
+	    !fmt_view_u32(v, "embedding_length", -1, 0, &width, err))
+		return false;
+	if (used > experts)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "expert_used_count: %u is more than there are: %u", used, experts);
+	e->n_experts = experts;
+	e->n_experts_used = used;
+	e->context = context;
+	e->model_width = width;
+	if (!v->arch || !n)
+		return true;
+	if (n > ARCH_MAX_LAYERS)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "block_count: %u is above %d", n, ARCH_MAX_LAYERS);
+	e->layers = calloc(n, sizeof *e->layers);
+	if (!e->layers)
+		return fmt_fail_nomem(err, n * sizeof *e->layers);
+	e->n_layers = n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!layer_of_keys(&e->layers[i], v, (int32_t)i, err))
+			return false;
+		e->layers[i].experts = experts != 0;
+		e->layers[i].window = window;
+	}
+	e->layers_known = true;
+	return true;
+}
+
+/* Layers for multi-token prediction: each a layer like the last one, a matrix that joins two residual streams, and three
+ * norms. A checkpoint may repeat the embedding and the output matrix in them. */
+static bool count_next(struct fmt_estimate *e, struct fmt_err *err)
+{
+	uint64_t n = 0;
+
+	if (!e->n_next_layers)
+		return true;
+	if (ckd_add(&n, e->layers[e->n_layers - 1].params, 2 * e->model_width * e->model_width + 3 * e->model_width) ||
+	    ckd_mul(&e->next_params, n, e->n_next_layers))
+		return too_large(err);
+	return true;
+}
+
+bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
+{
+	const struct fmt_view_tensor *embd = fmt_view_find(v, FMT_STR("token_embd.weight"));
+
+	*e = (struct fmt_estimate){ .total = 0 };
+	if (!(v->from_dir ? layers_of_config(e, v, err) : layers_of_keys(e, v, err)))
+		return false;
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		if (!is_buffer(v->tensors[i].name) && !count_tensor(e, &v->tensors[i], err))
+			return false;
+	e->tied = embd && !fmt_view_find(v, FMT_STR("output.weight"));
+	if (!e->vocab && embd && embd->n_dims == 2)
+		e->vocab = embd->dims[0];
+	e->active_without_input_embedding = e->active - (e->tied ? 0 : e->by_share[FMT_SHARE_EMBEDDINGS]);
+	e->non_embedding = e->total - e->by_share[FMT_SHARE_EMBEDDINGS] - e->by_share[FMT_SHARE_LM_HEAD];
+	return count_next(e, err);
+}
+
+void fmt_estimate_finish(struct fmt_estimate *e)
+{
+	free(e->layers);
+	*e = (struct fmt_estimate){ .total = 0 };
+}
