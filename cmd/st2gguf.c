@@ -64,120 +64,9 @@ static bool is_auto(const char *quant)
 	return !quant || !strcasecmp(quant, "auto");
 }
 
-/* The recipe that leaves a checkpoint as it is stored: the type of its first matrix. What GGUF has no float for (FP8)
- * becomes BF16. A GGUF needs no recipe to stay as it is. */
-static const struct quant_recipe *auto_recipe(const struct fmt_view *v)
-{
-	enum fmt_type stored = FMT_F32;
-
-	if (!v->from_dir)
-		return NULL;
-	for (uint64_t i = 0; i < v->n_tensors; i++) {
-		if (v->tensors[i].keep_f32)
-			continue;
-		stored = v->tensors[i].type;
-		break;
-	}
-	if (stored != FMT_F32 && stored != FMT_F16)
-		stored = FMT_BF16;
-	return quant_recipe_find(fmt_type_info(stored)->name);
-}
-
-static bool plan_types(struct conversion *c, struct fmt_err *err)
-{
-	uint64_t n = c->view->n_tensors;
-
-	c->types = calloc(n + 1, sizeof *c->types);
-	c->why = calloc(n + 1, sizeof *c->why);
-	if (!c->types || !c->why)
-		return fmt_fail_nomem(err, (n + 1) * sizeof *c->why);
-	if (c->recipe)
-		return quant_recipe_plan(c->view, c->recipe, c->types, c->why, err);
-	for (uint64_t i = 0; i < n; i++) {
-		c->types[i] = c->view->tensors[i].type;
-		c->why[i] = "kept";
-	}
-	return true;
-}
-
 static bool is_block_type(enum fmt_type t)
 {
 	return fmt_type_info(t)->block_elems > 1;
-}
-
-/* Keys that say how the tensors are stored follow what is written; those of a split file would be wrong in one file. */
-struct key_rule {
-	const char *key;
-	bool drop;       /* else `value` stands in its place, or at the end where the source has no such key */
-	bool seen;
-	struct fmt_value value;
-};
-
-static bool write_kv(struct conversion *c, struct key_rule *rules, size_t n_rules, const struct fmt_kv *kv,
-                     struct fmt_err *err)
-{
-	struct fmt_kv changed = *kv;
-
-	for (size_t i = 0; i < n_rules; i++) {
-		if (!fmt_str_is(kv->key, rules[i].key))
-			continue;
-		if (rules[i].drop)
-			return true;
-		rules[i].seen = true;
-		changed.value = rules[i].value;
-	}
-	return fmt_writer_kv(c->writer, &changed, err);
-}
-
-static struct fmt_value value_u32(uint64_t n)
-{
-	return (struct fmt_value){ .type = FMT_KV_U32, .as.u = n };
-}
-
-static bool write_keys(struct conversion *c, const struct options *o, struct fmt_err *err)
-{
-	struct key_rule rules[8] = {
-		{ .key = "split.no", .drop = true },
-		{ .key = "split.count", .drop = true },
-		{ .key = "split.tensors.count", .drop = true },
-	};
-	size_t n = 3;
-
-	if (c->recipe) {
-		rules[n++] = (struct key_rule){ .key = "general.file_type", .value = value_u32((uint64_t)c->recipe->file_type) };
-		/* GGML_QNT_VERSION: the layout of blocks since 2023 */
-		rules[n++] = (struct key_rule){ .key = "general.quantization_version", .value = value_u32(2) };
-	}
-	if (o->name)
-		rules[n++] = (struct key_rule){
-			.key = "general.name",
-			.value = { .type = FMT_KV_STR, .as.s = { o->name, strlen(o->name) } },
-		};
-	for (uint64_t i = 0; i < c->view->n_kv; i++)
-		if (!write_kv(c, rules, n, &c->view->kv[i], err))
-			return false;
-	for (size_t i = 0; i < n; i++) {
-		struct fmt_kv kv = { .key = { rules[i].key, strlen(rules[i].key) }, .value = rules[i].value };
-
-		if (!rules[i].drop && !rules[i].seen && !fmt_writer_kv(c->writer, &kv, err))
-			return false;
-	}
-	return true;
-}
-
-static bool lay_out(struct conversion *c, const struct options *o, struct fmt_err *err)
-{
-	c->writer = fmt_writer_create(FMT_OUT_GGUF, err);
-	if (!c->writer || !write_keys(c, o, err))
-		return false;
-	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
-		const struct fmt_view_tensor *vt = &c->view->tensors[i];
-		uint32_t index;
-
-		if (!fmt_writer_tensor(c->writer, vt->name, c->types[i], vt->n_dims, vt->dims, &index, err))
-			return false;
-	}
-	return fmt_writer_layout(c->writer, &c->file_bytes, err);
 }
 
 /* One line each for what the user should know and would not see otherwise. */
@@ -254,7 +143,7 @@ static bool convert(struct conversion *c, const struct options *o, struct fmt_er
 	unsigned n_threads;
 	bool ok;
 
-	if (!plan_types(c, err) || !lay_out(c, o, err))
+	if (!st2gguf_plan(c, o->name, err))
 		return false;
 	print_notes(c);
 	if (o->dry_run) {
@@ -282,14 +171,12 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 
 	if (ok) {
 		c.view = v;
-		c.recipe = is_auto(o->quant) ? auto_recipe(v) : quant_recipe_find(o->quant);
+		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : quant_recipe_find(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;
 		ok = c.output && convert(&c, o, &err);
 	}
-	fmt_writer_destroy(c.writer);
-	free(c.types);
-	free(c.why);
+	st2gguf_plan_finish(&c);
 	free(default_name);
 	fmt_view_close(v);
 	if (!ok) {

@@ -26,6 +26,15 @@ struct conversion {
  * returns  a string to be freed, or NULL with *err set: FMT_USAGE if the model is in the current directory itself */
 char *st2gguf_output_name(const char *source, const struct quant_recipe *recipe, struct fmt_err *err);
 
+/* The recipe that leaves a checkpoint as it is stored: the type of its first matrix. What GGUF has no float for (FP8)
+ * becomes BF16. NULL for a GGUF, which needs no recipe to stay as it is. */
+const struct quant_recipe *st2gguf_auto(const struct fmt_view *v);
+
+/* Fills in types, why, writer and file_bytes from view and recipe; to be finished in every case.
+ * name  general.name; NULL: as the view has it */
+bool st2gguf_plan(struct conversion *c, const char *name, struct fmt_err *err);
+void st2gguf_plan_finish(struct conversion *c);
+
 /* The plan, tensor by tensor, as text or JSON. */
 void st2gguf_print_plan(const struct conversion *c);
 

@@ -9,7 +9,7 @@
 /* llama.cpp allocates cells in multiples of this many (llama-kv-cache.cpp, August 2026). */
 #define CELLS 256
 
-static const char *const keep_names[] = { "ideal", "no_window", "llama.cpp" };
+static const char *const keep_names[FMT_KEEP_COUNT] = { "ideal", "no_window", "llama.cpp" };
 
 const char *fmt_keep_name(enum fmt_keep k)
 {
@@ -18,7 +18,7 @@ const char *fmt_keep_name(enum fmt_keep k)
 
 bool fmt_keep_from_name(const char *name, enum fmt_keep *k)
 {
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < FMT_KEEP_COUNT; i++) {
 		if (strcmp(name, keep_names[i]))
 			continue;
 		*k = (enum fmt_keep)i;

@@ -105,6 +105,21 @@ static bool grow(struct plan *p)
 	return true;
 }
 
+static bool ends_with(struct fmt_str s, const char *end)
+{
+	size_t n = strlen(end);
+
+	return s.n >= n && !memcmp(s.p + s.n - n, end, n);
+}
+
+/* What the reference converter writes as F32 whatever type is asked for: one dimension, norms, what is no "weight", and
+ * small matrices that decide much. */
+static bool stays_f32(const struct fmt_view_tensor *t)
+{
+	return t->n_dims < 2 || ends_with(t->name, "_norm.weight") || !ends_with(t->name, ".weight") ||
+	       t->role == FMT_ROLE_MOE_ROUTER || t->role == FMT_ROLE_POSITION_EMBD || t->role == FMT_ROLE_SSM_CONV;
+}
+
 /* Name and shape of a row's tensor in the GGUF. All dimensions are bounded, so products cannot overflow. */
 static bool describe(struct plan *p, const struct arch_tensor *row, int32_t layer, struct fmt_view_tensor *t)
 {
@@ -120,8 +135,10 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 		t->dims[t->n_dims++] = p->conf->n[row->dims[i]];
 		t->n_elems *= p->conf->n[row->dims[i]];
 	}
-	t->keep_f32 = t->n_dims < 2 || strstr(row->gguf, "_norm.weight");
-	return !p->err->code;
+	if (p->err->code)
+		return false;
+	t->keep_f32 = stays_f32(t);
+	return true;
 }
 
 static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
@@ -165,13 +182,6 @@ static bool add_all(struct plan *p)
 			if (!add_row(p, row, (int32_t)layer))
 				return false;
 	return true;
-}
-
-static bool ends_with(struct fmt_str s, const char *end)
-{
-	size_t n = strlen(end);
-
-	return s.n >= n && !memcmp(s.p + s.n - n, end, n);
 }
 
 /* Every tensor that no row took must be known to carry nothing. */

@@ -72,6 +72,7 @@ enum fmt_keep {
 	FMT_KEEP_IDEAL,     /* what attention can look at: the last `window` tokens where there is a window */
 	FMT_KEEP_NO_WINDOW, /* every token in every layer */
 	FMT_KEEP_LLAMA_CPP, /* cells in multiples of 256; windows, where it has them, of window + ubatch cells */
+	FMT_KEEP_COUNT
 };
 
 const char *fmt_keep_name(enum fmt_keep k); /* "ideal", "no_window", "llama.cpp" */

@@ -1,0 +1,229 @@
+/* llm-mem: what will it take? Parameters, weights in every type and cache at every context, from config.json alone. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "llm_mem.h"
+
+/* Contexts and batches past these are slips of the keyboard. */
+#define MAX_CONTEXT (UINT64_C(1) << 40)
+#define MAX_SEQUENCES (UINT64_C(1) << 20)
+
+struct options {
+	const char *quant, *contexts, *kv, *policy;
+	uint64_t sequences, ubatch, fit;
+	bool fit_given;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* "4096,32K" */
+static bool parse_contexts(struct mem_report *r, const char *text, struct fmt_err *err)
+{
+	for (const char *p = text;; p++) {
+		size_t n = strcspn(p, ",");
+		uint64_t value = 0;
+		char one[32];
+
+		snprintf(one, sizeof one, "%.*s", (int)(n < 31 ? n : 31), p);
+		if (n > 31 || strchr(one, '.') || !cli_size(one, &value) || value == 0 || value > MAX_CONTEXT)
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ctx: '%s' is no number of tokens (4096, 32K, 4096,32768)", one);
+		if (r->n_contexts == MEM_MAX_CONTEXTS)
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ctx: at most %d contexts at a time", MEM_MAX_CONTEXTS);
+		r->contexts[r->n_contexts++] = value;
+		p += n;
+		if (!*p)
+			break;
+	}
+	qsort(r->contexts, r->n_contexts, sizeof *r->contexts, by_size);
+	return true;
+}
+
+/* A short, a middling and the trained context. */
+static void usual_contexts(struct mem_report *r)
+{
+	static const uint64_t usual[] = { 4096, 32768 };
+	uint64_t most = r->e.context ? r->e.context : 131072;
+
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+		if (usual[i] < most)
+			r->contexts[r->n_contexts++] = usual[i];
+	r->contexts[r->n_contexts++] = most;
+}
+
+/* Types that caches are kept in. */
+static bool parse_cache_type(const char *name, enum fmt_type *t)
+{
+	static const enum fmt_type known[] = {
+		FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q5_1, FMT_Q5_0, FMT_Q4_1, FMT_Q4_0, FMT_IQ4_NL, FMT_F8_E4M3,
+	};
+
+	if (!strcmp(name, "fp8"))
+		name = "F8_E4M3";
+	if (!fmt_type_from_name(name, strlen(name), t))
+		return false;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (known[i] == *t)
+			return true;
+	return false;
+}
+
+static bool has_suffix(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
+}
+
+/* A GGUF and a safetensors file are opened as they are; a directory through its config.json, with its tokenizer where
+ * it has one, since that is part of the file; any other file is a config.json and nothing else. */
+static struct fmt_view *open_model(struct mem_report *r, struct fmt_err *err)
+{
+	struct fmt_view_opts opts = { .plan_only = true };
+	struct fmt_err first = { .code = FMT_OK };
+	struct fmt_view *v;
+	struct stat st;
+	bool dir = !stat(r->path, &st) && S_ISDIR(st.st_mode);
+
+	if (has_suffix(r->path, ".safetensors"))
+		opts.plan_only = false;
+	opts.no_tokenizer = !dir && opts.plan_only;
+	v = fmt_view_open(r->path, &opts, &first);
+	r->files_known = v && (!v->from_dir || (!opts.no_tokenizer && !v->counted_only));
+	if (!v && dir && first.code != FMT_UNSUPPORTED && first.code != FMT_NOMEM) {
+		/* a directory without a tokenizer, or with one that is not supported, can still be counted */
+		opts.no_tokenizer = true;
+		v = fmt_view_open(r->path, &opts, err);
+	} else if (!v) {
+		*err = first;
+	}
+	return v;
+}
+
+/* Says where the weights that a directory holds already are not what its config.json asks for: a repeated output matrix
+ * makes them more, a part of a model less. A directory without weights is as good. */
+static void compare_stored(const struct mem_report *r)
+{
+	struct fmt_err none = { .code = FMT_OK };
+	struct fmt_model *m = r->view->from_dir && !r->view->weights ? fmt_model_open_dir(r->path, &none) : NULL;
+	uint64_t n = 0;
+	char stored[32], asked[32];
+
+	if (!m)
+		return;
+	for (uint64_t i = 0; i < m->n_tensors; i++)
+		n += m->tensors[i].n_elems;
+	fmt_model_close(m);
+	if (n != r->e.total)
+		cli_note(r->program, "note: the weights in the directory have %s elements, config.json asks for %s",
+		         cli_thousands(n, stored), cli_thousands(r->e.total, asked));
+}
+
+static bool prepare(struct mem_report *r, const struct options *o, struct fmt_err *err)
+{
+	if (!fmt_estimate_init(&r->e, r->view, err)) {
+		fmt_err_file(err, r->path);
+		return false;
+	}
+	if (o->contexts && !parse_contexts(r, o->contexts, err))
+		return false;
+	if (!o->contexts)
+		usual_contexts(r);
+	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err))
+		return false;
+	if (o->fit_given) {
+		r->fit = o->fit;
+		r->fit_context = r->contexts[o->contexts ? r->n_contexts - 1 : 0];
+		return mem_fit(r, err);
+	}
+	return true;
+}
+
+static void print_notes(const struct mem_report *r)
+{
+	char n[32];
+
+	if (r->view->counted_only)
+		cli_note(r->program, "note: st2gguf does not convert '%.*s' yet; the sizes are what its recipes give such tensors",
+		         (int)r->view->arch_name.n, r->view->arch_name.p);
+	if (r->e.context && r->contexts[r->n_contexts - 1] > r->e.context)
+		cli_note(r->program, "note: the model was trained for %s tokens", cli_thousands(r->e.context, n));
+}
+
+static int run(struct mem_report *r, const struct options *o)
+{
+	struct fmt_err err = { .code = FMT_OK };
+	struct fmt_view *v = open_model(r, &err);
+	bool ok;
+	int status;
+
+	r->view = v;
+	ok = v && prepare(r, o, &err);
+	if (ok) {
+		print_notes(r);
+		compare_stored(r);
+		if (r->program->json)
+			mem_print_json(r);
+		else
+			mem_print_text(r);
+	}
+	status = !ok ? cli_fail(r->program, &err) : r->fit && !r->best ? CLI_CHECK : CLI_OK;
+	fmt_estimate_finish(&r->e);
+	fmt_view_close(v);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .kv = "F16", .policy = "llama.cpp", .sequences = 1, .ubatch = 512 };
+	struct mem_report r = { .path = NULL };
+	struct cli_program p = {
+		.name = "llm-mem",
+		.usage = "llm-mem [--quant TYPE,...] [--ctx N,...] [--fit SIZE] CONFIG|DIRECTORY|GGUF|SAFETENSORS",
+		.about = "What a model takes, from its config.json alone: parameters, weights in each type, cache at each context.",
+		.examples = "  llm-mem config.json                      an overview\n"
+		            "  llm-mem config.json --fit 24GiB --ctx 32K  what fits; exit status 1: nothing\n"
+		            "  llm-mem config.json --quant all --json   every type, for a program",
+	};
+	struct cli_opt opts[] = {
+		{ CLI_STRING, 'q', "quant", "TYPE,...", &o.quant, "types and recipes as st2gguf has them, or all", NULL },
+		{ CLI_STRING, 'c', "ctx", "N,...", &o.contexts, "contexts in tokens; 32K is 32768", NULL },
+		{ CLI_STRING, 0, "kv", "TYPE", &o.kv, "type of keys and values: F32 F16 BF16 Q8_0 Q5_1 Q5_0 Q4_1 Q4_0\n"
+		  "IQ4_NL fp8; default: F16", NULL },
+		{ CLI_UINT, 0, "parallel", "N", &o.sequences, "sequences of that context at once; default: 1", NULL },
+		{ CLI_STRING, 0, "policy", "NAME", &o.policy, "whose cache is added to the weights: ideal, no_window or\n"
+		  "llama.cpp; default: llama.cpp", NULL },
+		{ CLI_UINT, 0, "ubatch", "N", &o.ubatch, "tokens that llama.cpp computes at once; default: 512", NULL },
+		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much: 24GiB", &o.fit_given },
+		{ CLI_FLAG, 0, "layers", NULL, &r.layers, "the layers, one by one", NULL },
+		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
+		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
+		{ 0 },
+	};
+	int n = argc;
+
+	p.opts = opts;
+	r.program = &p;
+	cli_parse(&p, &n, argv);
+	if (n != 1)
+		return cli_usage_error(&p, n ? "one model at a time" : "no model given");
+	r.path = argv[1];
+	if (!parse_cache_type(o.kv, &r.cache.type))
+		return cli_usage_error(&p, "unknown type '%s' for --kv; known are F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, "
+		                       "IQ4_NL, fp8", o.kv);
+	if (!fmt_keep_from_name(o.policy, &r.cache.keep))
+		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", o.policy);
+	if (o.sequences == 0 || o.sequences > MAX_SEQUENCES || o.ubatch == 0 || o.ubatch > MAX_CONTEXT)
+		return cli_usage_error(&p, "--parallel and --ubatch: numbers from 1 up");
+	if (o.fit_given && o.fit == 0)
+		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
+	r.cache.sequences = o.sequences;
+	r.cache.ubatch = o.ubatch;
+	return cli_finish(&p, run(&r, &o));
+}

@@ -1,0 +1,158 @@
+/* llm-mem --json: bytes as integers, names as docs/json.md lists them. */
+#include <inttypes.h>
+
+#include "llm_mem.h"
+
+static void parameters(struct cli_json *j, const struct fmt_estimate *e)
+{
+	cli_json_object(j, "parameters");
+	cli_json_u64(j, "total", e->total);
+	cli_json_u64(j, "active", e->active);
+	cli_json_u64(j, "active_without_input_embedding", e->active_without_input_embedding);
+	cli_json_u64(j, "non_embedding", e->non_embedding);
+	cli_json_bool(j, "tied_embeddings", e->tied);
+	cli_json_object(j, "by_component");
+	for (int s = 0; s < FMT_SHARE_COUNT; s++)
+		if (e->by_share[s])
+			cli_json_u64(j, fmt_share_name((enum fmt_share)s), e->by_share[s]);
+	cli_json_close(j, '}');
+	cli_json_u64(j, "experts", e->n_experts);
+	cli_json_u64(j, "experts_per_token", e->n_experts_used);
+	cli_json_object(j, "largest_tensor");
+	cli_json_str(j, "name", e->largest_name);
+	cli_json_u64(j, "elements", e->largest_elems);
+	cli_json_close(j, '}');
+	cli_json_close(j, '}');
+	if (!e->n_next_layers)
+		return;
+	cli_json_object(j, "multi_token_prediction");
+	cli_json_u64(j, "layers", e->n_next_layers);
+	cli_json_u64(j, "parameters", e->next_params);
+	cli_json_close(j, '}');
+}
+
+/* Adapters of rank 16, as people start with. */
+static void lora(struct cli_json *j, const struct fmt_estimate *e)
+{
+	cli_json_object(j, "lora");
+	cli_json_u64(j, "rank", 16);
+	cli_json_object(j, "trainable");
+	cli_json_u64(j, "all_linear_but_experts_router_head", 16 * e->lora_linear);
+	if (e->lora_qv)
+		cli_json_u64(j, "q_proj_v_proj", 16 * e->lora_qv);
+	cli_json_close(j, '}');
+	cli_json_close(j, '}');
+}
+
+static void policy(struct cli_json *j, const struct mem_report *r, enum fmt_keep keep)
+{
+	cli_json_object(j, fmt_keep_name(keep));
+	for (size_t i = 0; i < r->n_contexts; i++) {
+		char context[24];
+
+		snprintf(context, sizeof context, "%" PRIu64, r->contexts[i]);
+		cli_json_u64(j, context, r->kv[keep][i]);
+	}
+	cli_json_close(j, '}');
+}
+
+static void cache(struct cli_json *j, const struct mem_report *r)
+{
+	uint64_t attention = 0, windows = 0, window = 0;
+
+	for (uint64_t i = 0; i < r->e.n_layers; i++) {
+		attention += r->e.layers[i].kind != FMT_LAYER_MAMBA;
+		windows += r->e.layers[i].window != 0;
+		window = r->e.layers[i].window ? r->e.layers[i].window : window;
+	}
+	cli_json_object(j, "kv_cache");
+	cli_json_u64(j, "attention_layers", attention);
+	cli_json_u64(j, "windowed_layers", windows);
+	if (window)
+		cli_json_u64(j, "window", window);
+	cli_json_u64(j, "elements_per_token_all_layers", r->token_elems);
+	cli_json_u64(j, "elements_per_token_beyond_window", r->token_elems_beyond);
+	cli_json_cstr(j, "type", fmt_type_info(r->cache.type)->name);
+	cli_json_u64(j, "sequences", r->cache.sequences);
+	cli_json_u64(j, "ubatch", r->cache.ubatch);
+	cli_json_object(j, r->cache.type == FMT_BF16 ? "bytes_bf16" : "bytes");
+	for (int keep = 0; keep < FMT_KEEP_COUNT; keep++)
+		policy(j, r, (enum fmt_keep)keep);
+	cli_json_close(j, '}');
+	cli_json_u64(j, "recurrent_state_bytes", r->state);
+	cli_json_close(j, '}');
+}
+
+static void layers(struct cli_json *j, const struct fmt_estimate *e)
+{
+	static const char *const kinds[] = { "attention", "latent_attention", "mamba" };
+
+	cli_json_array(j, "layers");
+	for (uint64_t i = 0; i < e->n_layers; i++) {
+		const struct fmt_layer *l = &e->layers[i];
+
+		cli_json_object(j, NULL);
+		cli_json_cstr(j, "kind", kinds[l->kind]);
+		cli_json_bool(j, "experts", l->experts);
+		cli_json_u64(j, "parameters", l->params);
+		cli_json_u64(j, "active", l->active);
+		cli_json_u64(j, "heads", l->n_heads);
+		cli_json_u64(j, "kv_heads", l->n_kv_heads);
+		cli_json_u64(j, "k_dim", l->k_dim);
+		cli_json_u64(j, "v_dim", l->v_dim);
+		cli_json_u64(j, "latent", l->latent);
+		cli_json_u64(j, "window", l->window);
+		cli_json_u64(j, "conv_elements", l->conv_elems);
+		cli_json_u64(j, "state_elements", l->state_elems);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
+static void weights(struct cli_json *j, const struct mem_report *r)
+{
+	cli_json_array(j, "weights");
+	for (size_t i = 0; i < r->n_weights; i++) {
+		const struct mem_weights *w = &r->weights[i];
+
+		cli_json_object(j, NULL);
+		cli_json_cstr(j, "quant", w->name);
+		cli_json_u64(j, "tensor_bytes", w->tensor_bytes);
+		if (r->files_known)
+			cli_json_u64(j, "file_bytes", w->file_bytes);
+		if (r->fit)
+			cli_json_u64(j, "longest_context", w->fits);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
+void mem_print_json(const struct mem_report *r)
+{
+	struct cli_json j;
+
+	cli_json_start(&j, stdout);
+	cli_json_object(&j, NULL);
+	cli_json_cstr(&j, "path", r->path);
+	cli_json_str(&j, "architecture", r->view->arch_name);
+	cli_json_u64(&j, "context_length", r->e.context);
+	parameters(&j, &r->e);
+	lora(&j, &r->e);
+	if (r->e.layers_known)
+		cache(&j, r);
+	weights(&j, r);
+	if (r->fit) {
+		cli_json_object(&j, "fit");
+		cli_json_u64(&j, "bytes", r->fit);
+		cli_json_u64(&j, "context", r->fit_context);
+		cli_json_cstr(&j, "policy", fmt_keep_name(r->cache.keep));
+		cli_json_bool(&j, "fits", r->best != NULL);
+		if (r->best)
+			cli_json_cstr(&j, "best", r->best->name);
+		cli_json_close(&j, '}');
+	}
+	if (r->layers)
+		layers(&j, &r->e);
+	cli_json_close(&j, '}');
+	cli_json_end(&j);
+}

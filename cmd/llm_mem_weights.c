@@ -1,0 +1,143 @@
+/* llm-mem: bytes of weights and cache, and what fits. */
+#include <string.h>
+
+#include "llm_mem.h"
+#include "st2gguf.h"
+
+/* Keys, values and state at a context, under a policy. */
+static bool cache_at(const struct mem_report *r, enum fmt_keep keep, uint64_t context, uint64_t *kv, uint64_t *state,
+                     struct fmt_err *err)
+{
+	struct fmt_cache_opts o = r->cache;
+
+	o.keep = keep;
+	o.context = context;
+	return fmt_estimate_cache(&r->e, &o, kv, state, err);
+}
+
+bool mem_cache(struct mem_report *r, struct fmt_err *err)
+{
+	if (!r->e.layers_known)
+		return true;
+	for (int keep = 0; keep < FMT_KEEP_COUNT; keep++)
+		for (size_t i = 0; i < r->n_contexts; i++)
+			if (!cache_at(r, (enum fmt_keep)keep, r->contexts[i], &r->kv[keep][i], &r->state, err))
+				return false;
+	return fmt_estimate_per_token(&r->e, &r->token_elems, &r->token_elems_beyond, err);
+}
+
+/* recipe NULL: every tensor as it is. */
+static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struct fmt_err *err)
+{
+	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe };
+	struct mem_weights *w = &r->weights[r->n_weights];
+	bool ok = r->n_weights < MEM_MAX_TYPES || fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--quant: too many types");
+
+	if (!ok)
+		return false;
+	ok = st2gguf_plan(&c, NULL, err);
+	if (ok) {
+		*w = (struct mem_weights){ .name = recipe ? recipe->name : "as stored", .file_bytes = c.file_bytes };
+		for (uint64_t i = 0; i < r->view->n_tensors; i++)
+			w->tensor_bytes += fmt_writer_bytes(c.writer, (uint32_t)i); /* the layout's sum did not overflow */
+		r->n_weights++;
+	}
+	st2gguf_plan_finish(&c);
+	return ok;
+}
+
+static bool weigh_named(struct mem_report *r, const char *name, size_t n, struct fmt_err *err)
+{
+	const struct quant_recipe *recipe;
+	char copy[32];
+
+	if (n < sizeof copy) {
+		memcpy(copy, name, n);
+		copy[n] = 0;
+		recipe = quant_recipe_find(copy);
+		if (recipe)
+			return weigh(r, recipe, err);
+	}
+	return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown type '%.*s' for --quant (st2gguf --help lists them; all: each of "
+	                "them)", (int)(n < 60 ? n : 60), name);
+}
+
+/* What people choose among, the largest first. */
+static bool weigh_usual(struct mem_report *r, struct fmt_err *err)
+{
+	static const char *const usual[] = { "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K" };
+
+	if (!weigh(r, st2gguf_auto(r->view), err))
+		return false;
+	for (size_t i = 0; r->view->from_dir && i < sizeof usual / sizeof *usual; i++)
+		if (!weigh(r, quant_recipe_find(usual[i]), err))
+			return false;
+	return true;
+}
+
+bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err)
+{
+	size_t n_recipes;
+	const struct quant_recipe *all = quant_recipe_list(&n_recipes);
+
+	if (!quant)
+		return weigh_usual(r, err);
+	if (!strcmp(quant, "all")) {
+		for (size_t i = 0; i < n_recipes; i++)
+			if (!weigh(r, &all[i], err))
+				return false;
+		return true;
+	}
+	for (const char *p = quant;; p++) {
+		size_t n = strcspn(p, ",");
+
+		if (!weigh_named(r, p, n, err))
+			return false;
+		p += n;
+		if (!*p)
+			return true;
+	}
+}
+
+/* Whether weights, cache and state fit at a context. A sum past 64 bits fits nowhere. */
+static bool fits_at(const struct mem_report *r, const struct mem_weights *w, uint64_t context)
+{
+	struct fmt_err ignored = { .code = FMT_OK };
+	uint64_t kv = 0, state = 0;
+
+	if (!cache_at(r, r->cache.keep, context, &kv, &state, &ignored) || w->tensor_bytes > r->fit)
+		return false;
+	return kv <= r->fit - w->tensor_bytes && state <= r->fit - w->tensor_bytes - kv;
+}
+
+/* What fits grows smaller with the context, so that halving finds the longest. */
+static uint64_t longest(const struct mem_report *r, const struct mem_weights *w)
+{
+	uint64_t low = 0, high = r->e.context ? r->e.context : UINT64_C(1) << 24;
+
+	while (low < high) {
+		uint64_t mid = high - (high - low) / 2;
+
+		if (fits_at(r, w, mid))
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return low;
+}
+
+bool mem_fit(struct mem_report *r, struct fmt_err *err)
+{
+	uint64_t kv = 0, state = 0;
+
+	if (!cache_at(r, r->cache.keep, r->fit_context, &kv, &state, err))
+		return false;
+	for (size_t i = 0; i < r->n_weights; i++) {
+		struct mem_weights *w = &r->weights[i];
+
+		w->fits = longest(r, w);
+		if (fits_at(r, w, r->fit_context) && (!r->best || w->tensor_bytes > r->best->tensor_bytes))
+			r->best = w;
+	}
+	return true;
+}

@@ -1,0 +1,161 @@
+#!/bin/bash
+# llm-mem end to end: sizes against what st2gguf plans and writes, counts and caches against the truths of transformers and
+# llama.cpp, what fits, and what is refused with which words.
+# usage: llm_mem.sh LLM_MEM ST2GGUF SOURCE_ROOT
+set -u
+mem=$(realpath "$1") st2gguf=$(realpath "$2") root=$(realpath "$3")
+llama=$root/testdata/models/llama
+shared=$root/../shared
+[ -d "$llama" ] || { echo "skipped: no testdata/models/llama"; exit 77; }
+work=$(mktemp -d) || exit 1
+trap '[ $BASHPID != $$ ] || rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+fail() { echo "FAILED: $*"; failed=1; }
+
+# expect STATUS PATTERN ARG...: llm-mem ARG... ends with the status, stderr matches
+expect() {
+    local status=$1 pattern=$2 got
+    shift 2
+    "$mem" "$@" >stdout 2>stderr
+    got=$?
+    [ $got = "$status" ] || fail "$*: exit status $got, not $status: $(cat stderr)"
+    [ -z "$pattern" ] || grep -qE -- "$pattern" stderr || fail "$*: stderr does not match '$pattern': $(cat stderr)"
+}
+
+# refuse PATTERN JSON: a config.json that is refused with exit status 3
+refuse() {
+    printf '%s' "$2" >bad.json
+    expect 3 "$1" bad.json
+}
+
+# Sizes: the plan of every recipe, and one file as it is written; the same from the GGUF.
+"$mem" --json --quant all "$llama" >all.json || fail "--quant all"
+for quant in F32 BF16 F16 Q8_0 Q6_K Q5_K_M Q4_K_M Q4_0 IQ4_XS Q3_K_L Q2_K; do
+    "$st2gguf" --dry-run --json --quiet --quant $quant "$llama" >plan.json
+    python3 - $quant <<'PY' || fail "$quant: sizes differ"
+import json, sys
+plan = json.load(open("plan.json"))
+w, = [w for w in json.load(open("all.json"))["weights"] if w["quant"] == sys.argv[1]]
+assert (w["tensor_bytes"], w["file_bytes"]) == (plan["tensor_bytes"], plan["file_bytes"]), (w, plan["file_bytes"])
+PY
+done
+"$st2gguf" --quiet --quant Q4_K_M "$llama" -o q.gguf || fail "st2gguf"
+"$mem" --json q.gguf >q.json || fail "a GGUF"
+"$mem" --json --quant Q4_K_M "$llama" >dir.json || fail "a directory"
+"$mem" --json --quant Q4_K_M "$llama/config.json" >config.json || fail "a config.json"
+"$mem" --json --quant Q4_K_M "$llama/model.safetensors" >st.json || fail "a safetensors file"
+python3 - <<'PY' || fail "the four ways to name a model differ"
+import json, os
+q, d, c, s = (json.load(open(f + ".json")) for f in ("q", "dir", "config", "st"))
+size = os.stat("q.gguf").st_size
+assert q["weights"][0]["file_bytes"] == d["weights"][0]["file_bytes"] == size, (q["weights"], d["weights"], size)
+assert "file_bytes" not in c["weights"][0]
+for other in (d, c, s):
+    assert other["weights"][0]["tensor_bytes"] == q["weights"][0]["tensor_bytes"]
+    # of two tensors of one size either may be called the largest
+    assert {**other["parameters"], "largest_tensor": q["parameters"]["largest_tensor"]} == q["parameters"]
+    assert other["kv_cache"]["bytes"] == q["kv_cache"]["bytes"]
+PY
+
+# Every truth: the members have the names of the truth.
+python3 - "$mem" "$shared/configs" <<'PY' || fail "truths"
+import glob, json, os, subprocess, sys
+mem, configs = sys.argv[1:]
+planned = {}
+if os.path.exists(configs + "/truth/llamacpp_planned.json"):
+    planned = json.load(open(configs + "/truth/llamacpp_planned.json"))["models"]
+
+def run(name, *args):
+    p = subprocess.run([mem, "--json", "--quiet", configs + "/" + name, *args], capture_output=True, text=True)
+    return json.loads(p.stdout) if p.returncode == 0 else None
+
+def is_in(got, want, where):
+    for key, value in want.items():
+        if isinstance(value, dict):
+            is_in(got[key], value, where + "." + key)
+        else:
+            assert got[key] == value, (where, key, got[key], value)
+
+n = 0
+for path in sorted(glob.glob(configs + "/truth/[A-Z]*.json")):
+    name = os.path.basename(path)
+    truth = json.load(open(path))
+    got = run(name, "--kv", "BF16", "--ctx", "4096,8192,32768,131072", "--quant", "F16")
+    if got is None:
+        print("skipped, not described:", name)
+        continue
+    p = dict(truth["parameters"])
+    p = {k: p[k] for k in ("total", "active", "active_without_input_embedding", "non_embedding", "tied_embeddings",
+                           "by_component", "experts", "experts_per_token")}
+    is_in(got["parameters"], p, name)
+    bytes_ = truth["kv_cache"]["bytes_bf16"]
+    is_in(got["kv_cache"]["bytes_bf16"], {k: bytes_[k] for k in ("ideal", "no_window")}, name)
+    is_in(got["lora"], truth["lora"], name)
+    n += 1
+print(n, "truths are met")
+
+mib = 1 << 20
+rows = 0
+for name, models in planned.items():
+    for row in models:
+        extra = row.get("extra", "")
+        args = ["--kv", row["kv_type"].upper(), "--quant", "F16"]
+        args += ["--parallel", "4", "--ctx", str(row["ctx"] // 4)] if extra == "-np 4" else ["--ctx", str(row["ctx"])]
+        got = run(name + ".json", *args)
+        want = sum(row.get("kv_MiB", [])) + sum(row.get("recurrent_MiB", []))
+        kept = sum(got["kv_cache"]["bytes"]["llama.cpp"].values()) + got["kv_cache"]["recurrent_state_bytes"]
+        assert abs(kept / mib - want) < 0.0051, (name, row, kept / mib)
+        assert got["weights"][0]["tensor_bytes"] // mib == row["fit_print_MiB"]["model"], (name, got["weights"])
+        rows += 1
+print(rows, "plans of llama.cpp are met")
+PY
+
+# What fits: the status says so, and the longest context is the last that fits.
+expect 0 '' --fit 1GiB "$llama"
+expect 1 '' --fit 1MiB "$llama"
+grep -q 'nothing fits' stdout || fail "--fit: not said"
+python3 - "$mem" "$llama" <<'PY' || fail "--fit"
+import json, subprocess, sys
+mem, llama = sys.argv[1:]
+run = lambda *a: json.loads(subprocess.run([mem, "--json", *a, llama], stdout=subprocess.PIPE).stdout)
+r = run("--fit", "3MiB", "--quant", "Q4_K_M", "--policy", "ideal", "--ctx", "100")
+w = r["weights"][0]
+per_token = 2 * r["kv_cache"]["elements_per_token_all_layers"]
+assert w["longest_context"] == ((3 << 20) - w["tensor_bytes"]) // per_token, (w, per_token)
+assert r["fit"]["fits"] and r["fit"]["best"] == "Q4_K_M"
+PY
+
+# Bad numbers: the message names the key.
+refuse 'hidden_size: expected a whole number' '{"model_type": "llama", "hidden_size": -4096}'
+refuse 'hidden_size: expected a whole number' '{"model_type": "llama", "hidden_size": 4096.5}'
+refuse 'num_hidden_layers: 1000000000000000000 is not between' '{"model_type": "llama", "num_hidden_layers": 1000000000000000000}'
+refuse 'num_hidden_layers' '{"model_type": "llama", "num_hidden_layers": 1e400}'
+refuse 'head_dim is not given, and 4096 is not a multiple of 31' '{"model_type": "llama", "num_attention_heads": 31}'
+refuse 'num_experts_per_tok: 9 is more than there are: 8' '{"model_type": "mixtral", "num_experts_per_tok": 9}'
+refuse 'vocab_size' '{"model_type": "qwen3", "text_config": {"vocab_size": 0}}'
+refuse "unknown architecture 'NewForCausalLM'; known: .*Qwen3ForCausalLM" '{"architectures": ["NewForCausalLM"]}'
+refuse 'config.json' '[1, 2]'
+refuse 'offset' '{"model_type": '
+refuse 'do not fit into 64 bits' '{"model_type": "qwen3_moe", "num_hidden_layers": 4096, "hidden_size": 1048576, "moe_intermediate_size": 1048576, "num_experts": 65536}'
+refuse 'num_hidden_layers: 0 is not between' '{"model_type": "llama", "num_hidden_layers": 0}'
+printf '{"model_type": "llama", "hidden_size": 320, "num_attention_heads": 20}' >odd.json
+expect 3 'Q8_0 needs heads of a multiple of 32 elements; these have 16' --kv Q8_0 odd.json
+expect 3 'nowhere.json: cannot open' nowhere.json
+mkdir empty
+expect 3 'config.json' empty
+expect 2 "unknown type 'Q9'" --quant Q9 "$llama"
+expect 2 "unknown type 'Q6_K'" --kv Q6_K "$llama"
+expect 2 "unknown policy" --policy all "$llama"
+expect 2 "ctx: '4.5' is no number" --ctx 4.5 "$llama"
+expect 2 "ctx: '' is no number" --ctx 4096, "$llama"
+expect 2 "ctx: '-1' is no number" --ctx -1 "$llama"
+expect 2 'from 1 up' --parallel 0 "$llama"
+expect 2 'no model' --json
+# what cannot be converted yet is refused by st2gguf with words that say what can be done
+mkdir qwen && printf '{"model_type": "qwen2"}' >qwen/config.json
+"$st2gguf" --dry-run qwen 2>stderr
+[ $? = 3 ] || fail "st2gguf on what can only be counted"
+
+[ $failed = 0 ]
