@@ -32,12 +32,26 @@ struct fmt_sink {
 	bool overwrite;
 };
 
+/* What is not there here is a directory of the output's: the system refuses, no input is missing. */
 static bool fail_errno(const struct fmt_sink *s, const char *what, struct fmt_err *err)
 {
 	if (errno == EEXIST)
 		fmt_fail(err, FMT_EXISTS, FMT_NO_OFFSET, "is there already, and overwriting was not asked for");
+	else if (errno == ENOENT)
+		fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "%s: %s", what, strerror(errno));
 	else
 		fmt_fail_errno(err, errno, what);
+	fmt_err_file(err, s->path);
+	return false;
+}
+
+static bool fail_directory(const struct fmt_sink *s, const char *dir, struct fmt_err *err)
+{
+	if (errno == ENOENT)
+		fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "there is no directory '%s' to write it in; make it first", dir);
+	else
+		fmt_fail(err, errno == ENOMEM ? FMT_NOMEM : FMT_IO, FMT_NO_OFFSET, "cannot open the directory '%s': %s", dir,
+		         strerror(errno));
 	fmt_err_file(err, s->path);
 	return false;
 }
@@ -59,8 +73,10 @@ static bool open_dir(struct fmt_sink *s, struct fmt_err *err)
 	if (!dir)
 		return fmt_fail_nomem(err, strlen(s->path));
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		fail_directory(s, dir, err);
 	free(dir);
-	return s->dir >= 0 || fail_errno(s, "cannot open the directory it goes to", err);
+	return s->dir >= 0;
 }
 
 /* What is under the name now: nothing, or a regular file that may be replaced. *mode is its mode, or 0. */

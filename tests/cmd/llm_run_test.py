@@ -94,6 +94,8 @@ def measuring(prompts, folder):
     expect('--logits: shape', (dtype, shape) == ('F32', want[1]) and not out, dtype, shape, out)
     worst = max(abs(a - b) for a, b in zip(floats(data), floats(want[2])))
     expect('--logits: within 2e-4', worst <= 2e-4, worst)
+    fails('no directory for --logits', 4, ["there is no directory '" + os.path.join(folder, 'nowhere') + "'"], '-p', 'x', '--logits',
+          os.path.join(folder, 'nowhere', 'logits.safetensors'))
     fails('no overwriting', 2, ['logits.safetensors'], '-p', 'x', '--logits', path)
     status, _, _ = run('--ids', '1,2', '--logits', path, '--force', '-n', '1', '-q')
     expect('--force', status == 0 and safetensors(path)['ids'][1] == [2])

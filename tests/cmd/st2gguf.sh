@@ -158,7 +158,7 @@ if [ -d "$shared/llama2-sharded" ]; then
     rm shards/model-00002-of-00003.safetensors
     expect 3 'model-00002-of-00003.safetensors' shards -o bad.gguf
 fi
-expect 3 'nowhere/bad.gguf: ' "$llama" -o nowhere/bad.gguf
+expect 4 "nowhere/bad.gguf: there is no directory 'nowhere'" "$llama" -o nowhere/bad.gguf
 expect 3 '.' /dev/null -o bad.gguf
 gone bad.gguf
 

@@ -70,6 +70,8 @@ says "unknown format 'zip'"
 run 2 a.pt -o b.safetensors
 says "(--force replaces it)"
 run 0 a.pt -o b.safetensors --force
+run 4 a.pt -o nowhere/x.safetensors
+says "nowhere/x.safetensors: there is no directory 'nowhere'"
 run 3 missing.pt -o x.pt
 says "missing.pt"
 run 3 "$data/torch/bad-os-system.pt" -o x.safetensors

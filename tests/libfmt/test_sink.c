@@ -157,7 +157,12 @@ static void only_files(void **state)
 	assert_int_equal(err.code, FMT_USAGE);
 	err = (struct fmt_err){ 0 };
 	assert_null(fmt_sink_create("/nonexistent/x", true, &err));
-	assert_int_equal(err.code, FMT_MISSING);
+	assert_int_equal(err.code, FMT_IO);
+	assert_non_null(strstr(err.msg, "no directory '/nonexistent'"));
+	err = (struct fmt_err){ 0 };
+	assert_null(fmt_sink_create("/dev/null/x", true, &err));
+	assert_int_equal(err.code, FMT_IO);
+	assert_non_null(strstr(err.msg, "cannot open the directory '/dev/null'"));
 }
 
 /* A disk that is full, as a limit on the size of files shows it. */

@@ -9,7 +9,8 @@ struct fmt_sink;
 
 /* Starts an output that will be called `path`. Nothing under that name is touched before fmt_sink_commit. What is not
  * written reads as zeros. Only a regular file can be replaced; a symbolic link to one is replaced, not followed.
- * overwrite   false: FMT_EXISTS if `path` is there, now or at commit */
+ * overwrite   false: FMT_EXISTS if `path` is there, now or at commit
+ * returns NULL with *err set; FMT_IO if the directory is not there or cannot be written to */
 struct fmt_sink *fmt_sink_create(const char *path, bool overwrite, struct fmt_err *err);
 
 /* Writes n bytes at an absolute offset. Any thread, any order. */
