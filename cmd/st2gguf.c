@@ -113,13 +113,27 @@ static bool transcode(struct conversion *c, const struct options *o, struct fmt_
 	return ok;
 }
 
+/* At once rather than after an hour: an output that cannot fit is not begun. What it replaces stays until the end. */
+static bool check_room(const struct conversion *c, const struct fmt_sink *sink, struct fmt_err *err)
+{
+	char need[32], room[32];
+	uint64_t n_free;
+
+	if (!fmt_sink_free_bytes(sink, &n_free) || c->file_bytes <= n_free)
+		return true;
+	fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "needs %s, and its file system has %s free; make room, or name another place "
+	         "with -o", cli_bytes(c->file_bytes, need), cli_bytes(n_free, room));
+	fmt_err_file(err, c->output);
+	return false;
+}
+
 static bool write_output(struct conversion *c, const struct options *o, struct quant_pool *pool, struct fmt_err *err)
 {
 	struct fmt_sink *sink = fmt_sink_create(c->output, o->force, err);
 
 	if (!sink)
 		return false;
-	if (!transcode(c, o, sink, pool, err)) {
+	if (!check_room(c, sink, err) || !transcode(c, o, sink, pool, err)) {
 		fmt_sink_abort(sink);
 		return false;
 	}

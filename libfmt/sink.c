@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <libfmt/sink.h>
+
+#include "ckd.h"
 
 #define WRITE_MAX ((size_t)1 << 30) /* per pwrite: macOS refuses 2 GiB and more, Linux cuts short there */
 #define WRITE_EARLY ((size_t)1 << 16) /* smaller pieces are left to the system's own pace */
@@ -200,6 +203,18 @@ struct fmt_sink *fmt_sink_create(const char *path, bool overwrite, struct fmt_er
 		return s;
 	close_sink(s);
 	return NULL;
+}
+
+bool fmt_sink_free_bytes(const struct fmt_sink *s, uint64_t *n_bytes)
+{
+	struct statvfs st;
+	uint64_t unit;
+
+	/* network and user-space file systems may report no blocks at all */
+	if (fstatvfs(s->fd, &st) || !st.f_blocks)
+		return false;
+	unit = st.f_frsize ? st.f_frsize : st.f_bsize;
+	return !ckd_mul(n_bytes, geteuid() ? st.f_bavail : st.f_bfree, unit); /* root may use what is reserved */
 }
 
 /* Lets the disk begin at once with a large piece: the flush at the end finds most of it done, and a model of many GB does

@@ -167,6 +167,21 @@ gone bad.gguf
 [ $? = 4 ] || fail "a full disk: exit status is not 4: $(cat stderr)"
 gone big.gguf
 
+# A disk with too little room is seen before anything is written, and what would be replaced stays.
+mkdir small
+unshare -rm true 2>/dev/null && unshare -rm sh -c '
+    mount -t tmpfs -o size=100k tmpfs small || exit 77
+    echo precious >small/old.gguf
+    "$1" --quiet --force "$2" -o small/old.gguf
+    status=$?
+    [ "$(cat small/old.gguf)" = precious ] && [ "$(ls -A small)" = old.gguf ] || echo "damaged"
+    exit $status' sh "$st2gguf" "$llama" >stdout 2>stderr
+case $?:$(cat stdout stderr) in
+4:st2gguf:\ small/old.gguf:\ needs\ *iB,\ and\ its\ file\ system\ has\ *iB\ free*) ;;
+1: | 77:*) echo "skipped: no small file system can be mounted here" ;;
+*) fail "too little room: $(cat stdout stderr)" ;;
+esac
+
 # Killed at any moment there is nothing under the output's name, or all of it; with SIGTERM nothing else either.
 "$st2gguf" --quiet --quant Q6_K "$llama" -o whole.gguf
 for delay in 0 0.01 0.03 0.06 0.12; do

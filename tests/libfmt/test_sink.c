@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +166,24 @@ static void only_files(void **state)
 	assert_non_null(strstr(err.msg, "cannot open the directory '/dev/null'"));
 }
 
+/* Free space is that of the output's file system, in bytes; other programs change it between two looks. */
+static void free_bytes(void **state)
+{
+	struct fmt_err err = { 0 };
+	struct fmt_sink *s = fmt_sink_create(out, false, &err);
+	struct statvfs st;
+	uint64_t n = 0, want;
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(statvfs(dir, &st), 0);
+	assert_int_equal(fmt_sink_free_bytes(s, &n), st.f_blocks != 0);
+	want = (uint64_t)(geteuid() ? st.f_bavail : st.f_bfree) * st.f_frsize;
+	if (st.f_blocks)
+		assert_true(n > want / 2 && n / 2 <= want);
+	fmt_sink_abort(s);
+}
+
 /* A disk that is full, as a limit on the size of files shows it. */
 static void no_room(void **state)
 {
@@ -235,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(never_overwrites_unasked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(overwrites_when_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_files, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(free_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(killed, set_up, tear_down),
 	};

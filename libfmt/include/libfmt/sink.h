@@ -13,6 +13,10 @@ struct fmt_sink;
  * returns NULL with *err set; FMT_IO if the directory is not there or cannot be written to */
 struct fmt_sink *fmt_sink_create(const char *path, bool overwrite, struct fmt_err *err);
 
+/* The bytes that the file system of the output has free for this process. false: it does not say. What the output will
+ * replace is not counted: it stays until the commit. */
+bool fmt_sink_free_bytes(const struct fmt_sink *s, uint64_t *n_bytes);
+
 /* Writes n bytes at an absolute offset. Any thread, any order. */
 bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n, struct fmt_err *err);
 
