@@ -164,7 +164,7 @@ bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool
 		return false;
 	}
 	if (weights)
-		d->weights = one_file ? fmt_model_open(one_file, err) : hf_weights_open(d->path, mem, err);
+		d->weights = one_file ? hf_weights_open_file(d->path, one_file, err) : hf_weights_open(d->path, mem, err);
 	return !err->code;
 }
 

@@ -105,15 +105,30 @@ static bool is_file(const char *dir, const char *name, struct fmt_arena *mem, st
 	return path && !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
+static const struct {
+	const char *index, *start, *end;
+} kinds[] = {
+	{ "model.safetensors.index.json", "model", ".safetensors" },
+	{ "pytorch_model.bin.index.json", "pytorch_model", ".bin" },
+};
+
+struct fmt_model *hf_weights_open_file(const char *dir, const char *path, struct fmt_err *err)
+{
+	const char *slash = strrchr(path, '/');
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (!shards_is_part(dir, kinds[i].index, slash ? slash + 1 : path))
+			continue;
+		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "is one part of several, as %s says; give the directory '%s' instead",
+		         kinds[i].index, dir);
+		fmt_err_file(err, path);
+		return NULL;
+	}
+	return fmt_model_open(path, err);
+}
+
 struct fmt_model *hf_weights_open(const char *dir, struct fmt_arena *mem, struct fmt_err *err)
 {
-	static const struct {
-		const char *index, *start, *end;
-	} kinds[] = {
-		{ "model.safetensors.index.json", "model", ".safetensors" },
-		{ "pytorch_model.bin.index.json", "pytorch_model", ".bin" },
-	};
-
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !err->code; i++) {
 		struct name_list l = { .mem = mem };
 

@@ -232,3 +232,22 @@ struct fmt_model *shards_open(const char *dir, const char *index_name, struct sh
 	free(path);
 	return m;
 }
+
+bool shards_is_part(const char *dir, const char *index_name, const char *file)
+{
+	struct fmt_err ignored = { .code = FMT_OK };
+	struct shards s = { .dir = dir };
+	char *path = join(dir, index_name, strlen(index_name), &ignored);
+	bool named = false, others = false;
+
+	if (path && read_index(&s, path, &ignored))
+		for (const struct json *j = json_first(s.map); j; j = json_next(j)) {
+			bool same = fmt_str_is(json_str(j), file);
+
+			named |= same;
+			others |= !same;
+		}
+	json_free(s.doc);
+	free(path);
+	return named && others;
+}

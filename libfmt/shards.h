@@ -19,4 +19,7 @@ struct shards_extra {
  *         the shard that weight_map says (FMT_MISMATCH) */
 struct fmt_model *shards_open(const char *dir, const char *index_name, struct shards_extra *extra, struct fmt_err *err);
 
+/* Whether an index, which may be absent, names `file` and other files too. An index that cannot be read names none. */
+bool shards_is_part(const char *dir, const char *index_name, const char *file);
+
 #endif

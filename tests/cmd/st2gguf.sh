@@ -155,6 +155,7 @@ expect 3 'pytorch_model.bin: ' cut -o bad.gguf
 [ ! -e executed ] || fail "a pickle was executed"
 if [ -d "$shared/llama2-sharded" ]; then
     cp -r "$shared/llama2-sharded" shards && chmod -R u+w shards
+    expect 3 'is one part of several.*give the directory' shards/model-00001-of-00003.safetensors -o bad.gguf
     rm shards/model-00002-of-00003.safetensors
     expect 3 'model-00002-of-00003.safetensors' shards -o bad.gguf
 fi

@@ -63,6 +63,29 @@ static void shards_are_found_and_missed(void **state)
 	remove_dir(&d);
 }
 
+/* One shard named as the model: the index tells that it is not all. A file that is alone in an index is. */
+static void one_shard_is_not_the_model(void **state)
+{
+	struct built_dir d = tiny_dir();
+	struct built_dir shard;
+
+	(void)state;
+	write_weights(&d, "model-1.safetensors", FMT_OUT_SAFETENSORS);
+	shard = d;
+	strcat(shard.path, "/model-1.safetensors");
+	write_file(&d, "model.safetensors.index.json",
+	           "{\"weight_map\": {\"a\": \"model-1.safetensors\", \"b\": \"model-2.safetensors\"}}");
+	assert_refused(&shard, NULL, FMT_MISSING, "model-1.safetensors: is one part of several, as model.safetensors.index.json says; "
+	                                          "give the directory '/tmp/assay-test-");
+	write_file(&d, "model.safetensors.index.json", "{\"weight_map\": {\"a\": \"model-1.safetensors\"}}");
+	fmt_view_close(open_view(&shard, NULL));
+	write_file(&d, "model.safetensors.index.json", "{\"weight_map\": {\"a\": \"other.safetensors\"}}");
+	fmt_view_close(open_view(&shard, NULL));
+	write_file(&d, "model.safetensors.index.json", "{");
+	fmt_view_close(open_view(&shard, NULL));
+	remove_dir(&d);
+}
+
 /* --arch takes a description whatever config.json says. */
 static void an_architecture_can_be_forced(void **state)
 {
@@ -132,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_directories_are_refused),
 		cmocka_unit_test(shards_are_found_and_missed),
+		cmocka_unit_test(one_shard_is_not_the_model),
 		cmocka_unit_test(an_architecture_can_be_forced),
 		cmocka_unit_test(the_model_card_is_read),
 		cmocka_unit_test(windows_are_carried_and_noted),
