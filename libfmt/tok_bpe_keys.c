@@ -106,7 +106,8 @@ void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 	struct fmt_str type = json_str(json_get(model, "type")), name;
 
 	if (!tokenizer) {
-		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.model is not SentencePiece's, and there is no tokenizer.json");
+		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.model is not SentencePiece's (tiktoken's?), "
+		         "and there is no tokenizer.json; " TOK_HOW_TO_GET);
 		return;
 	}
 	if (type.p && !fmt_str_is(type, "BPE")) {

@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "hf_weights.h"
 #include "tok_keys.h"
 #include "view_impl.h"
 
@@ -85,6 +87,19 @@ static bool is_sentencepiece(const struct hf_dir *d)
 	return fallback;
 }
 
+/* GPT-2's two files hold the vocabulary, but not how a text is split before it. */
+static void fail_no_tokenizer(struct kv_list *l, const struct hf_dir *d)
+{
+	const char *merges = hf_path(l->mem, d->path, "merges.txt", l->err);
+
+	if (merges && !access(merges, F_OK))
+		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer.json in '%s', and vocab.json with merges.txt does not say "
+		         "enough; " TOK_HOW_TO_GET, d->path);
+	else
+		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer in '%s': neither tokenizer.json nor tokenizer.model",
+		         d->path);
+}
+
 void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 {
 	const struct hf_dir *d = &v->impl->dir;
@@ -92,8 +107,7 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 	bool space;
 
 	if (!d->file[HF_TOKENIZER].there && !d->file[HF_TOKENIZER_MODEL].there) {
-		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer in '%s': neither tokenizer.json nor tokenizer.model",
-		         d->path);
+		fail_no_tokenizer(l, d);
 		return;
 	}
 	if (json_bool(json_get(hf_json(d, HF_TOKENIZER_CONFIG), "add_prefix_space"), &space))
