@@ -149,6 +149,8 @@ static void print_notes(const struct mem_report *r)
 {
 	char n[32];
 
+	for (uint32_t i = 0; i < r->view->n_notes; i++)
+		cli_note(r->program, "note: %s", r->view->notes[i]);
 	if (r->view->counted_only)
 		cli_note(r->program, "note: st2gguf does not convert '%.*s' yet; the sizes are what its recipes give such tensors",
 		         (int)r->view->arch_name.n, r->view->arch_name.p);

@@ -61,7 +61,7 @@ static void cache(struct cli_json *j, const struct mem_report *r)
 	uint64_t attention = 0, windows = 0, window = 0;
 
 	for (uint64_t i = 0; i < r->e.n_layers; i++) {
-		attention += r->e.layers[i].kind != FMT_LAYER_MAMBA;
+		attention += fmt_layer_attends(&r->e.layers[i]);
 		windows += r->e.layers[i].window != 0;
 		window = r->e.layers[i].window ? r->e.layers[i].window : window;
 	}
@@ -85,14 +85,12 @@ static void cache(struct cli_json *j, const struct mem_report *r)
 
 static void layers(struct cli_json *j, const struct fmt_estimate *e)
 {
-	static const char *const kinds[] = { "attention", "latent_attention", "mamba" };
-
 	cli_json_array(j, "layers");
 	for (uint64_t i = 0; i < e->n_layers; i++) {
 		const struct fmt_layer *l = &e->layers[i];
 
 		cli_json_object(j, NULL);
-		cli_json_cstr(j, "kind", kinds[l->kind]);
+		cli_json_cstr(j, "kind", fmt_layer_kind_name(l->kind));
 		cli_json_bool(j, "experts", l->experts);
 		cli_json_u64(j, "parameters", l->params);
 		cli_json_u64(j, "active", l->active);

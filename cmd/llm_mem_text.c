@@ -143,8 +143,11 @@ static void layer(const struct fmt_layer *l, uint64_t first, uint64_t last)
 
 	snprintf(range, sizeof range, first == last ? "%" PRIu64 : "%" PRIu64 "-%" PRIu64, first, last);
 	printf("  %-9s %15s  ", range, cli_thousands(l->params, params));
-	if (l->kind == FMT_LAYER_MAMBA)
-		printf("mamba, state %" PRIu64 " + %" PRIu64, l->state_elems, l->conv_elems);
+	if (l->kind == FMT_LAYER_FEED_FORWARD)
+		printf("feed-forward");
+	else if (!fmt_layer_attends(l))
+		printf("%s, state %" PRIu64 " + %" PRIu64, l->kind == FMT_LAYER_LINEAR ? "linear attention" : "mamba", l->state_elems,
+		       l->conv_elems);
 	else if (l->kind == FMT_LAYER_LATENT)
 		printf("attention, %" PRIu64 " heads, %" PRIu64 " latent elements per token", l->n_heads, l->latent);
 	else

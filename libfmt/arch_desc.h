@@ -55,6 +55,27 @@ enum arch_param {
 	P_SSM_CONV,   /* kernel */
 	P_SSM_RANK,   /* of the time step */
 	P_SSM_X,      /* rank + 2 * state */
+	P_SSM_HEADS,  /* Mamba 2 */
+	P_SSM_HEAD_DIM,
+	P_SSM_GROUPS,
+	P_SSM_IN,     /* all that one projection makes */
+
+	/* linear attention (gated delta net) */
+	P_ATTN_EVERY, /* every n-th layer has attention, the others linear attention */
+	P_LIN_K_HEADS,
+	P_LIN_K_DIM,
+	P_LIN_V_HEADS,
+	P_LIN_V_DIM,
+	P_LIN_KEY,    /* k_heads * k_dim */
+	P_LIN_VALUE,  /* v_heads * v_dim */
+	P_LIN_IN,     /* queries, keys, values and gate */
+	P_LIN_BA,     /* two numbers per head of values */
+	P_Q_GATED,    /* queries and their gate: 2 * P_Q_WIDTH */
+	P_ONE,
+
+	/* what a layer without attention keeps of a sequence */
+	P_CONV_WIDTH,  /* channels of the convolution, of which kernel - 1 columns are kept */
+	P_STATE_ELEMS,
 
 	/* what exists, what is computed */
 	P_ACT,       /* the feed-forward activation */
@@ -170,11 +191,12 @@ struct arch_tensor {
 	unsigned in; /* LAYER_*: only in layers of one of these kinds; 0: in all */
 };
 
-/* What a layer consists of; bits, one of the first three groups and one of the last. */
+/* What a layer consists of; bits, at most one of the first four and one of the last two. */
 enum {
 	LAYER_FULL = 1,   /* attention to everything before */
 	LAYER_WINDOW = 2, /* attention to the last P_WINDOW tokens */
 	LAYER_SSM = 4,    /* a state space (Mamba) */
+	LAYER_LINEAR = 8, /* linear attention */
 	LAYER_DENSE = 16, /* one feed-forward block */
 	LAYER_MOE = 32,   /* experts */
 };
@@ -191,6 +213,7 @@ struct fmt_arch {
 	const char *layer_prefix;     /* Hugging Face's; the layer's number and a dot follow */
 	const char *const *skip;      /* ends of tensor names that carry nothing (buffers), ended by NULL */
 	unsigned mixer;               /* LAYER_*, what its layers have instead of attention; 0: attention */
+	const struct arch_word *pattern; /* letters of config.json's hybrid_override_pattern, one per layer; NULL: none */
 	bool own_windows;             /* llama.cpp has this architecture's windows */
 };
 
@@ -216,11 +239,14 @@ extern const struct fmt_arch arch_gptneox;
 extern const struct fmt_arch arch_granite;
 extern const struct fmt_arch arch_mamba;
 extern const struct fmt_arch arch_mixtral;
+extern const struct fmt_arch arch_nemotronh;
 extern const struct fmt_arch arch_olmo2;
 extern const struct fmt_arch arch_phi3;
 extern const struct fmt_arch arch_qwen2;
 extern const struct fmt_arch arch_qwen3;
 extern const struct fmt_arch arch_qwen3moe;
+extern const struct fmt_arch arch_qwen35;
+extern const struct fmt_arch arch_qwen3next;
 extern const struct fmt_arch arch_stablelm;
 extern const struct fmt_arch arch_starcoder2;
 

@@ -4,6 +4,8 @@
 
 #include "arch_conf.h"
 
+#define LAYER_MIXERS (LAYER_FULL | LAYER_WINDOW | LAYER_SSM | LAYER_LINEAR)
+
 static bool has_window(const struct arch_conf *conf, uint64_t layer)
 {
 	if (!conf->set[P_WINDOW])
@@ -22,26 +24,51 @@ static bool has_experts(const struct arch_conf *conf, uint64_t layer)
 	return !conf->set[P_MOE_STEP] || (layer + 1) % conf->n[P_MOE_STEP] == 0;
 }
 
-/* layer_types: a word per layer, which comes before any rule. */
+/* layer_types: a word per layer, which comes before any rule. Read of those that have more than one kind. */
 static bool read_types(const struct json *config, struct arch_conf *conf, struct fmt_err *err)
 {
 	const struct json *list = arch_conf_find(config, "layer_types", 11);
 	uint64_t i = 0;
 
-	if (!conf->set[P_WINDOW] || !json_is(list, JSON_ARRAY))
+	if ((!conf->set[P_WINDOW] && !conf->set[P_ATTN_EVERY]) || !json_is(list, JSON_ARRAY))
 		return true;
 	if (json_count(list) != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "layer_types: %zu words for %" PRIu64 " layers",
 		                json_count(list), conf->n[P_LAYERS]);
 	for (const struct json *j = json_first(list); j; j = json_next(j), i++) {
 		struct fmt_str word = json_str(j);
-		bool window = fmt_str_is(word, "sliding_attention");
+		unsigned mixer = fmt_str_is(word, "full_attention")                                ? LAYER_FULL :
+		                 fmt_str_is(word, "sliding_attention") && conf->set[P_WINDOW]     ? LAYER_WINDOW :
+		                 fmt_str_is(word, "linear_attention") && conf->set[P_ATTN_EVERY] ? LAYER_LINEAR :
+		                                                                                    0;
 
-		if (!window && !fmt_str_is(word, "full_attention"))
+		if (!mixer)
 			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "layer_types: '%.*s' is not known here",
 			                (int)(word.n < 60 ? word.n : 60), word.p ? word.p : "");
-		conf->layer[i] = (uint8_t)((conf->layer[i] & ~(LAYER_FULL | LAYER_WINDOW)) |
-		                           (window ? LAYER_WINDOW : LAYER_FULL));
+		conf->layer[i] = (uint8_t)((conf->layer[i] & ~(unsigned)LAYER_MIXERS) | mixer);
+	}
+	return true;
+}
+
+/* hybrid_override_pattern: a letter per layer. */
+static bool read_pattern(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,
+                         struct fmt_err *err)
+{
+	struct fmt_str text = json_str(arch_conf_find(config, "hybrid_override_pattern", 23));
+
+	if (!arch->pattern)
+		return true;
+	if (text.n != conf->n[P_LAYERS])
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "hybrid_override_pattern: %zu letters for %" PRIu64 " layers", text.n,
+		                conf->n[P_LAYERS]);
+	for (size_t i = 0; i < text.n; i++) {
+		const struct arch_word *w = arch->pattern;
+
+		while (w->word && w->word[0] != text.p[i])
+			w++;
+		if (!w->word)
+			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "hybrid_override_pattern: letter %zu is not known here", i);
+		conf->layer[i] = (uint8_t)w->means;
 	}
 	return true;
 }
@@ -66,10 +93,14 @@ bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, st
                       struct fmt_err *err)
 {
 	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++) {
-		unsigned mixer = arch->mixer ? arch->mixer : has_window(conf, i) ? LAYER_WINDOW : LAYER_FULL;
+		bool linear = conf->set[P_ATTN_EVERY] && (i + 1) % conf->n[P_ATTN_EVERY] != 0;
+		unsigned mixer = arch->mixer         ? arch->mixer :
+		                 linear              ? LAYER_LINEAR :
+		                 has_window(conf, i) ? LAYER_WINDOW :
+		                                       LAYER_FULL;
 
 		/* a state space is the whole layer: it has no feed-forward block behind it */
 		conf->layer[i] = (uint8_t)(mixer | (mixer & LAYER_SSM ? 0 : has_experts(conf, i) ? LAYER_MOE : LAYER_DENSE));
 	}
-	return read_types(config, conf, err) && read_dense(config, conf, err);
+	return read_types(config, conf, err) && read_dense(config, conf, err) && read_pattern(arch, config, conf, err);
 }

@@ -12,11 +12,25 @@
 const char *fmt_share_name(enum fmt_share s)
 {
 	static const char *const names[FMT_SHARE_COUNT] = {
-		"embeddings", "attention", "mamba", "dense_ffn", "router", "routed_experts", "shared_experts", "norms",
+		"embeddings", "attention", "linear_attention", "mamba", "dense_ffn", "router", "routed_experts", "shared_experts", "norms",
 		"lm_head", "other",
 	};
 
 	return names[s];
+}
+
+const char *fmt_layer_kind_name(enum fmt_layer_kind k)
+{
+	static const char *const names[FMT_LAYER_KIND_COUNT] = {
+		"attention", "latent_attention", "linear_attention", "mamba", "feed_forward",
+	};
+
+	return names[k];
+}
+
+bool fmt_layer_attends(const struct fmt_layer *l)
+{
+	return l->kind == FMT_LAYER_ATTENTION || l->kind == FMT_LAYER_LATENT;
 }
 
 static bool too_large(struct fmt_err *err)
@@ -51,12 +65,22 @@ static enum fmt_share share_of(struct fmt_str name)
 	case FMT_PART_OUTPUT:
 		return FMT_SHARE_LM_HEAD;
 	case FMT_PART_FEED_FORWARD:
-		return has(name, "ffn_gate_inp") ? FMT_SHARE_ROUTER :
-		       has(name, "_shexp")                                 ? FMT_SHARE_SHARED_EXPERTS :
-		                                                             FMT_SHARE_DENSE_FFN;
+		return has(name, "_shexp")       ? FMT_SHARE_SHARED_EXPERTS :
+		       has(name, "ffn_gate_inp") ? FMT_SHARE_ROUTER :
+		                                   FMT_SHARE_DENSE_FFN;
 	default:
 		return FMT_SHARE_OTHER;
 	}
+}
+
+/* In a layer of linear attention, what is neither norm nor feed-forward is part of it. */
+static enum fmt_share share_in(struct fmt_str name, const struct fmt_layer *l)
+{
+	enum fmt_share s = share_of(name);
+
+	if (l && l->kind == FMT_LAYER_LINEAR && (s == FMT_SHARE_ATTENTION || s == FMT_SHARE_MAMBA))
+		return FMT_SHARE_LINEAR_ATTENTION;
+	return s;
 }
 
 /* What is stored, but no parameter: tables made from config.json for the runtime, and corrections that training keeps
@@ -83,7 +107,8 @@ static bool takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
 
 static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t, struct fmt_err *err)
 {
-	enum fmt_share s = share_of(t->name);
+	struct fmt_layer *l = t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL;
+	enum fmt_share s = share_in(t->name, l);
 	uint64_t active = active_part(e, s, t->n_elems), sides = 0;
 	bool over = ckd_add(&e->total, e->total, t->n_elems) || ckd_add(&e->active, e->active, active) ||
 	            ckd_add(&e->by_share[s], e->by_share[s], t->n_elems);
@@ -94,11 +119,8 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t
 		if (has(t->name, ".attn_q.weight") || has(t->name, ".attn_v.weight"))
 			over = over || ckd_add(&e->lora_qv, e->lora_qv, sides);
 	}
-	if (!over && t->layer >= 0 && (uint64_t)t->layer < e->n_layers) {
-		struct fmt_layer *l = &e->layers[t->layer];
-
+	if (!over && l)
 		over = ckd_add(&l->params, l->params, t->n_elems) || ckd_add(&l->active, l->active, active);
-	}
 	if (t->n_elems > e->largest_elems) {
 		e->largest_elems = t->n_elems;
 		e->largest_name = t->name;
@@ -119,10 +141,14 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 		struct fmt_layer *l = &e->layers[i];
 
 		l->experts = c->layer[i] & LAYER_MOE;
-		if (c->layer[i] & LAYER_SSM) {
-			l->kind = FMT_LAYER_MAMBA;
-			l->conv_elems = (c->n[P_SSM_CONV] - 1) * c->n[P_SSM_INNER];
-			l->state_elems = c->n[P_SSM_STATE] * c->n[P_SSM_INNER];
+		if (c->layer[i] & (LAYER_SSM | LAYER_LINEAR)) {
+			l->kind = c->layer[i] & LAYER_SSM ? FMT_LAYER_MAMBA : FMT_LAYER_LINEAR;
+			l->conv_elems = (c->n[P_SSM_CONV] - 1) * c->n[P_CONV_WIDTH];
+			l->state_elems = c->n[P_STATE_ELEMS];
+			continue;
+		}
+		if (!(c->layer[i] & (LAYER_FULL | LAYER_WINDOW))) {
+			l->kind = FMT_LAYER_FEED_FORWARD;
 			continue;
 		}
 		l->kind = c->set[P_LATENT] ? FMT_LAYER_LATENT : FMT_LAYER_ATTENTION;

@@ -60,7 +60,7 @@ static bool token_bytes(const struct fmt_layer *l, enum fmt_type type, uint64_t 
 {
 	uint64_t k = 0, v = 0;
 
-	if (l->kind == FMT_LAYER_MAMBA) {
+	if (!fmt_layer_attends(l)) {
 		*bytes = 0;
 		return true;
 	}

@@ -27,22 +27,22 @@ bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
 	return true;
 }
 
-/* The first class of every description of a table, for an error; `out` holds a text already. */
-static void add_classes(const struct fmt_arch *const *table, char *out, size_t n)
+/* Adds the first class or model_type of every description of a table to a text, for an error. */
+static void add_names(const struct fmt_arch *const *table, bool types, char *out, size_t n)
 {
 	size_t at = strlen(out);
 
 	for (const struct fmt_arch *const *a = table; *a && at < n; a++)
-		at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", (*a)->classes[0]);
+		at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", types ? (*a)->types[0] : (*a)->classes[0]);
 }
 
-/* The classes that are known, for an error. */
-static const char *list_classes(const struct fmt_view_opts *opts, char *out, size_t n)
+/* What is known: classes, or the shorter model types where there are many. */
+static const char *list_known(const struct fmt_view_opts *opts, char *out, size_t n)
 {
 	out[0] = 0;
-	add_classes(arch_table, out, n);
+	add_names(arch_table, opts->plan_only, out, n);
 	if (opts->plan_only)
-		add_classes(arch_counted, out, n);
+		add_names(arch_counted, true, out, n);
 	return out;
 }
 
@@ -54,7 +54,7 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	struct fmt_str class = json_str(json_first(arch_conf_find(config, "architectures", 13)));
 	struct fmt_str type = json_str(arch_conf_find(config, "model_type", 10));
 	const struct fmt_arch *arch, *counted = arch_counted_find(class, type);
-	char known[360];
+	char known[320];
 
 	if (opts->arch) {
 		struct fmt_str name = { opts->arch, strlen(opts->arch) };
@@ -64,7 +64,7 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 			arch = fmt_arch_by_class(name);
 		if (!arch)
 			fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown architecture '%s'; known: %s", opts->arch,
-			         list_classes(opts, known, sizeof known));
+			         list_known(opts, known, sizeof known));
 		return arch;
 	}
 	arch = class.n ? fmt_arch_by_class(class) : arch_by_type(type);
@@ -76,7 +76,7 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, counted ? "'%.*s' can be counted (llm-mem), but not yet be converted "
 		         "or run; known: %s" : "unknown architecture '%.*s'; known: %s",
 		         (int)(class.n ? class.n : type.n), class.n ? class.p : type.n ? type.p : "",
-		         list_classes(opts, known, sizeof known));
+		         list_known(opts, known, sizeof known));
 		fmt_err_file(err, hf_file_path(d, HF_CONFIG));
 	}
 	return arch;

@@ -117,7 +117,8 @@ static bool ends_with(struct fmt_str s, const char *end)
 static bool stays_f32(const struct fmt_view_tensor *t)
 {
 	return t->n_dims < 2 || ends_with(t->name, "_norm.weight") || !ends_with(t->name, ".weight") ||
-	       t->role == FMT_ROLE_MOE_ROUTER || t->role == FMT_ROLE_POSITION_EMBD || t->role == FMT_ROLE_SSM_CONV;
+	       t->role == FMT_ROLE_MOE_ROUTER || t->role == FMT_ROLE_SHARED_ROUTER ||
+	       t->role == FMT_ROLE_POSITION_EMBD || t->role == FMT_ROLE_SSM_CONV;
 }
 
 /* Name and shape of a row's tensor in the GGUF. All dimensions are bounded, so products cannot overflow. */
@@ -287,5 +288,6 @@ bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
 		return false;
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;
-	return true;
+	return !json_is(arch_conf_find(hf_json(&v->impl->dir, HF_CONFIG), "vision_config", 13), JSON_OBJECT) ||
+	       view_note(v, err, "only the language model is counted, not the vision part (vision_config)");
 }

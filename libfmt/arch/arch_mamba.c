@@ -13,6 +13,8 @@ static const struct arch_param_row sizes[] = {
 	{ P_SSM_CONV, KIND_COUNT, "conv_kernel", { ELSE_FIXED, .fixed = 4 }, .max = 1024 },
 	{ P_SSM_RANK, KIND_COUNT, "time_step_rank", { ELSE_REFUSE }, .max = ARCH_MAX_WIDTH },
 	{ P_SSM_X, KIND_COUNT, NULL, { ELSE_SUM, P_SSM_RANK, P_SSM_STATE, 2 }, .max = 4 * ARCH_MAX_WIDTH },
+	{ P_CONV_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_SSM_INNER }, .max = ARCH_MAX_WIDTH },
+	{ P_STATE_ELEMS, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SSM_INNER, P_SSM_STATE }, .max = UINT64_C(1) << 40 },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50280 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_CONV_BIAS, KIND_FLAG, "use_conv_bias", { ELSE_FIXED, .fixed = 1 } },

@@ -51,6 +51,7 @@ enum fmt_role {
 	FMT_ROLE_MOE_GATE,       /* blk.N.ffn_gate_exps.weight [experts, ff, model] */
 	FMT_ROLE_MOE_UP,         /* blk.N.ffn_up_exps.weight   [experts, ff, model] */
 	FMT_ROLE_MOE_DOWN,       /* blk.N.ffn_down_exps.weight [experts, model, ff] */
+	FMT_ROLE_SHARED_ROUTER,  /* blk.N.ffn_gate_inp_shexp.weight [1, model] */
 	FMT_ROLE_SHARED_GATE,    /* blk.N.ffn_gate_shexp.weight [ff, model]    */
 	FMT_ROLE_SHARED_UP,
 	FMT_ROLE_SHARED_DOWN,
@@ -62,6 +63,11 @@ enum fmt_role {
 	FMT_ROLE_SSM_DT_B,
 	FMT_ROLE_SSM_A,          /* blk.N.ssm_a                [inner, state]  */
 	FMT_ROLE_SSM_D,          /* blk.N.ssm_d                [inner]         */
+	FMT_ROLE_SSM_NORM,       /* blk.N.ssm_norm.weight      [inner] or [head] */
+	FMT_ROLE_SSM_BA,         /* blk.N.ssm_ba.weight        [2 * heads, model] */
+	FMT_ROLE_SSM_BETA,       /* blk.N.ssm_beta.weight      [heads, model]  */
+	FMT_ROLE_SSM_ALPHA,
+	FMT_ROLE_ATTN_GATE,      /* blk.N.attn_gate.weight     [v, model]      */
 	FMT_ROLE_SSM_OUT,        /* blk.N.ssm_out.weight       [model, inner]  */
 	FMT_ROLE_COUNT
 };

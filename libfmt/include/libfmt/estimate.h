@@ -11,6 +11,7 @@
 enum fmt_share {
 	FMT_SHARE_EMBEDDINGS,
 	FMT_SHARE_ATTENTION,
+	FMT_SHARE_LINEAR_ATTENTION,
 	FMT_SHARE_MAMBA,
 	FMT_SHARE_DENSE_FFN,
 	FMT_SHARE_ROUTER,
@@ -24,7 +25,14 @@ enum fmt_share {
 
 const char *fmt_share_name(enum fmt_share s); /* "dense_ffn" */
 
-enum fmt_layer_kind { FMT_LAYER_ATTENTION, FMT_LAYER_LATENT, FMT_LAYER_MAMBA };
+enum fmt_layer_kind {
+	FMT_LAYER_ATTENTION,
+	FMT_LAYER_LATENT,       /* attention whose keys and values come from one narrow vector per token */
+	FMT_LAYER_LINEAR,       /* linear attention: a state */
+	FMT_LAYER_MAMBA,        /* a state space */
+	FMT_LAYER_FEED_FORWARD, /* nothing but a feed-forward block: keeps nothing */
+	FMT_LAYER_KIND_COUNT
+};
 
 struct fmt_layer {
 	enum fmt_layer_kind kind;
@@ -39,6 +47,9 @@ struct fmt_layer {
 	uint64_t conv_elems;  /* convolution state: (kernel - 1) columns; constant per sequence */
 	uint64_t state_elems; /* recurrent state; constant per sequence */
 };
+
+const char *fmt_layer_kind_name(enum fmt_layer_kind k); /* "linear_attention" */
+bool fmt_layer_attends(const struct fmt_layer *l);      /* keeps keys and values, or their latent */
 
 struct fmt_estimate {
 	uint64_t total, active;

@@ -1,0 +1,150 @@
+/* Qwen 3-Next and Qwen 3.5: three layers of linear attention (gated delta net), then one of attention whose queries carry
+ * a gate. Next has experts in every layer and fused projections, 3.5 is dense; of its vision part nothing is said here.
+ *
+ * Source of defaults: Qwen3NextConfig and Qwen3_5TextConfig of transformers 5. */
+#include "arch_shared.h"
+
+static const struct arch_param_row next_sizes[] = {
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 48 }, .max = ARCH_MAX_LAYERS },
+	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 32768 }, .max = UINT32_MAX },
+	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 2048 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 5632 }, .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 16 }, .max = ARCH_MAX_HEADS },
+	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_HEADS,
+	  .divides = P_HEADS },
+	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 151936 }, .max = ARCH_MAX_VOCAB },
+	{ P_EXPERTS, KIND_COUNT, "num_experts num_local_experts", { ELSE_FIXED, .fixed = 512 }, .max = ARCH_MAX_HEADS },
+	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 10 }, .max = ARCH_MAX_HEADS,
+	  .at_most = P_EXPERTS },
+	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 512 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF_SHARED, KIND_COUNT, "shared_expert_intermediate_size", { ELSE_FIXED, .fixed = 512 }, .max = ARCH_MAX_WIDTH },
+	{ P_MOE_STEP, KIND_COUNT, "decoder_sparse_step", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_LAYERS },
+	{ P_NONE },
+};
+
+static const struct arch_param_row dense_sizes[] = {
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 32 }, .max = ARCH_MAX_LAYERS },
+	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 32768 }, .max = UINT32_MAX },
+	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 4096 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 12288 }, .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 16 }, .max = ARCH_MAX_HEADS },
+	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_HEADS,
+	  .divides = P_HEADS },
+	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 248320 }, .max = ARCH_MAX_VOCAB },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NONE },
+};
+
+static const struct arch_param_row shared[] = {
+	{ P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 },
+	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
+	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_FIXED, .fixed = 256 }, .max = ARCH_MAX_WIDTH },
+	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_Q_GATED, KIND_COUNT, NULL, { ELSE_PRODUCT, P_Q_WIDTH, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH },
+	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_ATTN_EVERY, KIND_COUNT, "full_attention_interval", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_LAYERS },
+	{ P_LIN_K_HEADS, KIND_COUNT, "linear_num_key_heads", { ELSE_FIXED, .fixed = 16 }, .max = ARCH_MAX_HEADS },
+	{ P_LIN_K_DIM, KIND_COUNT, "linear_key_head_dim", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_WIDTH },
+	{ P_LIN_V_HEADS, KIND_COUNT, "linear_num_value_heads", { ELSE_FIXED, .fixed = 32 }, .max = ARCH_MAX_HEADS },
+	{ P_LIN_V_DIM, KIND_COUNT, "linear_value_head_dim", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_WIDTH },
+	{ P_LIN_KEY, KIND_COUNT, NULL, { ELSE_PRODUCT, P_LIN_K_HEADS, P_LIN_K_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_LIN_VALUE, KIND_COUNT, NULL, { ELSE_PRODUCT, P_LIN_V_HEADS, P_LIN_V_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_CONV_WIDTH, KIND_COUNT, NULL, { ELSE_SUM, P_LIN_VALUE, P_LIN_KEY, 2 }, .max = 4 * ARCH_MAX_WIDTH },
+	{ P_LIN_IN, KIND_COUNT, NULL, { ELSE_SUM, P_CONV_WIDTH, P_LIN_VALUE, 1 }, .max = 8 * ARCH_MAX_WIDTH },
+	{ P_LIN_BA, KIND_COUNT, NULL, { ELSE_PRODUCT, P_LIN_V_HEADS, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
+	{ P_SSM_CONV, KIND_COUNT, "linear_conv_kernel_dim", { ELSE_FIXED, .fixed = 4 }, .max = 1024 },
+	{ P_STATE_ELEMS, KIND_COUNT, NULL, { ELSE_PRODUCT, P_LIN_VALUE, P_LIN_K_DIM }, .max = UINT64_C(1) << 40 },
+	{ P_NONE },
+};
+
+#define ATTENTION                                                                                                      \
+	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },                             \
+	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_GATED, P_MODEL }, .in = LAYER_FULL },     \
+	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL }, .in = LAYER_FULL },    \
+	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL }, .in = LAYER_FULL },    \
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL },   \
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL },   \
+	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH }, .in = LAYER_FULL }
+
+#define LINEAR                                                                                                         \
+	{ FMT_ROLE_SSM_CONV, "ssm_conv1d.weight", "linear_attn.conv1d.weight", { P_CONV_WIDTH, P_SSM_CONV },           \
+	  .in = LAYER_LINEAR },                                                                                        \
+	{ FMT_ROLE_SSM_DT_B, "ssm_dt.bias", "linear_attn.dt_bias", { P_LIN_V_HEADS }, .in = LAYER_LINEAR },            \
+	{ FMT_ROLE_SSM_A, "ssm_a", "linear_attn.A_log", { P_LIN_V_HEADS }, .in = LAYER_LINEAR },                       \
+	{ FMT_ROLE_SSM_NORM, "ssm_norm.weight", "linear_attn.norm.weight", { P_LIN_V_DIM }, .in = LAYER_LINEAR },      \
+	{ FMT_ROLE_SSM_OUT, "ssm_out.weight", "linear_attn.out_proj.weight", { P_MODEL, P_LIN_VALUE }, .in = LAYER_LINEAR }
+
+#define DENSE                                                                                                          \
+	{ FMT_ROLE_FFN_NORM, "post_attention_norm.weight", "post_attention_layernorm.weight", { P_MODEL } },           \
+	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },        \
+	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },              \
+	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE }
+
+static const struct arch_tensor next_layers[] = {
+	ATTENTION,
+	LINEAR,
+	DENSE,
+	{ FMT_ROLE_SSM_IN, "ssm_in.weight", "linear_attn.in_proj_qkvz.weight", { P_LIN_IN, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_SSM_BA, "ssm_ba.weight", "linear_attn.in_proj_ba.weight", { P_LIN_BA, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "mlp.gate.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps.weight", "mlp.experts.*.up_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps.weight", "mlp.experts.*.down_proj.weight", { P_EXPERTS, P_MODEL, P_FF_EXPERT },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_ROUTER, "ffn_gate_inp_shexp.weight", "mlp.shared_expert_gate.weight", { P_ONE, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_GATE, "ffn_gate_shexp.weight", "mlp.shared_expert.gate_proj.weight", { P_FF_SHARED, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp.weight", "mlp.shared_expert.up_proj.weight", { P_FF_SHARED, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp.weight", "mlp.shared_expert.down_proj.weight", { P_MODEL, P_FF_SHARED },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_tensor dense_layers[] = {
+	ATTENTION,
+	LINEAR,
+	DENSE,
+	{ FMT_ROLE_ATTN_QKV, "attn_qkv.weight", "linear_attn.in_proj_qkv.weight", { P_CONV_WIDTH, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_ATTN_GATE, "attn_gate.weight", "linear_attn.in_proj_z.weight", { P_LIN_VALUE, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_SSM_BETA, "ssm_beta.weight", "linear_attn.in_proj_b.weight", { P_LIN_V_HEADS, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_SSM_ALPHA, "ssm_alpha.weight", "linear_attn.in_proj_a.weight", { P_LIN_V_HEADS, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_param_row *const next_params[] = { next_sizes, shared, NULL };
+static const struct arch_param_row *const dense_params[] = { dense_sizes, shared, NULL };
+static const struct arch_key dense_keys[] = { { NULL } };
+static const char *const next_classes[] = { "Qwen3NextForCausalLM", NULL };
+static const char *const next_types[] = { "qwen3_next", NULL };
+static const char *const dense_classes[] = { "Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration", NULL };
+static const char *const dense_types[] = { "qwen3_5", "qwen3_5_text", NULL };
+static const char *const skip[] = { NULL };
+
+const struct fmt_arch arch_qwen3next = {
+	.gguf = "qwen3next",
+	.classes = next_classes,
+	.types = next_types,
+	.params = next_params,
+	.keys = arch_expert_keys,
+	.globals = arch_model_globals,
+	.layers = next_layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+};
+
+const struct fmt_arch arch_qwen35 = {
+	.gguf = "qwen35",
+	.classes = dense_classes,
+	.types = dense_types,
+	.params = dense_params,
+	.keys = dense_keys,
+	.globals = arch_model_globals,
+	.layers = dense_layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+};
