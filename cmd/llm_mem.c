@@ -81,37 +81,55 @@ static bool has_suffix(const char *s, const char *end)
 	return n >= m && !strcmp(s + n - m, end);
 }
 
-/* A GGUF and a safetensors file are opened as they are; a directory through its config.json, with its tokenizer where
- * it has one, since that is part of the file; any other file is a config.json and nothing else. */
+/* The directory of a safetensors file, to be freed; NULL where the path is none, or out of memory. */
+static char *weights_dir(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = has_suffix(path, ".safetensors") ? strdup(path) : NULL;
+
+	if (!dir)
+		return NULL;
+	if (!slash)
+		strcpy(dir, "."); /* the name before ".safetensors" may be empty, its end is not */
+	else
+		dir[slash == path ? 1 : slash - path] = 0;
+	return dir;
+}
+
+/* A GGUF is opened as it is; a directory, or that of a safetensors file, through its config.json, with its tokenizer
+ * where it has one, since that is part of the file; any other file is a config.json and nothing else. */
 static struct fmt_view *open_model(struct mem_report *r, struct fmt_err *err)
 {
 	struct fmt_view_opts opts = { .plan_only = true };
 	struct fmt_err first = { .code = FMT_OK };
+	char *dir_of_file = weights_dir(r->path);
+	const char *path = dir_of_file ? dir_of_file : r->path;
 	struct fmt_view *v;
 	struct stat st;
-	bool dir = !stat(r->path, &st) && S_ISDIR(st.st_mode);
+	bool dir = !stat(path, &st) && S_ISDIR(st.st_mode);
 
-	if (has_suffix(r->path, ".safetensors"))
-		opts.plan_only = false;
-	opts.no_tokenizer = !dir && opts.plan_only;
-	v = fmt_view_open(r->path, &opts, &first);
-	r->files_known = v && (!v->from_dir || (!opts.no_tokenizer && !v->counted_only));
+	opts.no_tokenizer = !dir;
+	v = fmt_view_open(path, &opts, &first);
+	r->files_known = v && (!v->from_dir || (dir && !v->counted_only));
 	if (!v && dir && first.code != FMT_UNSUPPORTED && first.code != FMT_NOMEM) {
 		/* a directory without a tokenizer, or with one that is not supported, can still be counted */
 		opts.no_tokenizer = true;
-		v = fmt_view_open(r->path, &opts, err);
+		v = fmt_view_open(path, &opts, err);
 	} else if (!v) {
 		*err = first;
 	}
+	free(dir_of_file);
 	return v;
 }
 
-/* Says where the weights that a directory holds already are not what its config.json asks for: a repeated output matrix
+/* Says where weights that are there already are not what its config.json asks for: a repeated output matrix
  * makes them more, a part of a model less. A directory without weights is as good. */
 static void compare_stored(const struct mem_report *r)
 {
 	struct fmt_err none = { .code = FMT_OK };
-	struct fmt_model *m = r->view->from_dir && !r->view->weights ? fmt_model_open_dir(r->path, &none) : NULL;
+	struct stat st;
+	bool dir = !stat(r->path, &st) && S_ISDIR(st.st_mode), file = has_suffix(r->path, ".safetensors");
+	struct fmt_model *m = dir ? fmt_model_open_dir(r->path, &none) : file ? fmt_model_open(r->path, &none) : NULL;
 	uint64_t n = 0;
 	char stored[32], asked[32];
 
@@ -121,7 +139,7 @@ static void compare_stored(const struct mem_report *r)
 		n += m->tensors[i].n_elems;
 	fmt_model_close(m);
 	if (n != r->e.total)
-		cli_note(r->program, "note: the weights in the directory have %s elements, config.json asks for %s",
+		cli_note(r->program, "note: the weights that are there have %s elements, config.json asks for %s",
 		         cli_thousands(n, stored), cli_thousands(r->e.total, asked));
 }
 

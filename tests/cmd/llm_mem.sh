@@ -144,6 +144,11 @@ refuse 'num_hidden_layers: 0 is not between' '{"model_type": "llama", "num_hidde
 printf '{"model_type": "llama", "hidden_size": 320, "num_attention_heads": 20}' >odd.json
 expect 3 'Q8_0 needs heads of a multiple of 32 elements; these have 16' --kv Q8_0 odd.json
 expect 3 'nowhere.json: cannot open' nowhere.json
+# a file of weights that is not all that config.json asks for is counted by config.json, and said to be so
+mkdir other && cp "$llama/config.json" other && cp "$llama/model.safetensors" other/part.safetensors
+sed -i 's/"num_hidden_layers": *4/"num_hidden_layers": 5/' other/config.json
+expect 0 'the weights that are there have 2,885,888 elements, config.json asks for 3,' other/part.safetensors
+expect 3 'cannot open' nowhere/model.safetensors
 mkdir empty
 expect 3 'config.json' empty
 expect 2 "unknown type 'Q9'" --quant Q9 "$llama"
