@@ -225,7 +225,7 @@ static const struct rule {
 	const char *why;
 } rules[] = {
 	{ MIXED, K(OUTPUT), always, FMT_Q6_K, "output: Q6_K" },
-	{ MIXED, K(OUTPUT), falcon_or_misfit, FMT_Q8_0, "output of falcon or of odd row length: Q8_0" },
+	{ MIXED, K(OUTPUT), falcon_or_misfit, FMT_Q8_0, "output of falcon, or with rows of no whole superblocks: Q8_0" },
 
 	{ R(Q2_K), VALUES, always, FMT_Q3_K, "values: a step up" },
 	{ R(Q2_K), VALUES, gqa_4, FMT_Q4_K, "values shared by 4 or more query heads: two steps up" },
