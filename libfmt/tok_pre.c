@@ -1,10 +1,12 @@
 /* tokenizer.ggml.pre, found by what tokenizer.json says, not by trying it out.
  *
- * The pre-tokenizer is flattened to a list of expressions, each brought to one spelling, and looked up. Names with one
- * split are told apart by ignore_merges and the normalizer. Sources: ../shared/facts/tokenizers.md, which has them from
+ * The pre-tokenizer is flattened to a list of expressions, each brought to one spelling, and compared with those of the
+ * names (<libfmt/pre.h>). Names with one split are told apart by ignore_merges and the normalizer. Sources: ../shared/facts/tokenizers.md, which has them from
  * llama.cpp's src/llama-vocab.cpp and the tokenizers of the models. */
 #include <stdio.h>
 #include <string.h>
+
+#include <libfmt/pre.h>
 
 #include "tok_keys.h"
 
@@ -15,37 +17,24 @@ struct steps {
 	bool too_long;
 };
 
-/* Expressions, with a final "|\s+" left off: what it matches stays a piece anyway. */
-#define GPT2       "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)"
-#define SHORT      "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-#define CL(digits) SHORT "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)"
-#define UPPER      "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
-#define LOWER      "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
-#define O200(digits, suffix)                                                                                           \
-	"[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" suffix "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" suffix "|"   \
-	digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)"
-
 /* 1: must be, 0: must not be, ANY: either */
 #define ANY (-1)
 
+/* The names that are given, each for all that cut alike. */
 static const struct {
-	const char *steps;
-	int ignore_merges, nfc;
 	const char *name;
+	int ignore_merges, nfc;
 } known[] = {
-	{ GPT2, ANY, ANY, "gpt-2" },
-	{ "\\p{N}\n" GPT2, ANY, ANY, "smollm" },
-	{ CL("\\p{N}{1,3}"), 1, 0, "llama-bpe" },
-	{ CL("\\p{N}{1,3}"), 0, 0, "dbrx" },
-	{ CL("\\p{N}"), ANY, 1, "qwen2" },
-	{ CL("\\p{N}"), ANY, 0, "stablelm2" },
-	{ SHORT "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)",
-	  ANY, ANY, "qwen35" },
-	{ O200("\\p{N}{1,3}", SHORT "?"), ANY, ANY, "gpt-4o" },
-	{ O200("\\p{N}", ""), ANY, ANY, "tekken" },
-	{ "\\p{N}{1,3}\n[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+\n"
-	  "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-	  "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)", ANY, ANY, "deepseek-v3" },
+	{ "gpt-2", ANY, ANY },
+	{ "smollm", ANY, ANY },
+	{ "llama-bpe", 1, 0 },
+	{ "dbrx", 0, 0 },
+	{ "qwen2", ANY, 1 },
+	{ "stablelm2", ANY, 0 },
+	{ "qwen35", ANY, ANY },
+	{ "gpt-4o", ANY, ANY },
+	{ "tekken", ANY, ANY },
+	{ "deepseek-v3", ANY, ANY },
 };
 
 static void append(struct steps *s, const char *p, size_t n)
@@ -66,6 +55,8 @@ static void append_step(struct steps *s, const char *p, size_t n)
 	append(s, p, n);
 }
 
+#define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+
 /* Spellings of one thing, in the order in which they are tried. */
 static const struct {
 	const char *from, *to;
@@ -75,6 +66,7 @@ static const struct {
 	{ "\\\"", "\"" },
 };
 
+/* A final "|\\s+" is left off: what it matches stays a piece anyway. */
 static void append_expression(struct steps *s, struct fmt_str e)
 {
 	static const char *const tails[] = { "|\\s+", "|\\s" };
@@ -106,6 +98,15 @@ static void append_expression(struct steps *s, struct fmt_str e)
 	}
 }
 
+/* The steps that a name stands for. */
+static void append_named(struct steps *s, const char *name)
+{
+	const struct fmt_pre *pre = fmt_pre_find((struct fmt_str){ name, strlen(name) });
+
+	for (const char *const *p = pre->patterns; *p; p++)
+		append_expression(s, (struct fmt_str){ *p, strlen(*p) });
+}
+
 /* One step of a pre-tokenizer. Steps that split nothing add nothing; unknown ones add their name, which no row has. */
 static void flatten(struct steps *s, const struct json *step, unsigned depth)
 {
@@ -118,7 +119,7 @@ static void flatten(struct steps *s, const struct json *step, unsigned depth)
 	} else if (fmt_str_is(type, "ByteLevel")) {
 		json_bool(json_get(step, "use_regex"), &flag);
 		if (flag)
-			append_step(s, GPT2, strlen(GPT2));
+			append_named(s, "gpt-2");
 	} else if (fmt_str_is(type, "Digits")) {
 		flag = false;
 		json_bool(json_get(step, "individual_digits"), &flag);
@@ -147,10 +148,14 @@ struct fmt_str tok_pre_name(const struct json *tokenizer, struct fmt_err *err)
 
 	json_bool(json_get(json_get(tokenizer, "model"), "ignore_merges"), &ignore_merges);
 	flatten(&s, json_get(tokenizer, "pre_tokenizer"), 0);
-	for (size_t i = 0; i < sizeof known / sizeof *known && !s.too_long; i++)
-		if (!strcmp(s.text, known[i].steps) && (known[i].ignore_merges == ANY || known[i].ignore_merges == ignore_merges) &&
+	for (size_t i = 0; i < sizeof known / sizeof *known && !s.too_long; i++) {
+		struct steps meant = { .n = 0 };
+
+		append_named(&meant, known[i].name);
+		if (!strcmp(s.text, meant.text) && (known[i].ignore_merges == ANY || known[i].ignore_merges == ignore_merges) &&
 		    (known[i].nfc == ANY || known[i].nfc == nfc))
 			return (struct fmt_str){ known[i].name, strlen(known[i].name) };
+	}
 	for (char *p = s.text; *p; p++)
 		if (*p == '\n')
 			*p = ' ';

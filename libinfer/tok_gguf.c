@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pre_splits.h"
+#include <libfmt/pre.h>
+
 #include "tok_table.h"
 #include "unicode.h"
 
@@ -207,7 +208,7 @@ static bool read_gpt2(struct source *s)
 {
 	const struct fmt_value *name = fmt_view_get(s->v, "tokenizer.ggml.pre");
 	struct fmt_str pre_name = name && name->type == FMT_KV_STR ? name->as.s : FMT_STR("default");
-	const struct pre_splits *pre = pre_splits_find(pre_name);
+	const struct fmt_pre *pre = fmt_pre_find(pre_name);
 	struct infer_tokenizer *t = s->t;
 
 	if (!pre)

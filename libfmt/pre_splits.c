@@ -2,7 +2,7 @@
  * the models' own tokenizer.json. */
 #include <stddef.h>
 
-#include "pre_splits.h"
+#include <libfmt/pre.h>
 
 #define WORDS_GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)"
 #define SPACES     "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -15,7 +15,7 @@
 	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
 #define SUFFIX "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 
-static const struct pre_splits
+static const struct fmt_pre
 	gpt2 = { { WORDS_GPT2 }, false, false },
 	digits_gpt2 = { { "\\p{N}", WORDS_GPT2 }, false, false },
 	llama3 = { { CL("\\p{N}{1,3}") }, true, true },
@@ -38,7 +38,7 @@ static const struct pre_splits
 
 static const struct {
 	const char *name;
-	const struct pre_splits *pre;
+	const struct fmt_pre *pre;
 } names[] = {
 	{ "default", &unnamed },
 	/* GPT-2's */
@@ -65,7 +65,7 @@ static const struct {
 	{ "gpt3-finnish", &bloom }, { "viking", &viking },
 };
 
-const struct pre_splits *pre_splits_find(struct fmt_str name)
+const struct fmt_pre *fmt_pre_find(struct fmt_str name)
 {
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (fmt_str_is(name, names[i].name))
