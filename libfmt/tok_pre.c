@@ -1,8 +1,7 @@
 /* tokenizer.ggml.pre, found by what tokenizer.json says, not by trying it out.
  *
  * The pre-tokenizer is flattened to a list of expressions, each brought to one spelling, and compared with those of the
- * names (<libfmt/pre.h>). Names with one split are told apart by ignore_merges and the normalizer. Sources: ../shared/facts/tokenizers.md, which has them from
- * llama.cpp's src/llama-vocab.cpp and the tokenizers of the models. */
+ * names (<libfmt/pre.h>). Names with one split are told apart by ignore_merges and the normalizer. */
 #include <stdio.h>
 #include <string.h>
 

@@ -34,7 +34,7 @@ struct quant_shape {
 	int elems;       /* of a lane: 16 or 32 */
 	int block_lanes; /* lanes that share a scale of their own: 1, 8, 16 */
 	/* Without importance the weight of an element is s2 + blend x^2, s2 being the mean of x^2 over the block:
-	 * large weights matter more to a model than plain squares say (facts: quantization, section 3). */
+	 * large weights matter more to a model than plain squares say (docs/quantization.md). */
 	float blend;
 	/* With importance: importance * sqrt(magnitude s2 + x^2), or importance alone if magnitude is negative. ggml
 	 * has 1 or 2 here; 3 or 4 wins in its measure still, and more by importance alone. */

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 # name, GGUF id, elements and bytes per block, share of ggml's error that a search close to the optimum leaves:
-# plain, with importance (facts/quantization.md, section 3, normal rows)
+# plain, with importance (by a wide search within the format, normal rows)
 TYPES = [
     ("Q4_0", 2, 32, 18, 0.886, 0.955), ("Q4_1", 3, 32, 20, 0.768, 0.930), ("Q5_0", 6, 32, 22, 0.876, 0.944),
     ("Q5_1", 7, 32, 24, 0.752, 0.906), ("Q8_0", 8, 32, 34, None, None), ("Q2_K", 10, 256, 84, 0.753, 0.887),
@@ -67,7 +67,7 @@ class Ours:
 
 
 def own_weights(name, x):
-    """What ggml's encoder minimizes when it is given no importance (facts/quantization.md, section 2)."""
+    """What ggml's encoder minimizes when it is given no importance."""
     a = np.abs(x).astype(np.float64)
     if name == "Q2_K":
         return a

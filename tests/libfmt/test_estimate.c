@@ -248,7 +248,7 @@ static void nothing_overflows(void **state)
 	fmt_view_close(v);
 }
 
-/* Cells of llama.cpp: multiples of 256, and window + ubatch of them where it has the window. Formula of facts/memory.md. */
+/* Cells of llama.cpp: multiples of 256, and window + ubatch of them where it has the window. */
 static void llama_cpp_pads_cells(void **state)
 {
 	struct fmt_cache_opts o = { .keep = FMT_KEEP_LLAMA_CPP, .type = FMT_F16, .context = 8000, .ubatch = 512, .sequences = 1 };
