@@ -170,18 +170,22 @@ gone big.gguf
 
 # A disk with too little room is seen before anything is written, and what would be replaced stays.
 mkdir small
-unshare -rm true 2>/dev/null && unshare -rm sh -c '
-    mount -t tmpfs -o size=100k tmpfs small || exit 77
-    echo precious >small/old.gguf
-    "$1" --quiet --force "$2" -o small/old.gguf
-    status=$?
-    [ "$(cat small/old.gguf)" = precious ] && [ "$(ls -A small)" = old.gguf ] || echo "damaged"
-    exit $status' sh "$st2gguf" "$llama" >stdout 2>stderr
-case $?:$(cat stdout stderr) in
-4:st2gguf:\ small/old.gguf:\ needs\ *iB,\ and\ its\ file\ system\ has\ *iB\ free*) ;;
-1: | 77:*) echo "skipped: no small file system can be mounted here" ;;
-*) fail "too little room: $(cat stdout stderr)" ;;
-esac
+if unshare -rm true 2>/dev/null; then
+    unshare -rm sh -c '
+        mount -t tmpfs -o size=100k tmpfs small || exit 77
+        echo precious >small/old.gguf
+        "$1" --quiet --force "$2" -o small/old.gguf
+        status=$?
+        [ "$(cat small/old.gguf)" = precious ] && [ "$(ls -A small)" = old.gguf ] || echo "damaged"
+        exit $status' sh "$st2gguf" "$llama" >stdout 2>stderr
+    case $?:$(cat stdout stderr) in
+    4:st2gguf:\ small/old.gguf:\ needs\ *iB,\ and\ its\ file\ system\ has\ *iB\ free*) ;;
+    77:*) echo "skipped: no small file system can be mounted here" ;;
+    *) fail "too little room: $(cat stdout stderr)" ;;
+    esac
+else
+    echo "skipped: no mount namespace here (a chroot, or not allowed), so no small file system"
+fi
 
 # Killed at any moment there is nothing under the output's name, or all of it; with SIGTERM nothing else either.
 "$st2gguf" --quiet --quant Q6_K "$llama" -o whole.gguf
