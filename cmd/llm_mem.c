@@ -13,7 +13,7 @@
 struct options {
 	const char *quant, *contexts, *kv, *policy;
 	uint64_t sequences, ubatch, fit;
-	bool fit_given;
+	bool fit_given, csv;
 };
 
 static int by_size(const void *a, const void *b)
@@ -58,7 +58,7 @@ static void usual_contexts(struct mem_report *r)
 }
 
 /* Types that caches are kept in. */
-static bool parse_cache_type(const char *name, enum fmt_type *t)
+static bool cache_type(const char *name, enum fmt_type *t)
 {
 	static const enum fmt_type known[] = {
 		FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q5_1, FMT_Q5_0, FMT_Q4_1, FMT_Q4_0, FMT_IQ4_NL, FMT_F8_E4M3,
@@ -72,6 +72,41 @@ static bool parse_cache_type(const char *name, enum fmt_type *t)
 		if (known[i] == *t)
 			return true;
 	return false;
+}
+
+/* The word at *p, which moves past it and its comma; false where there is none. A word that is too long is cut short,
+ * and so is unknown. */
+static bool next_word(const char **p, char *word, size_t size)
+{
+	size_t n = strcspn(*p, ",");
+
+	if (!**p)
+		return false;
+	snprintf(word, size, "%.*s", (int)(n < size ? n : size), *p);
+	*p += n + ((*p)[n] == ',');
+	return true;
+}
+
+/* "F16,Q8_0". Returns what could not be read, or NULL. */
+static const char *parse_cache_types(struct mem_report *r, const char *text, char *word, size_t size)
+{
+	word[0] = 0;
+	while (next_word(&text, word, size))
+		if (r->n_cache_types == MEM_MAX_CACHE_TYPES || !cache_type(word, &r->cache_types[r->n_cache_types++]))
+			return word;
+	r->cache.type = r->cache_types[0];
+	return r->n_cache_types ? NULL : word;
+}
+
+/* "ideal,llama.cpp" */
+static const char *parse_policies(struct mem_report *r, const char *text, char *word, size_t size)
+{
+	word[0] = 0;
+	while (next_word(&text, word, size))
+		if (r->n_keeps == FMT_KEEP_COUNT || !fmt_keep_from_name(word, &r->keeps[r->n_keeps++]))
+			return word;
+	r->cache.keep = r->keeps[0];
+	return r->n_keeps ? NULL : word;
 }
 
 static bool has_suffix(const char *s, const char *end)
@@ -176,6 +211,17 @@ static void print_notes(const struct mem_report *r)
 		cli_note(r->program, "note: the model was trained for %s tokens", cli_thousands(r->e.context, n));
 }
 
+static bool print(const struct mem_report *r, const struct options *o, struct fmt_err *err)
+{
+	if (o->csv)
+		return mem_print_csv(r, err);
+	if (r->program->json)
+		mem_print_json(r);
+	else
+		mem_print_text(r);
+	return true;
+}
+
 static int run(struct mem_report *r, const struct options *o)
 {
 	struct fmt_err err = { .code = FMT_OK };
@@ -188,10 +234,7 @@ static int run(struct mem_report *r, const struct options *o)
 	if (ok) {
 		print_notes(r);
 		compare_stored(r);
-		if (r->program->json)
-			mem_print_json(r);
-		else
-			mem_print_text(r);
+		ok = print(r, o, &err);
 	}
 	status = !ok ? cli_fail(r->program, &err) : r->fit && !r->best ? CLI_CHECK : CLI_OK;
 	fmt_estimate_finish(&r->e);
@@ -215,17 +258,19 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 'q', "quant", "TYPE,...", &o.quant, "types and recipes as st2gguf has them, or all", NULL },
 		{ CLI_STRING, 'c', "ctx", "N,...", &o.contexts, "contexts in tokens; 32K is 32768", NULL },
 		{ CLI_STRING, 0, "kv", "TYPE", &o.kv, "type of keys and values: F32 F16 BF16 Q8_0 Q5_1 Q5_0 Q4_1 Q4_0\n"
-		  "IQ4_NL fp8; default: F16", NULL },
+		  "IQ4_NL fp8; default: F16; with --csv a list", NULL },
 		{ CLI_UINT, 0, "parallel", "N", &o.sequences, "sequences of that context at once; default: 1", NULL },
 		{ CLI_STRING, 0, "policy", "NAME", &o.policy, "whose cache is added to the weights: ideal, no_window or\n"
-		  "llama.cpp; default: llama.cpp", NULL },
+		  "llama.cpp; default: llama.cpp; with --csv a list", NULL },
 		{ CLI_UINT, 0, "ubatch", "N", &o.ubatch, "tokens that llama.cpp computes at once; default: 512", NULL },
 		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much: 24GiB", &o.fit_given },
 		{ CLI_FLAG, 0, "layers", NULL, &r.layers, "the layers, one by one", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
+		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
 		{ 0 },
 	};
+	char word[24];
 	int n = argc;
 
 	p.opts = opts;
@@ -234,11 +279,15 @@ int main(int argc, char **argv)
 	if (n != 1)
 		return cli_usage_error(&p, n ? "one model at a time" : "no model given");
 	r.path = argv[1];
-	if (!parse_cache_type(o.kv, &r.cache.type))
+	if (parse_cache_types(&r, o.kv, word, sizeof word))
 		return cli_usage_error(&p, "unknown type '%s' for --kv; known are F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, "
-		                       "IQ4_NL, fp8", o.kv);
-	if (!fmt_keep_from_name(o.policy, &r.cache.keep))
-		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", o.policy);
+		                       "IQ4_NL, fp8", word);
+	if (parse_policies(&r, o.policy, word, sizeof word))
+		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", word);
+	if (o.csv && p.json)
+		return cli_usage_error(&p, "--csv or --json, not both");
+	if (!o.csv && (r.n_cache_types > 1 || r.n_keeps > 1))
+		return cli_usage_error(&p, "several types or policies of cache make a table: --csv");
 	if (o.sequences == 0 || o.sequences > MAX_SEQUENCES || o.ubatch == 0 || o.ubatch > MAX_CONTEXT)
 		return cli_usage_error(&p, "--parallel and --ubatch: numbers from 1 up");
 	if (o.fit_given && o.fit == 0)

@@ -9,6 +9,7 @@
 
 #define MEM_MAX_CONTEXTS 16
 #define MEM_MAX_TYPES 32
+#define MEM_MAX_CACHE_TYPES 16
 
 /* The model in one type or recipe. */
 struct mem_weights {
@@ -18,6 +19,12 @@ struct mem_weights {
 	uint64_t fits;         /* with --fit: the longest context that fits, at most the trained one; 0: none */
 };
 
+/* What the model takes at one context, piece by piece. */
+struct mem_sum {
+	uint64_t weights, kv, state;
+	uint64_t total;
+};
+
 struct mem_report {
 	struct cli_program *program;
 	const char *path;
@@ -25,6 +32,10 @@ struct mem_report {
 	struct fmt_estimate e;
 	bool files_known;      /* all metadata are there (a directory with a tokenizer, a GGUF): sizes of files are exact */
 	struct fmt_cache_opts cache; /* as asked for; its context is set where it is used */
+	enum fmt_type cache_types[MEM_MAX_CACHE_TYPES]; /* for a table of several; cache.type is the first */
+	size_t n_cache_types;
+	enum fmt_keep keeps[FMT_KEEP_COUNT]; /* the same; cache.keep is the first */
+	size_t n_keeps;
 	uint64_t contexts[MEM_MAX_CONTEXTS]; /* ascending */
 	size_t n_contexts;
 	uint64_t kv[FMT_KEEP_COUNT][MEM_MAX_CONTEXTS]; /* bytes of keys and values, under each policy */
@@ -46,10 +57,20 @@ bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err);
  * returns false with *err set: heads that the type does not fit, a product past 64 bits */
 bool mem_cache(struct mem_report *r, struct fmt_err *err);
 
+/* Everything at once: of one kind of weights, under o's policy, at o's context, in o's type. The one place where the
+ * pieces are added up. A model whose layers are not known counts by its weights.
+ * returns false with *err set: heads that the type does not fit, a sum past 64 bits */
+bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
+             struct fmt_err *err);
+
 /* For --fit: the longest context of each, and the best. */
 bool mem_fit(struct mem_report *r, struct fmt_err *err);
 
 void mem_print_text(const struct mem_report *r);
 void mem_print_json(const struct mem_report *r);
+
+/* llm_mem_csv.c: a row per type, context, type of cache and policy. The columns are those of docs/csv.md.
+ * returns false with *err set as mem_sum does; rows before it are printed */
+bool mem_print_csv(const struct mem_report *r, struct fmt_err *err);
 
 #endif

@@ -84,11 +84,14 @@ static void cache(const struct mem_report *r)
 }
 
 /* Sums past 64 bits are shown as what they are not. */
-static const char *sum(uint64_t a, uint64_t b, uint64_t c, char *text)
+static const char *sum(const struct mem_report *r, const struct mem_weights *w, uint64_t context, char *text)
 {
-	if (a > UINT64_MAX - b || a + b > UINT64_MAX - c)
-		return "too large";
-	return cli_bytes(a + b + c, text);
+	struct fmt_err ignored = { .code = FMT_OK };
+	struct fmt_cache_opts o = r->cache;
+	struct mem_sum s;
+
+	o.context = context;
+	return mem_sum(r, w, &o, &s, &ignored) ? cli_bytes(s.total, text) : "too large";
 }
 
 static void weights(const struct mem_report *r)
@@ -112,7 +115,7 @@ static void weights(const struct mem_report *r)
 		if (r->files_known)
 			printf(" %17s", cli_thousands(w->file_bytes, text));
 		for (size_t i = 0; i < r->n_contexts && r->e.layers_known; i++)
-			printf(" %12s", sum(w->tensor_bytes, r->kv[r->cache.keep][i], r->state, text));
+			printf(" %12s", sum(r, w, r->contexts[i], text));
 		if (r->fit)
 			printf("  %10s", w->fits ? cli_thousands(w->fits, text) : "-");
 		putchar('\n');

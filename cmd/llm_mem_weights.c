@@ -99,15 +99,27 @@ bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err)
 	}
 }
 
-/* Whether weights, cache and state fit at a context. A sum past 64 bits fits nowhere. */
+bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
+             struct fmt_err *err)
+{
+	*s = (struct mem_sum){ .weights = w->tensor_bytes };
+	if (r->e.layers_known && !fmt_estimate_cache(&r->e, o, &s->kv, &s->state, err))
+		return false;
+	if (s->weights > UINT64_MAX - s->kv || s->weights + s->kv > UINT64_MAX - s->state)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the sum of weights and cache does not fit into 64 bits");
+	s->total = s->weights + s->kv + s->state;
+	return true;
+}
+
+/* Whether everything fits at a context. A sum past 64 bits fits nowhere. */
 static bool fits_at(const struct mem_report *r, const struct mem_weights *w, uint64_t context)
 {
 	struct fmt_err ignored = { .code = FMT_OK };
-	uint64_t kv = 0, state = 0;
+	struct fmt_cache_opts o = r->cache;
+	struct mem_sum sum;
 
-	if (!cache_at(r, r->cache.keep, context, &kv, &state, &ignored) || w->tensor_bytes > r->fit)
-		return false;
-	return kv <= r->fit - w->tensor_bytes && state <= r->fit - w->tensor_bytes - kv;
+	o.context = context;
+	return mem_sum(r, w, &o, &sum, &ignored) && sum.total <= r->fit;
 }
 
 /* What fits grows smaller with the context, so that halving finds the longest. */

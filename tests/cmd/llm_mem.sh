@@ -126,6 +126,32 @@ assert w["longest_context"] == ((3 << 20) - w["tensor_bytes"]) // per_token, (w,
 assert r["fit"]["fits"] and r["fit"]["best"] == "Q4_K_M"
 PY
 
+# A table: a row per type, context, type of cache and policy; names of files survive it.
+cp "$llama/config.json" 'a "b", c.json'
+"$mem" --quiet --csv --quant Q8_0,Q4_K_M --ctx 256,1024 --kv F16,Q8_0 --policy ideal,llama.cpp --fit 4MiB 'a "b", c.json' >table.csv
+[ $? = 0 ] || fail "--csv"
+python3 - "$mem" <<'PY' || fail "--csv: its rows"
+import csv, json, subprocess, sys
+mem, name = sys.argv[1], 'a "b", c.json'
+data = open("table.csv", newline="").read()
+assert data.endswith("\r\n") and data.count("\n") == data.count("\r\n") == 17, data
+rows = list(csv.DictReader(data.splitlines()))
+keys = {(r["quant"], r["context"], r["kv_type"], r["policy"]) for r in rows}
+assert len(rows) == len(keys) == 16 and {r["model"] for r in rows} == {name}, rows
+for r in rows:
+    got = json.loads(subprocess.run([mem, "--json", "--quant", r["quant"], "--kv", r["kv_type"], "--ctx", r["context"], name],
+                                    stdout=subprocess.PIPE).stdout)
+    kv = got["kv_cache"]["bytes"][r["policy"]][r["context"]]
+    weights = got["weights"][0]["tensor_bytes"]
+    assert (int(r["weights_bytes"]), int(r["cache_bytes"]), r["state_bytes"]) == (weights, kv, "0"), (r, got)
+    assert int(r["total_bytes"]) == weights + kv and r["fits"] == ("yes" if weights + kv <= 4 << 20 else "no"), r
+    assert int(r["parameters"]) == got["parameters"]["total"] and r["architecture"] == "llama"
+assert {r["fits"] for r in rows} == {"yes", "no"}
+PY
+expect 2 'make a table: --csv' --kv F16,Q8_0 "$llama"
+expect 2 'not both' --csv --json "$llama"
+expect 2 "unknown type ''" --csv --kv ,F16 "$llama"
+
 # Bad numbers: the message names the key.
 refuse 'hidden_size: expected a whole number' '{"model_type": "llama", "hidden_size": -4096}'
 refuse 'hidden_size: expected a whole number' '{"model_type": "llama", "hidden_size": 4096.5}'
