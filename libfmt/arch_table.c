@@ -4,6 +4,9 @@
 const struct fmt_arch *const arch_table[] = {
 	&arch_llama,
 	&arch_mistral,
+	&arch_mixtral,
+	&arch_qwen2,
+	&arch_qwen3,
 	NULL,
 };
 
@@ -17,12 +20,9 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_gptneox,
 	&arch_granite,
 	&arch_mamba,
-	&arch_mixtral,
 	&arch_nemotronh,
 	&arch_olmo2,
 	&arch_phi3,
-	&arch_qwen2,
-	&arch_qwen3,
 	&arch_qwen3moe,
 	&arch_qwen35,
 	&arch_qwen3next,
@@ -75,6 +75,16 @@ static const struct fmt_arch *by_word(const struct fmt_arch *const *table, struc
 const struct fmt_arch *fmt_arch_by_class(struct fmt_str name)
 {
 	return by_word(arch_table, name, false);
+}
+
+bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_layer)
+{
+	const struct arch_tensor *row = !arch ? NULL : in_layer ? arch->layers : arch->globals;
+
+	for (; row && row->role; row++)
+		if (row->role == role)
+			return !row->when.param && !row->in;
+	return false;
 }
 
 const struct fmt_arch *arch_by_type(struct fmt_str name)

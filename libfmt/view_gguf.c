@@ -30,6 +30,37 @@ static enum fmt_role role_of(const struct fmt_arch *arch, int32_t layer, struct 
 	return FMT_ROLE_NONE;
 }
 
+/* How many of the file's tensors a description knows. */
+static uint64_t n_known(const struct fmt_arch *arch, const struct fmt_model *m)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < m->n_tensors; i++) {
+		struct fmt_str rest;
+		int32_t layer = split_name(m->tensors[i].name, &rest);
+
+		n += role_of(arch, layer, rest) != FMT_ROLE_NONE;
+	}
+	return n;
+}
+
+/* The description of a GGUF. Several may have its name (Llama and Mixtral): the one that knows most of the tensors. */
+static const struct fmt_arch *choose_arch(struct fmt_str name, const struct fmt_model *m)
+{
+	const struct fmt_arch *best = fmt_arch_by_gguf(name);
+	uint64_t most = best ? n_known(best, m) : 0;
+
+	for (const struct fmt_arch *const *a = arch_table; best && *a && most < m->n_tensors; a++) {
+		uint64_t n = *a != best && fmt_str_is(name, (*a)->gguf) ? n_known(*a, m) : 0;
+
+		if (n > most) {
+			best = *a;
+			most = n;
+		}
+	}
+	return best;
+}
+
 static void describe(const struct fmt_view *v, const struct fmt_tensor *from, struct fmt_view_tensor *t)
 {
 	struct fmt_str rest;
@@ -58,7 +89,7 @@ bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	x = fmt_model_get(im->gguf, "general.architecture");
 	if (x && x->type == FMT_KV_STR)
 		v->arch_name = x->as.s;
-	v->arch = fmt_arch_by_gguf(v->arch_name);
+	v->arch = choose_arch(v->arch_name, im->gguf);
 	x = fmt_model_get(im->gguf, "tokenizer.huggingface.json");
 	if (x && x->type == FMT_KV_STR)
 		v->tokenizer_json = x->as.s;
@@ -71,7 +102,7 @@ bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 		return false;
 	for (uint64_t i = 0; i < im->gguf->n_tensors; i++) {
 		describe(v, &im->gguf->tensors[i], &im->tensors[i]);
-		im->sources[i].tensor = &im->gguf->tensors[i];
+		im->sources[i] = (struct view_source){ .tensor = &im->gguf->tensors[i], .n_parts = 1 };
 	}
 	v->tensors = im->tensors;
 	v->n_tensors = im->gguf->n_tensors;

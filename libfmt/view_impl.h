@@ -10,13 +10,21 @@
 #include "index.h"
 #include "kv_list.h"
 
-/* Where the contents of a tensor of the view come from. */
+/* Where the contents of a tensor of the view come from: one tensor of the checkpoint, or several of one shape that are
+ * stacked (experts), each moved by itself. */
 struct view_source {
-	const struct fmt_tensor *tensor; /* in `weights`; NULL: `made` */
+	const struct fmt_tensor *tensor; /* in `weights`; the first of a stack; NULL: `made` */
+	const struct fmt_tensor *const *stack; /* [n_parts]; NULL: there is only `tensor` */
+	uint64_t n_parts;                /* rows of the view's tensor are divided evenly among them */
 	const float *made;
 	enum arch_move move;
 	uint32_t n_heads; /* of MOVE_ROPE_*: groups of rows that move within themselves */
 };
+
+static inline const struct fmt_tensor *view_part(const struct view_source *s, uint64_t i)
+{
+	return s->stack ? s->stack[i] : s->tensor;
+}
 
 struct fmt_view_impl {
 	struct fmt_arena mem;
@@ -37,6 +45,9 @@ bool view_plan(struct fmt_view *v, struct fmt_err *err);
 
 /* The same from config.json alone: tensors as they would be, without contents. */
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err);
+
+/* view_order.c: the n tensors of a checkpoint, and their sources, in the order of the reference converter. */
+bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err);
 
 /* view_keys.c: all keys of a checkpoint, in the order of the reference converter. */
 bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err);

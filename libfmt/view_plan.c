@@ -37,14 +37,29 @@ static bool fail_tensor(struct plan *p, enum fmt_code code, const struct fmt_ten
 	return false;
 }
 
-static bool check_shape(struct plan *p, const struct fmt_tensor *t, const struct fmt_view_tensor *want)
+struct shape {
+	uint32_t n;
+	uint64_t dims[FMT_MAX_DIMS];
+};
+
+/* The shape in the checkpoint of a tensor, or of each of those that are stacked, from that in the GGUF. */
+static struct shape shape_in_checkpoint(const struct arch_tensor *row, const struct fmt_view_tensor *t)
+{
+	uint32_t skip = strchr(row->hf, '*') != NULL;
+	struct shape s = { .n = t->n_dims - skip };
+
+	memcpy(s.dims, t->dims + skip, s.n * sizeof *s.dims);
+	return s;
+}
+
+static bool check_shape(struct plan *p, const struct fmt_tensor *t, const struct shape *want)
 {
 	char text[2 * SHAPE_BYTES + 80], a[SHAPE_BYTES], b[SHAPE_BYTES];
 
-	if (t->n_dims == want->n_dims && !memcmp(t->dims, want->dims, want->n_dims * sizeof *t->dims))
+	if (t->n_dims == want->n && !memcmp(t->dims, want->dims, want->n * sizeof *t->dims))
 		return true;
 	snprintf(text, sizeof text, "the shape is [%s], config.json asks for [%s]", show_shape(t->dims, t->n_dims, a),
-	         show_shape(want->dims, want->n_dims, b));
+	         show_shape(want->dims, want->n, b));
 	return fail_tensor(p, FMT_MISMATCH, t, text);
 }
 
@@ -142,11 +157,79 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	return true;
 }
 
+#define NAME_BYTES 160
+
+/* The checkpoint's name of a row's tensor, or of number `part` of those that are stacked. */
+static void name_in_checkpoint(const struct plan *p, const struct arch_tensor *row, int32_t layer, uint64_t part,
+                               char *name)
+{
+	const char *star = strchr(row->hf, '*');
+	int n = star ? (int)(star - row->hf) : (int)strlen(row->hf);
+	char prefix[64] = "", number[24] = "";
+
+	if (layer >= 0)
+		snprintf(prefix, sizeof prefix, "%s%" PRId32 ".", p->v->arch->layer_prefix, layer);
+	if (star)
+		snprintf(number, sizeof number, "%" PRIu64, part);
+	snprintf(name, NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
+}
+
+/* Finds one tensor of the checkpoint and sees that it is what the row asks for. */
+static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tensor *row, int32_t layer, uint64_t part,
+                                          const struct shape *shape)
+{
+	const struct fmt_tensor *t;
+	char name[NAME_BYTES], why[80] = "";
+
+	name_in_checkpoint(p, row, layer, part, name);
+	if (row->role == FMT_ROLE_OUTPUT)
+		snprintf(why, sizeof why, " (config.json says tie_word_embeddings false)");
+	else if (strchr(row->hf, '*'))
+		snprintf(why, sizeof why, " (config.json says %" PRIu64 " experts)", p->conf->n[row->dims[0]]);
+	t = take(p, name, why);
+	return t && check_shape(p, t, shape) && check_type(p, t) ? t : NULL;
+}
+
+/* All the tensors of a stack. It takes no more memory than the names of those that were found, and one. */
+static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct shape *shape,
+                       struct view_source *src, uint64_t n)
+{
+	const struct fmt_tensor **stack = fmt_arena_alloc(&p->im->mem, n, sizeof *stack, p->err);
+	char text[120];
+
+	for (uint64_t i = 0; stack && i < n; i++) {
+		stack[i] = find_part(p, row, layer, i, shape);
+		if (!stack[i])
+			return false;
+		if (stack[i]->type == stack[0]->type)
+			continue;
+		snprintf(text, sizeof text, "its type is %s, that of expert 0 is %s", fmt_type_info(stack[i]->type)->name,
+		         fmt_type_info(stack[0]->type)->name);
+		return fail_tensor(p, FMT_UNSUPPORTED, stack[i], text);
+	}
+	src->stack = stack;
+	src->n_parts = n;
+	src->tensor = stack ? stack[0] : NULL;
+	return stack != NULL;
+}
+
+static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
+                        struct view_source *src)
+{
+	struct shape shape = shape_in_checkpoint(row, t);
+
+	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
+	if (strchr(row->hf, '*'))
+		return find_stack(p, row, layer, &shape, src, t->dims[0]);
+	src->n_parts = 1;
+	src->tensor = find_part(p, row, layer, 0, &shape);
+	return src->tensor != NULL;
+}
+
 static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
 {
 	struct fmt_view_tensor t;
 	struct view_source src = { .move = row->move };
-	char name[160];
 
 	if (!arch_conf_when(p->conf, row->when) || (row->in && !(p->conf->layer[layer] & row->in)))
 		return true;
@@ -155,15 +238,9 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	if (!p->weights) {
 		t.type = row->hf ? p->type : FMT_F32;
 	} else if (row->hf) {
-		if (layer < 0)
-			snprintf(name, sizeof name, "%s", row->hf);
-		else
-			snprintf(name, sizeof name, "%s%" PRId32 ".%s", p->v->arch->layer_prefix, layer, row->hf);
-		src.tensor = take(p, name, row->role == FMT_ROLE_OUTPUT ? " (config.json says tie_word_embeddings false)" : "");
-		if (!src.tensor || !check_shape(p, src.tensor, &t) || !check_type(p, src.tensor))
+		if (!find_source(p, row, layer, &t, &src))
 			return false;
 		t.type = src.tensor->type;
-		src.n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
 	} else if (!make_factors(p, row, &src, t.n_elems)) {
 		return false;
 	}
@@ -210,59 +287,12 @@ static bool check_left_over(struct plan *p)
 	return true;
 }
 
-/* The order of the reference converter: what is made comes first, then file by file, by name within a file. A PyTorch
- * file is a dictionary without an order, and how it was split says nothing: by name over all files, so that the same
- * weights give the same GGUF however they were saved. */
-struct ordered {
-	const struct fmt_tensor *source;
-	bool by_file;
-	uint64_t index;
-};
-
-static int compare(const void *pa, const void *pb)
-{
-	const struct ordered *a = pa, *b = pb;
-	size_t n;
-	int c;
-
-	if (!a->source && !b->source)
-		return a->index < b->index ? -1 : 1;
-	if (!a->source || !b->source)
-		return a->source ? 1 : -1;
-	if (a->by_file && a->source->file != b->source->file)
-		return a->source->file < b->source->file ? -1 : 1;
-	n = a->source->name.n < b->source->name.n ? a->source->name.n : b->source->name.n;
-	c = memcmp(a->source->name.p, b->source->name.p, n);
-	return c ? c : (a->source->name.n > b->source->name.n) - (a->source->name.n < b->source->name.n);
-}
-
-static bool put_in_order(struct plan *p)
-{
-	struct fmt_view_impl *im = p->im;
-	struct ordered *o = fmt_arena_alloc(&im->mem, p->n, sizeof *o, p->err);
-	struct fmt_view_tensor *tensors = fmt_arena_alloc(&im->mem, p->n, sizeof *tensors, p->err);
-	struct view_source *sources = fmt_arena_alloc(&im->mem, p->n, sizeof *sources, p->err);
-
-	if (p->err->code)
-		return false;
-	for (uint64_t i = 0; i < p->n; i++)
-		o[i] = (struct ordered){ im->sources[i].tensor, p->weights->container == FMT_SAFETENSORS, i };
-	qsort(o, (size_t)p->n, sizeof *o, compare);
-	for (uint64_t i = 0; i < p->n; i++) {
-		tensors[i] = im->tensors[o[i].index];
-		sources[i] = im->sources[o[i].index];
-	}
-	im->tensors = tensors;
-	im->sources = sources;
-	return true;
-}
-
 bool view_plan(struct fmt_view *v, struct fmt_err *err)
 {
 	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .weights = v->weights, .err = err };
 
 	p.used = fmt_arena_alloc(&p.im->mem, v->weights->n_tensors, sizeof *p.used, err);
-	if (!p.used || !add_all(&p) || !check_left_over(&p) || !put_in_order(&p))
+	if (!p.used || !add_all(&p) || !check_left_over(&p) || !view_order(v, p.n, err))
 		return false;
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;

@@ -18,53 +18,89 @@ static uint64_t rope_row(uint64_t row, uint64_t head_rows)
 	return row - in_head + in_head % 2 * (head_rows / 2) + in_head / 2;
 }
 
-/* Rows of a matrix, one by one: each is contiguous in the file. */
-static bool read_rope_rows(const struct fmt_view *v, const struct view_source *s, uint64_t row, uint64_t n_rows,
-                           uint64_t row_bytes, uint8_t *dst, struct fmt_err *err)
-{
-	uint64_t head_rows = s->tensor->dims[0] / s->n_heads;
+/* Rows of one tensor of the checkpoint, numbered as the GGUF has them. */
+struct rows {
+	const struct fmt_view *v;
+	const struct view_source *source;
+	const struct fmt_tensor *part;
+	uint64_t row, n_rows, row_bytes;
+	uint8_t *dst;
+};
 
-	for (uint64_t i = 0; i < n_rows; i++)
-		if (!fmt_tensor_read(v->weights, s->tensor, rope_row(row + i, head_rows), 1, dst + i * row_bytes, err))
+typedef bool move_fn(const struct rows *r, struct fmt_err *err);
+
+static bool read_plain(const struct rows *r, struct fmt_err *err)
+{
+	return fmt_tensor_read(r->v->weights, r->part, r->row, r->n_rows, r->dst, err);
+}
+
+/* A bias: its elements move as the rows of its matrix do. */
+static bool read_rope_bias(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t n = r->part->n_elems, head = n / r->source->n_heads, size = r->part->n_bytes / n;
+	uint8_t *all = malloc((size_t)r->part->n_bytes);
+	bool ok;
+
+	if (!all)
+		return fmt_fail_nomem(err, r->part->n_bytes);
+	ok = fmt_tensor_read(r->v->weights, r->part, 0, 1, all, err);
+	for (uint64_t i = 0; ok && i < n; i++)
+		memcpy(r->dst + i * size, all + rope_row(i, head) * size, (size_t)size);
+	free(all);
+	return ok;
+}
+
+/* Rows of a matrix, one by one: each is contiguous in the file. */
+static bool read_rope(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t head_rows = r->part->dims[0] / r->source->n_heads;
+
+	if (r->part->n_dims < 2)
+		return read_rope_bias(r, err);
+	for (uint64_t i = 0; i < r->n_rows; i++)
+		if (!fmt_tensor_read(r->v->weights, r->part, rope_row(r->row + i, head_rows), 1, r->dst + i * r->row_bytes, err))
 			return false;
 	return true;
 }
 
-/* A bias: its elements move as the rows of its matrix do. */
-static bool read_rope_bias(const struct fmt_view *v, const struct view_source *s, uint8_t *dst, struct fmt_err *err)
-{
-	uint64_t n = s->tensor->n_elems, head = n / s->n_heads, size = s->tensor->n_bytes / n;
-	uint8_t *all = malloc((size_t)s->tensor->n_bytes);
-	bool ok;
+/* How each enum arch_move is read. */
+static move_fn *const moves[] = {
+	[MOVE_NONE] = read_plain,
+	[MOVE_ROPE_Q] = read_rope,
+	[MOVE_ROPE_K] = read_rope,
+};
 
-	if (!all)
-		return fmt_fail_nomem(err, s->tensor->n_bytes);
-	ok = fmt_tensor_read(v->weights, s->tensor, 0, 1, all, err);
-	for (uint64_t i = 0; ok && i < n; i++)
-		memcpy(dst + i * size, all + rope_row(i, head) * size, (size_t)size);
-	free(all);
-	return ok;
+/* Rows of a tensor that has some: those of each part in turn. */
+static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_t n_rows, struct fmt_err *err)
+{
+	while (n_rows) {
+		uint64_t left = part_rows - row % part_rows;
+
+		r->part = view_part(r->source, row / part_rows);
+		r->row = row % part_rows;
+		r->n_rows = n_rows < left ? n_rows : left;
+		if (!moves[r->source->move](r, err))
+			return false;
+		r->dst += r->n_rows * r->row_bytes;
+		row += r->n_rows;
+		n_rows -= r->n_rows;
+	}
+	return true;
 }
 
 bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                    struct fmt_err *err)
 {
 	const struct view_source *s = source_of(v, t);
-	uint64_t n_cols = t->n_dims ? t->dims[t->n_dims - 1] : 1, n_all = n_cols ? t->n_elems / n_cols : 0, row_bytes;
+	uint64_t n_cols = t->n_dims ? t->dims[t->n_dims - 1] : 1, n_all = n_cols ? t->n_elems / n_cols : 0;
+	struct rows r = { .v = v, .source = s, .dst = dst };
 
-	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(t->type, n_cols, &row_bytes))
+	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(t->type, n_cols, &r.row_bytes))
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': no such rows", (int)t->name.n, t->name.p);
-	if (!n_rows)
-		return true;
-	if (!s->tensor) {
-		memcpy(dst, (const uint8_t *)s->made + row * row_bytes, (size_t)(n_rows * row_bytes));
-		return true;
-	}
-	if (s->move == MOVE_NONE)
-		return fmt_tensor_read(v->weights, s->tensor, row, n_rows, dst, err);
-	if (t->n_dims < 2)
-		return read_rope_bias(v, s, dst, err);
-	return read_rope_rows(v, s, row, n_rows, row_bytes, dst, err);
+	if (s->tensor)
+		return read_parts(&r, n_rows ? n_all / s->n_parts : 1, row, n_rows, err);
+	memcpy(dst, (const uint8_t *)s->made + row * r.row_bytes, (size_t)(n_rows * r.row_bytes));
+	return true;
 }
 
 const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t)
@@ -73,5 +109,5 @@ const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor 
 
 	if (!s->tensor)
 		return s->made;
-	return s->move == MOVE_NONE ? fmt_tensor_map(v->weights, s->tensor) : NULL;
+	return s->move == MOVE_NONE && !s->stack ? fmt_tensor_map(v->weights, s->tensor) : NULL;
 }

@@ -5,36 +5,56 @@
 
 #include <inttypes.h>
 #include <libquant/rows.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static bool wrong_shape(const struct fmt_view_tensor *t, uint64_t rows, uint64_t cols, struct fmt_err *err)
+/* The shape that a need stands for, outermost first. */
+struct shape {
+	uint32_t n;
+	uint64_t dims[3];
+};
+
+static struct shape shape_of(uint64_t stack, uint64_t rows, uint64_t cols, bool vector, bool stacked)
 {
-	return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-	                "tensor %.*s: shape [%" PRIu64 ", %" PRIu64 "] (%u dimensions), but the keys ask for [%" PRIu64
-	                ", %" PRIu64 "]",
-	                (int)(t->name.n < 80 ? t->name.n : 80), t->name.p, t->n_dims > 1 ? t->dims[t->n_dims - 2] : 1,
-	                t->n_dims ? t->dims[t->n_dims - 1] : 1, t->n_dims, rows, cols);
+	if (vector)
+		return (struct shape){ 1, { cols } };
+	return stacked ? (struct shape){ 3, { stack, rows, cols } } : (struct shape){ 2, { rows, cols } };
 }
 
-static bool check_shape(const struct fmt_view_tensor *t, uint64_t rows, uint64_t cols, bool vector, struct fmt_err *err)
+static const char *show(const uint64_t *dims, uint32_t n, char *out, size_t n_out)
 {
-	if (vector ? t->n_dims == 1 && t->dims[0] == cols
-	           : t->n_dims == 2 && t->dims[0] == rows && t->dims[1] == cols)
+	size_t at = 0;
+
+	out[0] = 0;
+	for (uint32_t i = 0; i < n && at < n_out; i++)
+		at += (size_t)snprintf(out + at, n_out - at, "%s%" PRIu64, i ? ", " : "", dims[i]);
+	return out;
+}
+
+static bool check_shape(const struct fmt_view_tensor *t, struct shape want, struct fmt_err *err)
+{
+	char is[100], asked[100];
+
+	if (t->n_dims == want.n && !memcmp(t->dims, want.dims, want.n * sizeof *t->dims))
 		return true;
-	return wrong_shape(t, rows, cols, err);
+	return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "tensor %.*s: shape [%s], but the keys ask for [%s]",
+	                (int)(t->name.n < 80 ? t->name.n : 80), t->name.p, show(t->dims, t->n_dims, is, sizeof is),
+	                show(want.dims, want.n, asked, sizeof asked));
 }
 
 /* Decoded floats of the whole tensor: for vectors, and for what needs arithmetic after decoding. */
 static bool load_floats(const struct infer_model *m, struct infer_w *w, struct fmt_err *err)
 {
 	size_t n_bytes = quant_rows_scratch(w->tensor, 1);
-	float *dst = malloc(w->rows * w->cols * sizeof *dst);
+	size_t n_rows = w->n_stacked * w->rows;
+	float *dst = malloc(n_rows * w->cols * sizeof *dst);
 	void *scratch = n_bytes ? malloc(n_bytes) : NULL;
 	bool ok = dst && (scratch || !n_bytes);
 
 	if (!ok)
 		fmt_fail_nomem(err, w->tensor->n_elems * sizeof *dst);
-	for (size_t row = 0; ok && row < w->rows; row++)
+	for (size_t row = 0; ok && row < n_rows; row++)
 		ok = quant_rows(m->view, w->tensor, row, 1, dst + row * w->cols, scratch, err);
 	free(scratch);
 	w->owned = dst;
@@ -54,7 +74,7 @@ static bool load_bytes(const struct infer_model *m, struct infer_w *w, struct fm
 		if (!w->owned)
 			return fmt_fail_nomem(err, t->n_bytes);
 		mapped = w->owned;
-		if (!fmt_view_read(m->view, t, 0, w->rows, w->owned, err))
+		if (!fmt_view_read(m->view, t, 0, w->n_stacked * w->rows, w->owned, err))
 			return false;
 	}
 	w->data = mapped;
@@ -82,15 +102,28 @@ static bool load(const struct infer_model *m, struct infer_w *w, struct fmt_err 
 	return load_bytes(m, w, err);
 }
 
-static bool bind_bias(const struct infer_model *m, enum fmt_role role, int32_t layer, struct infer_w *w,
+/* A tensor that is not there: fine if the pass can do without it and the description knows models that do. */
+static bool accept_absent(const struct infer_model *m, enum fmt_role role, const char *name, const char *end, bool optional,
+                          int32_t layer, struct fmt_err *err)
+{
+	char block[24] = "";
+
+	if (optional && !fmt_arch_requires(m->view->arch, role, layer >= 0))
+		return true;
+	if (layer >= 0)
+		snprintf(block, sizeof block, "blk.%" PRId32 ".", layer);
+	return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "tensor %s%s.%s is missing", block, name, end);
+}
+
+static bool bind_bias(const struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *w,
                       struct infer_w *bias, struct fmt_err *err)
 {
-	bias->tensor = role == FMT_ROLE_NONE ? NULL : fmt_view_role(m->view, role, layer);
+	bias->tensor = fmt_view_role(m->view, need->bias, layer);
 	if (!bias->tensor)
-		return true;
-	bias->rows = 1;
+		return accept_absent(m, need->bias, need->name, "bias", true, layer, err);
+	bias->n_stacked = bias->rows = 1;
 	bias->cols = w->rows;
-	if (!check_shape(bias->tensor, 1, w->rows, true, err) || !load(m, bias, err))
+	if (!check_shape(bias->tensor, shape_of(1, 1, w->rows, true, false), err) || !load(m, bias, err))
 		return false;
 	w->bias = bias->f32;
 	return true;
@@ -101,23 +134,22 @@ static bool bind_one(const struct infer_model *m, const struct infer_need *need,
 {
 	const struct infer_layer *l = layer < 0 ? NULL : &m->layers[layer];
 	uint64_t rows = infer_dim(m, l, need->rows), cols = infer_dim(m, l, need->cols);
+	uint64_t stack = infer_dim(m, l, need->stack);
 	struct infer_w *w = &table[need->role];
 
-	w->tensor = fmt_view_role(m->view, need->role, layer);
-	if (!w->tensor && need->optional)
+	if (l && need->in != IN_ALL && l->experts != (need->in == IN_MOE))
 		return true;
-	if (!w->tensor && layer < 0)
-		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "tensor %s.weight is missing", need->name);
+	w->tensor = fmt_view_role(m->view, need->role, layer);
 	if (!w->tensor)
-		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "tensor blk.%d.%s.weight is missing", (int)layer,
-		                need->name);
+		return accept_absent(m, need->role, need->name, "weight", need->optional, layer, err);
 	if (need->cols == DIM_ANY && w->tensor->n_dims == 1)
 		cols = w->tensor->dims[0];
-	if (!check_shape(w->tensor, rows, cols, need->rows == DIM_ONE, err))
+	if (!check_shape(w->tensor, shape_of(stack, rows, cols, need->rows == DIM_ONE, need->stack != DIM_ONE), err))
 		return false;
+	w->n_stacked = (size_t)stack;
 	w->rows = (size_t)rows;
 	w->cols = (size_t)cols;
-	return load(m, w, err) && bind_bias(m, need->bias, layer, w, &table[need->bias], err);
+	return load(m, w, err) && (!need->bias || bind_bias(m, need, layer, w, &table[need->bias], err));
 }
 
 static bool bind_all(struct infer_model *m, struct fmt_err *err)

@@ -5,11 +5,13 @@
 #include <libinfer/infer.h>
 #include <libquant/quant.h>
 
-/* One weight: a matrix [rows, cols] with its bias, or a vector [cols] (rows is 1 then). */
+/* One weight: a matrix [rows, cols] with its bias, a vector [cols] (rows is 1 then), or a stack of matrices, one per
+ * expert: their rows follow each other, matrix e begins at row e * rows. */
 struct infer_w {
 	const struct fmt_view_tensor *tensor; /* NULL: the model has none of this role */
-	size_t rows, cols;
-	const float *f32;        /* [rows, cols], or NULL: decode `data` row by row */
+	size_t n_stacked;        /* matrices; 1: no stack */
+	size_t rows, cols;       /* of each */
+	const float *f32;        /* [n_stacked * rows, cols], or NULL: decode `data` row by row */
 	const uint8_t *data;     /* rows of row_bytes, in the tensor's own type */
 	size_t row_bytes;
 	quant_decode_fn *decode;
@@ -17,9 +19,13 @@ struct infer_w {
 	void *owned;             /* what to free: contents that could not be used where they lie */
 };
 
+/* Which two elements of a head's first n turn together: 2i and 2i + 1, or i and i + n / 2. */
+enum infer_pairs { INFER_NEIGHBOURS, INFER_HALVES };
+
 /* Rotary embedding: pair i of a head turns by position * inv_freq[i]. */
 struct infer_rope {
-	uint32_t n_dims;   /* of each head that turn, in pairs (2i, 2i + 1) */
+	enum infer_pairs pairs;
+	uint32_t n_dims;   /* of each head that turn */
 	float *inv_freq;   /* [n_dims / 2] radians per position */
 	float magnitude;   /* factor on sin and cos (YaRN's attention factor) */
 	uint32_t max_ctx;  /* positions for which the frequencies hold; 0: all */
@@ -30,7 +36,15 @@ struct infer_layer {
 	uint32_t n_head_kv; /* key and value heads; divides n_head */
 	uint32_t d_ff;
 	uint32_t window;    /* a token sees itself and window - 1 before it; 0: all */
+	bool experts;       /* the feed-forward block is a mixture */
 	struct infer_w w[FMT_ROLE_COUNT];
+};
+
+/* How tokens choose experts. */
+struct infer_moe {
+	uint32_t n_experts, n_used; /* 0: the model has none */
+	uint32_t d_ff;              /* of one expert */
+	bool normalise;             /* the weights of a token's experts are made to add up to 1 */
 };
 
 struct infer_model {
@@ -41,20 +55,29 @@ struct infer_model {
 	uint32_t d_k, d_v;  /* width of one head's key and value */
 	float eps;          /* of the norms */
 	struct infer_rope rope;
+	struct infer_moe moe;
 	struct infer_w w[FMT_ROLE_COUNT]; /* those outside the layers */
 	struct infer_layer *layers;       /* [n_layers] */
 };
 
 /* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs; DIM_ANY: whatever it is. */
-enum infer_dim { DIM_ONE, DIM_VOCAB, DIM_MODEL, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_ANY };
+enum infer_dim {
+	DIM_ONE, DIM_VOCAB, DIM_MODEL, DIM_HEAD_K, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_EXPERTS, DIM_EXPERT_FF, DIM_ANY
+};
 
-/* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector. */
+/* In which layers a weight is needed. */
+enum infer_in { IN_ALL, IN_DENSE, IN_MOE };
+
+/* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector; or a stack of such matrices. */
 struct infer_need {
 	enum fmt_role role;
 	const char *name;    /* in GGUF, between "blk.N." and ".weight": for messages */
 	enum fmt_role bias;  /* FMT_ROLE_NONE: never one; else used where the model has it */
 	enum infer_dim rows, cols;
-	bool optional;
+	bool optional;       /* the pass can do without it: may be absent unless the architecture's description says that
+	                        every model has it */
+	enum infer_in in;
+	enum infer_dim stack; /* DIM_ONE: no stack */
 };
 
 struct infer_run;
@@ -66,6 +89,8 @@ struct infer_forward {
 	infer_forward_fn *run;
 	const struct infer_need *global; /* ended by FMT_ROLE_NONE */
 	const struct infer_need *layer;
+	enum infer_pairs pairs;          /* how its rotary embedding pairs elements */
+	bool normalise;                  /* experts_weights_norm where the model does not say */
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch); /* NULL: none */

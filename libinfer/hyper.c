@@ -26,6 +26,7 @@ static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, 
 	    !need_positive("feed_forward_length", l->d_ff, err) ||
 	    !fmt_view_u32(v, "attention.sliding_window", i, 0, &l->window, err))
 		return false;
+	l->experts = m->moe.n_experts && (fmt_view_role(v, FMT_ROLE_MOE_ROUTER, i) || fmt_view_role(v, FMT_ROLE_MOE_DOWN, i));
 	if (l->n_head % l->n_head_kv)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
 		                "layer %d has %u query heads, which %u key heads cannot share evenly", (int)i,
@@ -48,6 +49,27 @@ static bool read_layers(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* Mixtures of experts. A model without feed_forward_length for one expert has experts as wide as its dense blocks. */
+static bool read_moe(struct infer_model *m, struct fmt_err *err)
+{
+	const struct fmt_value *norm = fmt_view_arch_get(m->view, "expert_weights_norm");
+	struct infer_moe *moe = &m->moe;
+	uint32_t d_ff;
+
+	if (!fmt_view_u32(m->view, "expert_count", -1, 0, &moe->n_experts, err) ||
+	    !fmt_view_u32(m->view, "expert_used_count", -1, 0, &moe->n_used, err) ||
+	    !fmt_view_u32(m->view, "feed_forward_length", -1, 0, &d_ff, err) ||
+	    !fmt_view_u32(m->view, "expert_feed_forward_length", -1, d_ff, &moe->d_ff, err))
+		return false;
+	moe->normalise = norm && norm->type == FMT_KV_BOOL ? norm->as.b : m->forward->normalise;
+	if (!moe->n_experts)
+		return true;
+	if (!moe->n_used || moe->n_used > moe->n_experts)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "expert_used_count is %u of %u experts", moe->n_used,
+		                moe->n_experts);
+	return need_positive("expert_feed_forward_length", moe->d_ff, err);
+}
+
 bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
@@ -59,7 +81,7 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	m->n_vocab = (uint32_t)embd->dims[0];
 	if (!read_one(v, "context_length", 0, &m->n_ctx_train, err) ||
 	    !read_one(v, "embedding_length", 0, &m->d_model, err) ||
-	    !read_one(v, "block_count", 0, &m->n_layers, err) || !read_layers(m, err))
+	    !read_one(v, "block_count", 0, &m->n_layers, err) || !read_moe(m, err) || !read_layers(m, err))
 		return false;
 	head_width = m->d_model / m->layers[0].n_head;
 	if (!read_one(v, "attention.key_length", head_width, &m->d_k, err) ||
@@ -79,6 +101,8 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->n_vocab;
 	case DIM_MODEL:
 		return m->d_model;
+	case DIM_HEAD_K:
+		return m->d_k;
 	case DIM_Q:
 		return (uint64_t)l->n_head * m->d_k;
 	case DIM_K:
@@ -89,6 +113,10 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return (uint64_t)l->n_head * m->d_v;
 	case DIM_FF:
 		return l->d_ff;
+	case DIM_EXPERTS:
+		return m->moe.n_experts;
+	case DIM_EXPERT_FF:
+		return m->moe.d_ff;
 	case DIM_ONE:
 	case DIM_ANY:
 		break;

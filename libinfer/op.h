@@ -13,12 +13,20 @@ void op_embed(struct infer_run *r, float *x, const struct infer_w *w);
 /* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
+/* The same in place for each of n_heads rows of every token's x [T, n_heads * head], w [head]; nothing where the model has
+ * no such weight. */
+void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w);
+
 /* y [T, rows] = x [T, cols] W' + bias, W [rows, cols] of any type, decoded to float32 as it is used. */
 void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 /* y += x W' + bias */
 void op_linear_add(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
-/* Turns the first rope.n_dims of every head of x [T, n_heads * d_k], pairs (2i, 2i + 1), by the tokens' positions. */
+/* The same with rows of a stack of matrices: group by group, rows first .. first + n - 1 of x with one of them. */
+void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,
+                      const struct infer_group *groups, size_t n_groups);
+
+/* Turns the first rope.n_dims of every head of x [T, n_heads * d_k], in the model's pairs, by the tokens' positions. */
 void op_rope(struct infer_run *r, float *x, uint32_t n_heads);
 /* The sines and cosines of the batch's positions, for op_rope: once per batch. */
 void op_rope_angles(struct infer_run *r);
@@ -30,6 +38,17 @@ void op_attend(struct infer_run *r, float *y, const float *q, const float *k, co
 
 /* g [T, F] = silu(x Wgate') * (x Wup'), biases included; uses r->u. */
 void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up);
+
+/* g = silu(g) * u, n_rows rows of n. */
+void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
+
+/* Chooses the experts of every token of x [T, D] (arXiv:1701.06538): softmax of x Wrouter' over all experts, the n_used
+ * largest (of equal ones the first), which are made to add up to 1 where the model asks for it. Result: r->route. */
+void op_route(struct infer_run *r, const float *x, const struct infer_w *router);
+/* y [T, D] += sum over each token's experts e, in ascending order, of weight * (silu(x Wgate_e') * (x Wup_e')) Wdown_e'.
+ * Uses r->route, r->g and r->u. */
+void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
+                    const struct infer_w *down);
 
 /* Keeps only the tokens whose logits are wanted: moves their rows of x [T, D] to the front and makes T their number. */
 void op_wanted(struct infer_run *r, float *x);

@@ -46,18 +46,19 @@ struct linear {
 	float *y;
 	const float *x;
 	const struct infer_w *w;
+	const struct infer_group *groups;
 	bool add;
 };
 
-/* Products out [T, ROWS_DECODED] of rows row .. row + n - 1 go to their columns of y. */
-static void store(const struct linear *c, size_t row, size_t n, const float *out)
+/* Products out [n, ROWS_DECODED] of n_w rows of the weight, from row `row` of a matrix, go to their columns of y. */
+static void store(const struct linear *c, const struct infer_group *g, size_t row, size_t n_w, const float *out)
 {
 	const float *bias = c->w->bias;
 
-	for (uint32_t t = 0; t < c->r->n_tok; t++) {
-		float *y = c->y + t * c->w->rows + row;
+	for (size_t t = 0; t < g->n; t++) {
+		float *y = c->y + (g->first + t) * c->w->rows + row;
 
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; i < n_w; i++) {
 			float value = out[t * ROWS_DECODED + i];
 
 			if (bias)
@@ -67,34 +68,51 @@ static void store(const struct linear *c, size_t row, size_t n, const float *out
 	}
 }
 
+static size_t items_per_matrix(const struct infer_w *w)
+{
+	return (w->rows + ROWS_PER_ITEM - 1) / ROWS_PER_ITEM;
+}
+
 static void linear_rows(void *ctx, uint64_t item, unsigned worker)
 {
 	const struct linear *c = ctx;
 	const struct infer_w *w = c->w;
+	const struct infer_group *g = &c->groups[item / items_per_matrix(w)];
 	float *decoded = infer_scratch(c->r, worker), *out = decoded + ROWS_DECODED * w->cols;
-	size_t row = (size_t)item * ROWS_PER_ITEM, left = w->rows - row;
+	size_t row = (size_t)(item % items_per_matrix(w)) * ROWS_PER_ITEM, left = w->rows - row;
 	size_t end = row + (left < ROWS_PER_ITEM ? left : ROWS_PER_ITEM);
 
 	for (size_t n; row < end; row += n) {
 		n = end - row < ROWS_DECODED ? end - row : ROWS_DECODED;
-		c->r->kernels->tile(weight_rows(w, row, n, decoded), w->cols, n, c->x, w->cols, c->r->n_tok, w->cols,
-		                    out, ROWS_DECODED);
-		store(c, row, n, out);
+		c->r->kernels->tile(weight_rows(w, g->matrix * w->rows + row, n, decoded), w->cols, n,
+		                    c->x + g->first * w->cols, w->cols, g->n, w->cols, out, ROWS_DECODED);
+		store(c, g, row, n, out);
 	}
 }
 
-static void linear(struct linear *c)
+static void linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w, bool add)
 {
-	if (c->r->n_tok)
-		quant_pool_run(c->r->pool, (c->w->rows + ROWS_PER_ITEM - 1) / ROWS_PER_ITEM, linear_rows, c);
+	struct infer_group all = { .n = r->n_tok };
+	struct linear c = { .r = r, .y = y, .x = x, .w = w, .groups = &all, .add = add };
+
+	if (r->n_tok)
+		quant_pool_run(r->pool, items_per_matrix(w), linear_rows, &c);
 }
 
 void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
 {
-	linear(&(struct linear){ .r = r, .y = y, .x = x, .w = w, .add = false });
+	linear(r, y, x, w, false);
 }
 
 void op_linear_add(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
 {
-	linear(&(struct linear){ .r = r, .y = y, .x = x, .w = w, .add = true });
+	linear(r, y, x, w, true);
+}
+
+void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,
+                      const struct infer_group *groups, size_t n_groups)
+{
+	struct linear c = { .r = r, .y = y, .x = x, .w = w, .groups = groups };
+
+	quant_pool_run(r->pool, n_groups * items_per_matrix(w), linear_rows, &c);
 }

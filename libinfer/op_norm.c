@@ -27,12 +27,13 @@ static double sum_of_squares(const float *x, size_t n)
 	return s[0];
 }
 
-static void rmsnorm_token(void *ctx, uint64_t t, unsigned worker)
+/* One row of as many elements as the weight has: a token, or a head of it. */
+static void rmsnorm_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct norm *c = ctx;
 	size_t n = c->w->cols;
-	const float *x = c->x + t * n;
-	float *y = c->y + t * n, scale;
+	const float *x = c->x + row * n;
+	float *y = c->y + row * n, scale;
 
 	(void)worker;
 	scale = (float)(1 / sqrt(sum_of_squares(x, n) / (double)n + (double)c->r->model->eps));
@@ -44,5 +45,13 @@ void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infe
 {
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
 
-	quant_pool_run(r->pool, r->n_tok, rmsnorm_token, &c);
+	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
+}
+
+void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w)
+{
+	struct norm c = { .r = r, .y = x, .x = x, .w = w };
+
+	if (w->tensor)
+		quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads, rmsnorm_row, &c);
 }

@@ -1,4 +1,5 @@
-/* Rotary position embedding (arXiv:2104.09864), on neighbouring pairs: the order of Llama's q and k in a GGUF. */
+/* Rotary position embedding (arXiv:2104.09864). A GGUF of Llama has q and k in an order in which neighbours turn together,
+ * as in the paper; most others have it as Hugging Face's code does, where the two are half a head apart. */
 #include "elementary.h"
 #include "op.h"
 
@@ -24,6 +25,17 @@ void op_rope_angles(struct infer_run *r)
 		}
 }
 
+/* Turns n_pairs pairs, the two elements of each `apart`, the pairs `step`. */
+static void rotate(float *x, size_t n_pairs, size_t step, size_t apart, const float *sin_t, const float *cos_t)
+{
+	for (size_t i = 0; i < n_pairs; i++) {
+		float *p = x + i * step, a = p[0], b = p[apart];
+
+		p[0] = a * cos_t[i] - b * sin_t[i];
+		p[apart] = b * cos_t[i] + a * sin_t[i];
+	}
+}
+
 static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 {
 	const struct rotation *c = ctx;
@@ -34,12 +46,10 @@ static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 	for (uint32_t head = 0; head < c->n_heads; head++) {
 		float *x = c->x + (t * c->n_heads + head) * width;
 
-		for (size_t i = 0; i < half; i++) {
-			float a = x[2 * i], b = x[2 * i + 1];
-
-			x[2 * i] = a * cos_t[i] - b * sin_t[i];
-			x[2 * i + 1] = b * cos_t[i] + a * sin_t[i];
-		}
+		if (c->r->model->rope.pairs == INFER_HALVES)
+			rotate(x, half, 1, half, sin_t, cos_t);
+		else
+			rotate(x, half, 2, 1, sin_t, cos_t);
 	}
 }
 

@@ -142,6 +142,7 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 	struct infer_rope *rope = &m->rope;
 	float base;
 
+	rope->pairs = m->forward->pairs;
 	rope->magnitude = 1;
 	if (!fmt_view_u32(m->view, "rope.dimension_count", -1, m->d_k, &rope->n_dims, err) ||
 	    !fmt_view_f32(m->view, "rope.freq_base", 10000, &base, err))

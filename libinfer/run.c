@@ -6,24 +6,29 @@
 
 enum { BATCH_DEFAULT = 64, ALIGN = 64 };
 
-/* Cuts one block of memory into rows of floats; with base NULL it only counts. */
+/* Cuts one block of memory into rows; with base NULL it only counts. */
 struct carver {
 	char *base;
 	size_t used;
 	bool overflow;
 };
 
-static float *carve(struct carver *c, uint64_t rows, uint64_t cols)
+static void *carve_items(struct carver *c, uint64_t rows, uint64_t cols, size_t item_bytes)
 {
 	char *at = c->base ? c->base + c->used : NULL;
-	uint64_t room = (SIZE_MAX - c->used - ALIGN) / sizeof(float);
+	uint64_t room = (SIZE_MAX - c->used - ALIGN) / item_bytes;
 
 	if (c->overflow || (cols && rows > room / cols)) {
 		c->overflow = true;
 		return NULL;
 	}
-	c->used += ((size_t)(rows * cols) * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
-	return (float *)(void *)at;
+	c->used += ((size_t)(rows * cols) * item_bytes + ALIGN - 1) / ALIGN * ALIGN;
+	return at;
+}
+
+static float *carve(struct carver *c, uint64_t rows, uint64_t cols)
+{
+	return carve_items(c, rows, cols, sizeof(float));
 }
 
 /* The widest rows over all layers. */
@@ -50,8 +55,23 @@ static struct widths widest(const struct infer_model *m)
 		w.ff = larger(w.ff, l->d_ff);
 		w.group = larger(w.group, l->n_head / l->n_head_kv);
 	}
-	w.cols = larger(w.h, w.ff);
+	w.cols = larger(larger(w.h, w.ff), m->moe.d_ff);
+	w.ff = larger(w.ff, (uint64_t)m->moe.n_used * m->moe.d_ff);
 	return w;
+}
+
+static void carve_route(struct infer_run *r, struct carver *c)
+{
+	const struct infer_moe *moe = &r->model->moe;
+	struct infer_route *route = &r->route;
+
+	route->p = carve(c, r->n_batch, moe->n_experts);
+	route->weight = carve(c, r->n_batch, moe->n_used);
+	route->expert = carve_items(c, r->n_batch, moe->n_used, sizeof *route->expert);
+	route->row = carve_items(c, r->n_batch, moe->n_used, sizeof *route->row);
+	route->groups = carve_items(c, moe->n_experts, 1, sizeof *route->groups);
+	route->x = carve(c, (uint64_t)r->n_batch * moe->n_used, r->model->d_model);
+	route->y = carve(c, (uint64_t)r->n_batch * moe->n_used, r->model->d_model);
 }
 
 static void carve_buffers(struct infer_run *r, struct carver *c)
@@ -68,6 +88,7 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->u = carve(c, r->n_batch, w.ff);
 	r->cos = carve(c, r->n_batch, m->rope.n_dims / 2);
 	r->sin = carve(c, r->n_batch, m->rope.n_dims / 2);
+	carve_route(r, c);
 	/* Pieces of scratch begin on cache lines of their own. */
 	r->scratch_elems = larger(op_linear_scratch(w.cols, r->n_batch), op_attend_scratch(w.group, r->kv.n_ctx));
 	r->scratch_elems = (r->scratch_elems + 15) / 16 * 16;

@@ -6,6 +6,23 @@
 #include "dot.h"
 #include "kv.h"
 
+/* Consecutive rows that go through one matrix of a stack. */
+struct infer_group {
+	uint32_t matrix, first, n;
+};
+
+/* Which experts each token of the batch goes to. Pairs of a token and an expert have a row each, sorted by expert and then
+ * by token, so that the rows of one expert are a group. */
+struct infer_route {
+	float *p;          /* [n_batch, n_experts]: what the router says */
+	float *weight;     /* [n_batch, n_used] */
+	uint32_t *expert;  /* [n_batch, n_used], ascending in each token */
+	uint32_t *row;     /* [n_batch, n_used]: where the pair's row is */
+	struct infer_group *groups; /* [n_experts] */
+	uint32_t n_groups; /* experts that have rows */
+	float *x, *y;      /* [n_batch * n_used, d_model]: their inputs and outputs */
+};
+
 struct infer_run {
 	const struct infer_model *model;
 	const struct infer_kernels *kernels;
@@ -25,8 +42,10 @@ struct infer_run {
 	float *x;           /* d_model: the residual stream */
 	float *h;           /* the widest input of a matrix but the feed-forward's */
 	float *q, *k, *v;   /* heads * d_k, kv heads * d_k, kv heads * d_v */
-	float *g, *u;       /* d_ff */
+	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */
 	float *cos, *sin;   /* rope.n_dims / 2 */
+
+	struct infer_route route; /* of a mixture of experts */
 
 	float *scratch;     /* one piece per worker */
 	size_t scratch_elems;

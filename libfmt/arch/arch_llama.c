@@ -2,9 +2,7 @@
  *
  * Sources: the classes LlamaConfig and MistralConfig of transformers 5 for the defaults (transformers 4 has the same);
  * llama.cpp's "llama" for the GGUF side. */
-#include "../arch_desc.h"
-
-static const struct arch_word silu[] = { { "silu", 0 }, { "swish", 0 }, { NULL, 0 } };
+#include "arch_shared.h"
 
 static const struct arch_param_row llama_sizes[] = {
 	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 32 }, .max = ARCH_MAX_LAYERS },
@@ -33,10 +31,6 @@ static const struct arch_param_row mistral_sizes[] = {
 };
 
 static const struct arch_param_row shared_params[] = {
-	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_QUOTIENT, P_MODEL, P_HEADS }, .max = ARCH_MAX_WIDTH },
-	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
-	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
-	{ P_ACT, KIND_WORD, "hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = silu },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
 	{ P_NONE },
@@ -82,8 +76,9 @@ static const struct arch_tensor layers[] = {
 
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
 
-static const struct arch_param_row *const llama_params[] = { llama_sizes, shared_params, arch_rope_params, NULL };
-static const struct arch_param_row *const mistral_params[] = { mistral_sizes, shared_params, arch_rope_params, NULL };
+static const struct arch_param_row *const llama_params[] = { llama_sizes, arch_widths, arch_silu, shared_params, arch_rope_params, NULL };
+static const struct arch_param_row *const mistral_params[] = { mistral_sizes, arch_widths, arch_silu, shared_params,
+                                                              arch_rope_params, NULL };
 
 static const char *const llama_classes[] = { "LlamaForCausalLM", "LLaMAForCausalLM", NULL };
 static const char *const llama_types[] = { "llama", NULL };

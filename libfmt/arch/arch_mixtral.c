@@ -14,6 +14,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 32000 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_UNSET }, .max = UINT32_MAX },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_EXPERTS, KIND_COUNT, "num_local_experts num_experts", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS },
 	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_HEADS,
 	  .at_most = P_EXPERTS },
@@ -34,7 +35,21 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
+static const struct arch_param_row theta[] = {
+	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 1e6 } },
+	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "expert_count", FMT_KV_U32, P_EXPERTS },
+	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
+	{ "vocab_size", FMT_KV_U32, P_VOCAB },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	{ NULL },
+};
+
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, theta, NULL };
 static const char *const classes[] = { "MixtralForCausalLM", NULL };
 static const char *const types[] = { "mixtral", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
@@ -44,7 +59,7 @@ const struct fmt_arch arch_mixtral = {
 	.classes = classes,
 	.types = types,
 	.params = params,
-	.keys = arch_expert_keys,
+	.keys = keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

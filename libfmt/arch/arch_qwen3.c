@@ -37,6 +37,7 @@ static const struct arch_param_row moe_sizes[] = {
 static const struct arch_param_row switches[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 151936 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
 	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_USE_WINDOW, KIND_FLAG, "use_sliding_window", { ELSE_FIXED, .fixed = 0 } },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX,
@@ -77,8 +78,9 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const dense_params[] = { dense_sizes, switches, dense_window, NULL };
-static const struct arch_param_row *const moe_params[] = { moe_sizes, switches, arch_widths, NULL };
+static const struct arch_param_row *const dense_params[] = { dense_sizes, switches, dense_window, arch_silu, arch_rope_params,
+                                                            NULL };
+static const struct arch_param_row *const moe_params[] = { moe_sizes, switches, arch_widths, arch_silu, arch_rope_params, NULL };
 static const struct arch_key dense_keys[] = { { NULL } };
 static const char *const dense_classes[] = { "Qwen3ForCausalLM", NULL };
 static const char *const dense_types[] = { "qwen3", NULL };

@@ -2,7 +2,7 @@
  *
  * transformers 4 has rope_theta and rope_scaling, 5 has rope_parameters; "type" is the older spelling of "rope_type".
  * Defaults: modeling_rope_utils.py of transformers 5. */
-#include "../arch_desc.h"
+#include "arch_shared.h"
 
 static const struct arch_word rope_types[] = {
 	{ "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { "dynamic", ROPE_DYNAMIC }, { "yarn", ROPE_YARN },
@@ -14,7 +14,7 @@ static const struct arch_word rope_types[] = {
 const struct arch_param_row arch_rope_params[] = {
 	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },
 	  .words = rope_types },
-	{ P_ROPE_THETA, KIND_REAL, "rope_parameters.rope_theta rope_theta", { ELSE_FIXED, .fixed = 10000 } },
+	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },
 	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
 	{ P_ROPE_FACTOR, KIND_REAL, IN_ROPE("factor"), { ELSE_UNSET } },

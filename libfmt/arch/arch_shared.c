@@ -4,6 +4,13 @@
 /* A fused matrix is a few times as wide as the model. */
 #define MAX_FUSED (4 * ARCH_MAX_WIDTH)
 
+static const struct arch_word silu[] = { { "silu", 0 }, { "swish", 0 }, { NULL, 0 } };
+
+const struct arch_param_row arch_silu[] = {
+	{ P_ACT, KIND_WORD, "hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = silu },
+	{ P_NONE },
+};
+
 const struct arch_param_row arch_widths[] = {
 	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_QUOTIENT, P_MODEL, P_HEADS }, .max = ARCH_MAX_WIDTH },
 	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },

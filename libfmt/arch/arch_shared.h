@@ -4,6 +4,12 @@
 
 #include "../arch_desc.h"
 
+/* P_ACT, which must be SiLU. */
+extern const struct arch_param_row arch_silu[];
+
+/* The names of P_ROPE_THETA, for those whose default is not that of arch_rope_params. */
+#define ARCH_ROPE_THETA "rope_parameters.rope_theta rope_theta"
+
 /* P_HEAD_DIM where config.json may give it, P_Q_WIDTH, P_KV_WIDTH, P_QKV_WIDTH, P_FF_TWICE. */
 extern const struct arch_param_row arch_widths[];
 

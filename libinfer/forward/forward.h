@@ -5,5 +5,7 @@
 #include "../op.h"
 
 extern const struct infer_forward infer_fwd_llama;
+extern const struct infer_forward infer_fwd_qwen2;
+extern const struct infer_forward infer_fwd_qwen3;
 
 #endif

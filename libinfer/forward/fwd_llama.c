@@ -1,27 +1,49 @@
-/* Llama 1 to 3 (arXiv:2302.13971, 2307.09288, 2407.21783) and Mistral (arXiv:2310.06825).
+/* The decoder block of Llama, and the models that keep it:
+ * - Llama 1 to 3 (arXiv:2302.13971, 2307.09288, 2407.21783), Mistral (arXiv:2310.06825);
+ * - Mixtral (arXiv:2401.04088): experts for the feed-forward block;
+ * - Qwen 2 (arXiv:2407.10671): biases on q, k and v; Qwen 3 (arXiv:2505.09388): a norm on every head of q and k.
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
 static const struct infer_need global[] = {
-	{ FMT_ROLE_TOKEN_EMBD, "token_embd", FMT_ROLE_NONE, DIM_VOCAB, DIM_MODEL, false },
-	{ FMT_ROLE_OUTPUT_NORM, "output_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, false },
-	{ FMT_ROLE_OUTPUT, "output", FMT_ROLE_OUTPUT_B, DIM_VOCAB, DIM_MODEL, true }, /* absent: the embedding */
-	{ FMT_ROLE_ROPE_FREQS, "rope_freqs", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, true },
-	{ FMT_ROLE_NONE, NULL, FMT_ROLE_NONE, DIM_ONE, DIM_ONE, true },
+	{ FMT_ROLE_TOKEN_EMBD, "token_embd", FMT_ROLE_NONE, DIM_VOCAB, DIM_MODEL },
+	{ FMT_ROLE_OUTPUT_NORM, "output_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_OUTPUT, "output", FMT_ROLE_OUTPUT_B, DIM_VOCAB, DIM_MODEL, .optional = true }, /* absent: the embedding */
+	{ FMT_ROLE_ROPE_FREQS, "rope_freqs", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, .optional = true },
+	{ FMT_ROLE_NONE },
 };
 
 static const struct infer_need layer[] = {
-	{ FMT_ROLE_ATTN_NORM, "attn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, false },
-	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_ATTN_Q_B, DIM_Q, DIM_MODEL, false },
-	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_ATTN_K_B, DIM_K, DIM_MODEL, false },
-	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL, false },
-	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_ATTN_OUT_B, DIM_MODEL, DIM_HEADS_V, false },
-	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, false },
-	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_FFN_GATE_B, DIM_FF, DIM_MODEL, false },
-	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_FFN_UP_B, DIM_FF, DIM_MODEL, false },
-	{ FMT_ROLE_FFN_DOWN, "ffn_down", FMT_ROLE_FFN_DOWN_B, DIM_MODEL, DIM_FF, false },
-	{ FMT_ROLE_NONE, NULL, FMT_ROLE_NONE, DIM_ONE, DIM_ONE, true },
+	{ FMT_ROLE_ATTN_NORM, "attn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_ATTN_Q_B, DIM_Q, DIM_MODEL },
+	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_ATTN_K_B, DIM_K, DIM_MODEL },
+	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm", FMT_ROLE_NONE, DIM_ONE, DIM_HEAD_K, .optional = true },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm", FMT_ROLE_NONE, DIM_ONE, DIM_HEAD_K, .optional = true },
+	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_ATTN_OUT_B, DIM_MODEL, DIM_HEADS_V },
+	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_FFN_GATE_B, DIM_FF, DIM_MODEL, .in = IN_DENSE },
+	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_FFN_UP_B, DIM_FF, DIM_MODEL, .in = IN_DENSE },
+	{ FMT_ROLE_FFN_DOWN, "ffn_down", FMT_ROLE_FFN_DOWN_B, DIM_MODEL, DIM_FF, .in = IN_DENSE },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp", FMT_ROLE_NONE, DIM_EXPERTS, DIM_MODEL, .in = IN_MOE },
+	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps", FMT_ROLE_NONE, DIM_MODEL, DIM_EXPERT_FF, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_NONE },
 };
+
+static void feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h)
+{
+	const struct infer_w *w = l->w;
+
+	if (l->experts) {
+		op_route(r, h, &w[FMT_ROLE_MOE_ROUTER]);     /* each token's experts and their weights   */
+		op_experts_add(r, x, h, &w[FMT_ROLE_MOE_GATE], &w[FMT_ROLE_MOE_UP], &w[FMT_ROLE_MOE_DOWN]);
+		return;
+	}
+	op_swiglu(r, r->g, h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* silu(h Wg') * (h Wu')   [T, F] */
+	op_linear_add(r, x, r->g, &w[FMT_ROLE_FFN_DOWN]);    /* x += g Wd' + bd               [T, D]     */
+}
 
 static void block(struct infer_run *r, const struct infer_layer *l, float *x /* [T, D], in and out */)
 {
@@ -31,14 +53,15 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear(r, r->q, r->h, &w[FMT_ROLE_ATTN_Q]);       /* q = h Wq' + bq                [T, Hq*Dk] */
 	op_linear(r, r->k, r->h, &w[FMT_ROLE_ATTN_K]);       /* k = h Wk' + bk                [T, Hk*Dk] */
 	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv' + bv                [T, Hk*Dv] */
+	op_headnorm(r, r->q, l->n_head, &w[FMT_ROLE_ATTN_Q_NORM]); /* Qwen 3                             */
+	op_headnorm(r, r->k, l->n_head_kv, &w[FMT_ROLE_ATTN_K_NORM]);
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' / sqrt(Dk)) v [T, Hq*Dv] */
 	op_linear_add(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);    /* x += h Wo' + bo               [T, D]     */
 
 	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_FFN_NORM]);       /* h = norm(x)                   [T, D]     */
-	op_swiglu(r, r->g, r->h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* silu(h Wg') * (h Wu') [T, F] */
-	op_linear_add(r, x, r->g, &w[FMT_ROLE_FFN_DOWN]);    /* x += g Wd' + bd               [T, D]     */
+	feed_forward(r, l, x, r->h);
 }
 
 static void forward(struct infer_run *r)
@@ -59,4 +82,22 @@ const struct infer_forward infer_fwd_llama = {
 	.run = forward,
 	.global = global,
 	.layer = layer,
+	.pairs = INFER_NEIGHBOURS,
+	.normalise = true,
+};
+
+const struct infer_forward infer_fwd_qwen2 = {
+	.arch = "qwen2",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+};
+
+const struct infer_forward infer_fwd_qwen3 = {
+	.arch = "qwen3",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
 };

@@ -1,0 +1,81 @@
+/* The order of a checkpoint's tensors in a GGUF: that of the reference converter. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "view_impl.h"
+
+/* What is made comes first, then file by file, by name within a file. A PyTorch file is a dictionary without an order,
+ * and how it was split says nothing: by name over all files, so that the same weights give the same GGUF however they
+ * were saved. A stack stands where its last part is; and all stacks of a layer where the last of them is complete. */
+struct ordered {
+	const struct fmt_tensor *at;   /* NULL: made */
+	const struct fmt_tensor *last; /* of its own parts */
+	bool by_file;
+	uint64_t index;
+};
+
+static int compare_places(const struct fmt_tensor *a, const struct fmt_tensor *b, bool by_file)
+{
+	size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
+	int c;
+
+	if (by_file && a->file != b->file)
+		return a->file < b->file ? -1 : 1;
+	c = memcmp(a->name.p, b->name.p, n);
+	return c ? c : (a->name.n > b->name.n) - (a->name.n < b->name.n);
+}
+
+static int compare(const void *pa, const void *pb)
+{
+	const struct ordered *a = pa, *b = pb;
+	int c;
+
+	if (!a->at || !b->at)
+		return a->at ? 1 : b->at ? -1 : a->index < b->index ? -1 : 1;
+	c = compare_places(a->at, b->at, a->by_file);
+	if (!c)
+		c = compare_places(a->last, b->last, a->by_file);
+	return c ? c : (a->index > b->index) - (a->index < b->index);
+}
+
+static const struct fmt_tensor *later(const struct fmt_tensor *a, const struct fmt_tensor *b, bool by_file)
+{
+	return !a || (b && compare_places(a, b, by_file) < 0) ? b : a;
+}
+
+static const struct fmt_tensor *last_part(const struct view_source *s, bool by_file)
+{
+	const struct fmt_tensor *last = s->tensor;
+
+	for (uint64_t i = 1; i < s->n_parts; i++)
+		last = later(last, view_part(s, i), by_file);
+	return last;
+}
+
+bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
+{
+	struct fmt_view_impl *im = v->impl;
+	bool by_file = v->weights->container == FMT_SAFETENSORS;
+	struct ordered *o = fmt_arena_alloc(&im->mem, n, sizeof *o, err);
+	struct fmt_view_tensor *tensors = fmt_arena_alloc(&im->mem, n, sizeof *tensors, err);
+	struct view_source *sources = fmt_arena_alloc(&im->mem, n, sizeof *sources, err);
+	const struct fmt_tensor **stacks = fmt_arena_alloc(&im->mem, im->conf.n[P_LAYERS], sizeof *stacks, err);
+
+	if (err->code)
+		return false;
+	for (uint64_t i = 0; i < n; i++) {
+		o[i] = (struct ordered){ .last = last_part(&im->sources[i], by_file), .by_file = by_file, .index = i };
+		if (im->sources[i].stack)
+			stacks[im->tensors[i].layer] = later(stacks[im->tensors[i].layer], o[i].last, by_file);
+	}
+	for (uint64_t i = 0; i < n; i++)
+		o[i].at = im->sources[i].stack ? stacks[im->tensors[i].layer] : o[i].last;
+	qsort(o, (size_t)n, sizeof *o, compare);
+	for (uint64_t i = 0; i < n; i++) {
+		tensors[i] = im->tensors[o[i].index];
+		sources[i] = im->sources[o[i].index];
+	}
+	im->tensors = tensors;
+	im->sources = sources;
+	return true;
+}

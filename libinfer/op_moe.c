@@ -1,0 +1,147 @@
+/* Mixtures of experts (arXiv:1701.06538): each token goes through a few of many feed-forward blocks.
+ *
+ * The pairs of a token and an expert are sorted by expert, so that every expert's weights are read once per batch. A
+ * token's result is the sum over its experts in ascending order, whoever else is in the batch. */
+#include "elementary.h"
+#include "op.h"
+
+#include <string.h>
+
+/* p[i] = exp(p[i] - max p) / sum; the sum in double, in sequence. */
+static void softmax(float *p, size_t n)
+{
+	float max = p[0];
+	double sum = 0;
+
+	for (size_t i = 1; i < n; i++)
+		max = p[i] > max ? p[i] : max;
+	infer_expf_row(p, p, max, n);
+	for (size_t i = 0; i < n; i++)
+		sum += (double)p[i];
+	for (size_t i = 0; i < n; i++)
+		p[i] = (float)((double)p[i] / sum);
+}
+
+/* The n_used largest of p [n], first ones first among equals; their numbers ascending. Takes them out of p. */
+static void choose(float *p, size_t n, uint32_t *expert, float *weight, size_t n_used)
+{
+	for (size_t used = 0; used < n_used; used++) {
+		size_t best = 0, at = used;
+
+		for (size_t i = 1; i < n; i++)
+			if (p[i] > p[best])
+				best = i;
+		for (; at > 0 && expert[at - 1] > best; at--) {
+			expert[at] = expert[at - 1];
+			weight[at] = weight[at - 1];
+		}
+		expert[at] = (uint32_t)best;
+		weight[at] = p[best];
+		p[best] = -1;
+	}
+}
+
+static void normalise(float *weight, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (double)weight[i];
+	for (size_t i = 0; i < n; i++)
+		weight[i] = (float)((double)weight[i] / sum);
+}
+
+static void route_token(void *ctx, uint64_t t, unsigned worker)
+{
+	const struct infer_run *r = ctx;
+	const struct infer_moe *moe = &r->model->moe;
+	float *p = r->route.p + t * moe->n_experts, *weight = r->route.weight + t * moe->n_used;
+
+	(void)worker;
+	softmax(p, moe->n_experts);
+	choose(p, moe->n_experts, r->route.expert + t * moe->n_used, weight, moe->n_used);
+	if (moe->normalise)
+		normalise(weight, moe->n_used);
+}
+
+/* Gives every pair its row: expert after expert, within one the tokens in order. */
+static void sort_by_expert(struct infer_run *r)
+{
+	const struct infer_moe *moe = &r->model->moe;
+	struct infer_route *route = &r->route;
+	size_t n_pairs = (size_t)r->n_tok * moe->n_used;
+	uint32_t first = 0;
+
+	for (uint32_t e = 0; e < moe->n_experts; e++)
+		route->groups[e] = (struct infer_group){ .matrix = e };
+	for (size_t i = 0; i < n_pairs; i++)
+		route->groups[route->expert[i]].n++;
+	for (uint32_t e = 0; e < moe->n_experts; e++) {
+		route->groups[e].first = first;
+		first += route->groups[e].n;
+		route->groups[e].n = 0;
+	}
+	for (size_t i = 0; i < n_pairs; i++) {
+		struct infer_group *g = &route->groups[route->expert[i]];
+
+		route->row[i] = g->first + g->n++;
+	}
+	route->n_groups = 0;
+	for (uint32_t e = 0; e < moe->n_experts; e++)
+		if (route->groups[e].n)
+			route->groups[route->n_groups++] = route->groups[e];
+}
+
+void op_route(struct infer_run *r, const float *x, const struct infer_w *router)
+{
+	op_linear(r, r->route.p, x, router);
+	quant_pool_run(r->pool, r->n_tok, route_token, r);
+	sort_by_expert(r);
+}
+
+struct rows {
+	const struct infer_run *r;
+	const float *x; /* [T, D] */
+	float *y;
+};
+
+static void gather_token(void *ctx, uint64_t t, unsigned worker)
+{
+	const struct rows *c = ctx;
+	size_t n = c->r->model->d_model, n_used = c->r->model->moe.n_used;
+
+	(void)worker;
+	for (size_t i = t * n_used; i < (t + 1) * n_used; i++)
+		memcpy(c->r->route.x + c->r->route.row[i] * n, c->x + t * n, n * sizeof *c->x);
+}
+
+static void sum_token(void *ctx, uint64_t t, unsigned worker)
+{
+	const struct rows *c = ctx;
+	const struct infer_route *route = &c->r->route;
+	size_t n = c->r->model->d_model, n_used = c->r->model->moe.n_used;
+	float *y = c->y + t * n;
+
+	(void)worker;
+	for (size_t d = 0; d < n; d++) {
+		float sum = 0;
+
+		for (size_t i = t * n_used; i < (t + 1) * n_used; i++)
+			sum += route->weight[i] * route->y[route->row[i] * n + d];
+		y[d] += sum;
+	}
+}
+
+void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
+                    const struct infer_w *down)
+{
+	struct infer_route *route = &r->route;
+	struct rows c = { .r = r, .x = x, .y = y };
+
+	quant_pool_run(r->pool, r->n_tok, gather_token, &c);
+	op_linear_groups(r, r->g, route->x, gate, route->groups, route->n_groups);
+	op_linear_groups(r, r->u, route->x, up, route->groups, route->n_groups);
+	op_silu_mul(r, r->g, r->u, (size_t)r->n_tok * r->model->moe.n_used, gate->rows);
+	op_linear_groups(r, route->y, r->g, down, route->groups, route->n_groups);
+	quant_pool_run(r->pool, r->n_tok, sum_token, &c);
+}
