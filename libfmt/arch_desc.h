@@ -18,6 +18,7 @@ enum arch_param {
 	P_HEADS,
 	P_HEADS_KV,
 	P_HEAD_DIM,
+	P_HEAD_GIVEN, /* set: the class of transformers has P_HEAD_DIM as a setting, so the reference converter writes it */
 	P_Q_WIDTH,  /* heads * head_dim */
 	P_KV_WIDTH, /* heads_kv * head_dim */
 	P_VOCAB,
@@ -252,9 +253,6 @@ extern const struct fmt_arch arch_starcoder2;
 
 /* A description in arch_counted, by class or, where there is none, by model_type; NULL if there is none. */
 const struct fmt_arch *arch_counted_find(struct fmt_str class, struct fmt_str type);
-
-/* Keys of the numbers of experts. */
-extern const struct arch_key arch_expert_keys[];
 
 /* The description of a Hugging Face model_type ("llama"); NULL if there is none. */
 const struct fmt_arch *arch_by_type(struct fmt_str name);

@@ -50,8 +50,10 @@ const struct arch_key arch_common_keys[] = {
 	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
 	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
-	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM },
-	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM },
+	{ "expert_count", FMT_KV_U32, P_EXPERTS },
+	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
+	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
+	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
 	{ NULL },
 };
 

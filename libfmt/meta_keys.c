@@ -232,12 +232,35 @@ static size_t count_slashes(struct fmt_str s)
 	return n;
 }
 
+/* What one token has to do with: everything but the experts, and one of those of each layer. */
+struct size {
+	uint64_t n_params, n_experts;
+};
+
+static struct size size_of(const struct fmt_view *v)
+{
+	struct size s = { 0, 0 };
+	uint64_t n_stacks = 0;
+
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		const struct fmt_view_tensor *t = &v->tensors[i];
+		bool stack = t->role == FMT_ROLE_MOE_GATE || t->role == FMT_ROLE_MOE_UP || t->role == FMT_ROLE_MOE_DOWN;
+
+		s.n_params += stack ? t->n_elems / t->dims[0] : t->n_elems;
+		s.n_experts += stack ? t->dims[0] : 0;
+		n_stacks += stack;
+	}
+	s.n_experts = n_stacks ? s.n_experts / n_stacks : 0;
+	return s;
+}
+
 void meta_keys(struct kv_list *l, const struct fmt_view *v)
 {
 	static const char *const base_models[] = { "base_model", "base_models", "base_model_sources", NULL };
 	static const char *const datasets[] = { "datasets", "dataset", "dataset_sources", NULL };
 	const struct hf_dir *d = &v->impl->dir;
 	struct fmt_str id = json_str(json_get(hf_json(d, HF_CONFIG), "_name_or_path"));
+	struct size size = size_of(v);
 	struct meta m = { .l = l };
 
 	for (uint64_t i = 0; i < v->n_tensors; i++)
@@ -249,7 +272,7 @@ void meta_keys(struct kv_list *l, const struct fmt_view *v)
 		take_id(&m, id);
 	take_id(&m, (struct fmt_str){ d->name, strlen(d->name) });
 	if (!m.fact[SIZE_LABEL].p && m.n_params)
-		m.fact[SIZE_LABEL] = model_name_size(l->mem, m.n_params, 0, l->err);
+		m.fact[SIZE_LABEL] = model_name_size(l->mem, size.n_params, size.n_experts, l->err);
 
 	sampling_keys(l, hf_json(d, HF_GENERATION));
 	for (int f = 0; f < FACT_COUNT; f++)

@@ -37,7 +37,7 @@ static void learn_keys(struct audit *a, const struct arch_key *row)
 	for (; row->suffix; row++) {
 		const struct fmt_value *x = fmt_view_arch_get(a->v, row->suffix);
 
-		if (!x || row->type != FMT_KV_U32 || row->when.param || a->known[row->value])
+		if (!x || row->type != FMT_KV_U32 || (row->when.param && row->when.is != ARCH_SET) || a->known[row->value])
 			continue;
 		if (x->type == FMT_KV_U32 || x->type == FMT_KV_U64) {
 			a->n[row->value] = x->as.u;

@@ -214,6 +214,8 @@ static bool read_gpt2(struct source *s)
 	if (!pre)
 		return fmt_fail(s->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.ggml.pre '%.*s' is not known here",
 		                pre_name.n > 60 ? 60 : (int)pre_name.n, pre_name.p);
+	if (read_flag(s, "tokenizer.ggml.normalizer.nfc", false) && !tok_new_norm(t, TOK_NORM_NFC, s->err))
+		return false;
 	for (const char *const *p = pre->patterns; *p; p++)
 		if (!add_pattern(t, *p, s->err))
 			return false;

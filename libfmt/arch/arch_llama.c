@@ -31,6 +31,7 @@ static const struct arch_param_row mistral_sizes[] = {
 };
 
 static const struct arch_param_row shared_params[] = {
+	{ P_HEAD_GIVEN, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
 	{ P_NONE },

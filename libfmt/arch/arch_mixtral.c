@@ -41,8 +41,6 @@ static const struct arch_param_row theta[] = {
 };
 
 static const struct arch_key keys[] = {
-	{ "expert_count", FMT_KV_U32, P_EXPERTS },
-	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
 	{ "vocab_size", FMT_KV_U32, P_VOCAB },
 	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },

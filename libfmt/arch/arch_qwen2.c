@@ -39,7 +39,6 @@ static const struct arch_tensor layers[] = {
 };
 
 static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, NULL };
-static const struct arch_key keys[] = { { NULL } };
 static const char *const classes[] = { "Qwen2ForCausalLM", NULL };
 static const char *const types[] = { "qwen2", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
@@ -49,7 +48,7 @@ const struct fmt_arch arch_qwen2 = {
 	.classes = classes,
 	.types = types,
 	.params = params,
-	.keys = keys,
+	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

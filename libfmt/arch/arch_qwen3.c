@@ -13,6 +13,7 @@ static const struct arch_param_row dense_sizes[] = {
 	  .max = ARCH_MAX_HEADS, .divides = P_HEADS },
 	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_FIXED, .fixed = 128 }, { ELSE_QUOTIENT, P_MODEL, P_HEADS },
 	  .max = ARCH_MAX_WIDTH },
+	{ P_HEAD_GIVEN, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
 	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_NONE },
@@ -81,7 +82,6 @@ static const struct arch_tensor layers[] = {
 static const struct arch_param_row *const dense_params[] = { dense_sizes, switches, dense_window, arch_silu, arch_rope_params,
                                                             NULL };
 static const struct arch_param_row *const moe_params[] = { moe_sizes, switches, arch_widths, arch_silu, arch_rope_params, NULL };
-static const struct arch_key dense_keys[] = { { NULL } };
 static const char *const dense_classes[] = { "Qwen3ForCausalLM", NULL };
 static const char *const dense_types[] = { "qwen3", NULL };
 static const char *const moe_classes[] = { "Qwen3MoeForCausalLM", NULL };
@@ -93,7 +93,7 @@ const struct fmt_arch arch_qwen3 = {
 	.classes = dense_classes,
 	.types = dense_types,
 	.params = dense_params,
-	.keys = dense_keys,
+	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
@@ -105,7 +105,7 @@ const struct fmt_arch arch_qwen3moe = {
 	.classes = moe_classes,
 	.types = moe_types,
 	.params = moe_params,
-	.keys = arch_expert_keys,
+	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

@@ -13,6 +13,7 @@ const struct arch_param_row arch_silu[] = {
 
 const struct arch_param_row arch_widths[] = {
 	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_QUOTIENT, P_MODEL, P_HEADS }, .max = ARCH_MAX_WIDTH },
+	{ P_HEAD_GIVEN, KIND_COUNT, "head_dim", { ELSE_UNSET }, { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },
 	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_QKV_WIDTH, KIND_COUNT, NULL, { ELSE_SUM, P_Q_WIDTH, P_KV_WIDTH, 2 }, .max = MAX_FUSED },
@@ -27,8 +28,4 @@ const struct arch_tensor arch_model_globals[] = {
 	{ FMT_ROLE_NONE },
 };
 
-const struct arch_key arch_expert_keys[] = {
-	{ "expert_count", FMT_KV_U32, P_EXPERTS },
-	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
-	{ NULL },
-};
+const struct arch_key arch_no_keys[] = { { NULL } };

@@ -10,10 +10,13 @@ extern const struct arch_param_row arch_silu[];
 /* The names of P_ROPE_THETA, for those whose default is not that of arch_rope_params. */
 #define ARCH_ROPE_THETA "rope_parameters.rope_theta rope_theta"
 
-/* P_HEAD_DIM where config.json may give it, P_Q_WIDTH, P_KV_WIDTH, P_QKV_WIDTH, P_FF_TWICE. */
+/* P_HEAD_DIM where config.json may give it, P_HEAD_GIVEN if it does, P_Q_WIDTH, P_KV_WIDTH, P_QKV_WIDTH, P_FF_TWICE. */
 extern const struct arch_param_row arch_widths[];
 
 /* token_embd, output_norm (RMS: no bias) and, unless P_TIED, output, in the names of most classes. */
 extern const struct arch_tensor arch_model_globals[];
+
+/* For an architecture whose GGUF has only the keys that all share. */
+extern const struct arch_key arch_no_keys[];
 
 #endif
