@@ -216,10 +216,9 @@ static bool print(const struct mem_report *r, const struct options *o, struct fm
 	if (o->csv)
 		return mem_print_csv(r, err);
 	if (r->program->json)
-		mem_print_json(r);
-	else
-		mem_print_text(r);
-	return true;
+		return mem_print_json(r, err);
+	mem_print_text(r);
+	return !r->explain || mem_explain(r, NULL, err);
 }
 
 static int run(struct mem_report *r, const struct options *o)
@@ -265,6 +264,8 @@ int main(int argc, char **argv)
 		{ CLI_UINT, 0, "ubatch", "N", &o.ubatch, "tokens that llama.cpp computes at once; default: 512", NULL },
 		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much: 24GiB", &o.fit_given },
 		{ CLI_FLAG, 0, "layers", NULL, &r.layers, "the layers, one by one", NULL },
+		{ CLI_FLAG, 0, "explain", NULL, &r.explain, "each figure as its product, the keys of config.json behind it,\n"
+		  "and what was taken for those that are not there", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
 		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
@@ -284,8 +285,8 @@ int main(int argc, char **argv)
 		                       "IQ4_NL, fp8", word);
 	if (parse_policies(&r, o.policy, word, sizeof word))
 		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", word);
-	if (o.csv && p.json)
-		return cli_usage_error(&p, "--csv or --json, not both");
+	if (o.csv && (p.json || r.explain || r.layers))
+		return cli_usage_error(&p, "--csv is a table and nothing else: no --json, --explain or --layers");
 	if (!o.csv && (r.n_cache_types > 1 || r.n_keeps > 1))
 		return cli_usage_error(&p, "several types or policies of cache make a table: --csv");
 	if (o.sequences == 0 || o.sequences > MAX_SEQUENCES || o.ubatch == 0 || o.ubatch > MAX_CONTEXT)

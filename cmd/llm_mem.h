@@ -16,6 +16,8 @@ struct mem_weights {
 	const char *name;      /* "Q4_K_M"; "as stored" of a GGUF */
 	uint64_t tensor_bytes; /* contents: what is in memory */
 	uint64_t file_bytes;   /* of the GGUF that st2gguf writes; only where mem_report.files_known */
+	uint64_t elems_of[FMT_TYPE_COUNT]; /* elements that are of each type */
+	uint32_t tensors_of[FMT_TYPE_COUNT];
 	uint64_t fits;         /* with --fit: the longest context that fits, at most the trained one; 0: none */
 };
 
@@ -46,7 +48,7 @@ struct mem_report {
 	uint64_t fit;          /* bytes there are; 0: not asked */
 	uint64_t fit_context;  /* that must fit */
 	const struct mem_weights *best; /* the largest that fits; NULL: none */
-	bool layers;
+	bool layers, explain;
 };
 
 /* llm_mem_weights.c: sizes under each recipe named in `quant` ("Q4_K_M,Q8_0", "all", NULL: a choice).
@@ -67,7 +69,13 @@ bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const stru
 bool mem_fit(struct mem_report *r, struct fmt_err *err);
 
 void mem_print_text(const struct mem_report *r);
-void mem_print_json(const struct mem_report *r);
+
+/* returns false with *err set as mem_explain does, with --explain alone; nothing useful is printed then */
+bool mem_print_json(const struct mem_report *r, struct fmt_err *err);
+
+/* llm_mem_explain.c: each figure as its product, with what it rests on. An array "explain" in j; text where j is NULL.
+ * returns false with *err set: no memory, a product past 64 bits */
+bool mem_explain(const struct mem_report *r, struct cli_json *j, struct fmt_err *err);
 
 /* llm_mem_csv.c: a row per type, context, type of cache and policy. The columns are those of docs/csv.md.
  * returns false with *err set as mem_sum does; rows before it are printed */

@@ -125,8 +125,10 @@ static void weights(struct cli_json *j, const struct mem_report *r)
 	cli_json_close(j, ']');
 }
 
-void mem_print_json(const struct mem_report *r)
+bool mem_print_json(const struct mem_report *r, struct fmt_err *err)
 {
+	bool ok;
+
 	struct cli_json j;
 
 	cli_json_start(&j, stdout);
@@ -151,6 +153,8 @@ void mem_print_json(const struct mem_report *r)
 	}
 	if (r->layers)
 		layers(&j, &r->e);
+	ok = !r->explain || mem_explain(r, &j, err);
 	cli_json_close(&j, '}');
 	cli_json_end(&j);
+	return ok;
 }

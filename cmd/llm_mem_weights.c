@@ -38,8 +38,11 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 	ok = st2gguf_plan(&c, NULL, err);
 	if (ok) {
 		*w = (struct mem_weights){ .name = recipe ? recipe->name : "as stored", .file_bytes = c.file_bytes };
-		for (uint64_t i = 0; i < r->view->n_tensors; i++)
-			w->tensor_bytes += fmt_writer_bytes(c.writer, (uint32_t)i); /* the layout's sum did not overflow */
+		for (uint64_t i = 0; i < r->view->n_tensors; i++) { /* the layout's sum did not overflow */
+			w->tensor_bytes += fmt_writer_bytes(c.writer, (uint32_t)i);
+			w->elems_of[c.types[i]] += r->view->tensors[i].n_elems;
+			w->tensors_of[c.types[i]]++;
+		}
 		r->n_weights++;
 	}
 	st2gguf_plan_finish(&c);

@@ -1,4 +1,5 @@
 /* Reading config.json by a description's rows. See arch_conf.h. */
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -171,11 +172,20 @@ static bool check_value(const struct arch_param_row *row, struct fmt_str key, co
 	return true;
 }
 
+void arch_conf_origin(struct arch_conf *conf, struct arch_origin o)
+{
+	assert(conf->n_origins < ARCH_MAX_ORIGINS); /* a description's tables are ours */
+	o.set = conf->set[o.row->id];
+	o.value = conf->n[o.row->id];
+	conf->origins[conf->n_origins++] = o;
+}
+
 static bool read_row(const struct arch_param_row *row, const struct json *config, struct arch_conf *conf,
                      struct fmt_err *err)
 {
 	struct fmt_str key;
 	const struct json *j = find_row(config, row, &key);
+	const struct arch_else *e = NULL;
 
 	if (!arch_conf_when(conf, row->when))
 		return true;
@@ -184,11 +194,12 @@ static bool read_row(const struct arch_param_row *row, const struct json *config
 			return false;
 		conf->set[row->id] = true;
 	} else {
-		const struct arch_else *e = j && row->null.how != ELSE_REFUSE ? &row->null : &row->absent;
+		e = j && row->null.how != ELSE_REFUSE ? &row->null : &row->absent;
 
 		if (!take_else(row, e, key, conf, err))
 			return false;
 	}
+	arch_conf_origin(conf, (struct arch_origin){ .row = row, .key = key, .rule = e, .null = j && e });
 	return !conf->set[row->id] || check_value(row, key, conf, err);
 }
 

@@ -6,16 +6,34 @@
 
 #include "arch_desc.h"
 
+/* Rows of a description that can count at once; each has far fewer. */
+#define ARCH_MAX_ORIGINS 128
+
+/* Where one number came from: kept for those who ask. */
+struct arch_origin {
+	const struct arch_param_row *row;
+	struct fmt_str key;           /* the name that is there, else the first */
+	const struct arch_else *rule; /* what gave it; NULL: config.json itself */
+	bool null;                    /* the key is there as null */
+	bool set;
+	uint64_t value;
+};
+
 struct arch_conf {
 	bool set[P_COUNT];
 	uint64_t n[P_COUNT]; /* counts, flags (0 or 1), words (what they mean) */
 	double f[P_COUNT];   /* reals */
 	uint8_t layer[ARCH_MAX_LAYERS]; /* LAYER_* of each */
+	struct arch_origin origins[ARCH_MAX_ORIGINS]; /* in the order in which rows were read */
+	unsigned n_origins;
 };
 
 /* Reads config.json (its text_config, where there is one, before the rest).
  * returns false with *err set, which names the key, if a value is missing, of the wrong kind or out of range */
 bool arch_conf_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf, struct fmt_err *err);
+
+/* Notes where a row's value came from. */
+void arch_conf_origin(struct arch_conf *conf, struct arch_origin o);
 
 /* arch_layers.c: what each layer is. The last step of arch_conf_read. */
 bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,

@@ -73,6 +73,7 @@ enum arch_param {
 	P_LIN_BA,     /* two numbers per head of values */
 	P_Q_GATED,    /* queries and their gate: 2 * P_Q_WIDTH */
 	P_ONE,
+	P_LAYER_LIST, /* config.json says layer by layer what each is: the length of the list */
 
 	/* what a layer without attention keeps of a sequence */
 	P_CONV_WIDTH,  /* channels of the convolution, of which kernel - 1 columns are kept */

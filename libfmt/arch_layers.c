@@ -1,10 +1,26 @@
 /* What each layer of a model is: which attention, which feed-forward block. Most architectures say it with a few
  * numbers; config.json may also have a word (layer_types) or a list (mlp_only_layers) for single layers. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "arch_conf.h"
 
 #define LAYER_MIXERS (LAYER_FULL | LAYER_WINDOW | LAYER_SSM | LAYER_LINEAR)
+
+/* Lists that say it layer by layer. */
+static const struct arch_param_row layer_lists[] = {
+	{ P_LAYER_LIST, KIND_NUMBER, "layer_types" },
+	{ P_LAYER_LIST, KIND_NUMBER, "hybrid_override_pattern" },
+	{ P_LAYER_LIST, KIND_NUMBER, "mlp_only_layers" },
+};
+
+/* Notes that one of them counts. */
+static void note_list(struct arch_conf *conf, const struct arch_param_row *row, uint64_t n)
+{
+	conf->set[P_LAYER_LIST] = true;
+	conf->n[P_LAYER_LIST] = n;
+	arch_conf_origin(conf, (struct arch_origin){ .row = row, .key = { row->config, strlen(row->config) } });
+}
 
 static bool has_window(const struct arch_conf *conf, uint64_t layer)
 {
@@ -35,6 +51,7 @@ static bool read_types(const struct json *config, struct arch_conf *conf, struct
 	if (json_count(list) != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "layer_types: %zu words for %" PRIu64 " layers",
 		                json_count(list), conf->n[P_LAYERS]);
+	note_list(conf, &layer_lists[0], json_count(list));
 	for (const struct json *j = json_first(list); j; j = json_next(j), i++) {
 		struct fmt_str word = json_str(j);
 		unsigned mixer = fmt_str_is(word, "full_attention")                                ? LAYER_FULL :
@@ -61,6 +78,7 @@ static bool read_pattern(const struct fmt_arch *arch, const struct json *config,
 	if (text.n != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "hybrid_override_pattern: %zu letters for %" PRIu64 " layers", text.n,
 		                conf->n[P_LAYERS]);
+	note_list(conf, &layer_lists[1], text.n);
 	for (size_t i = 0; i < text.n; i++) {
 		const struct arch_word *w = arch->pattern;
 
@@ -81,6 +99,8 @@ static bool read_dense(const struct json *config, struct arch_conf *conf, struct
 
 	if (!conf->set[P_EXPERTS] || !json_is(list, JSON_ARRAY))
 		return true;
+	if (json_count(list))
+		note_list(conf, &layer_lists[2], json_count(list));
 	for (const struct json *j = json_first(list); j; j = json_next(j)) {
 		if (!json_u64(j, &i) || i >= conf->n[P_LAYERS])
 			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "mlp_only_layers: expected numbers of layers");

@@ -90,6 +90,14 @@ static bool is_buffer(struct fmt_str name)
 	return has(name, "rope_freqs") || has(name, "rope_factors") || has(name, "exp_probs_b");
 }
 
+bool fmt_estimate_share(const struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share *s)
+{
+	if (is_buffer(t->name))
+		return false;
+	*s = share_in(t->name, t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL);
+	return true;
+}
+
 /* What one token passes of so many elements of experts. n_used is at most n_experts. */
 static uint64_t active_part(const struct fmt_estimate *e, enum fmt_share s, uint64_t n_elems)
 {
@@ -105,10 +113,9 @@ static bool takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
 	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d");
 }
 
-static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t, struct fmt_err *err)
+static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share s, struct fmt_err *err)
 {
 	struct fmt_layer *l = t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL;
-	enum fmt_share s = share_in(t->name, l);
 	uint64_t active = active_part(e, s, t->n_elems), sides = 0;
 	bool over = ckd_add(&e->total, e->total, t->n_elems) || ckd_add(&e->active, e->active, active) ||
 	            ckd_add(&e->by_share[s], e->by_share[s], t->n_elems);
@@ -245,9 +252,12 @@ bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct 
 	*e = (struct fmt_estimate){ .total = 0 };
 	if (!(v->from_dir ? layers_of_config(e, v, err) : layers_of_keys(e, v, err)))
 		return false;
-	for (uint64_t i = 0; i < v->n_tensors; i++)
-		if (!is_buffer(v->tensors[i].name) && !count_tensor(e, &v->tensors[i], err))
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		enum fmt_share s = FMT_SHARE_OTHER;
+
+		if (fmt_estimate_share(e, &v->tensors[i], &s) && !count_tensor(e, &v->tensors[i], s, err))
 			return false;
+	}
 	e->tied = embd && !fmt_view_find(v, FMT_STR("output.weight"));
 	if (!e->vocab && embd && embd->n_dims == 2)
 		e->vocab = embd->dims[0];

@@ -32,9 +32,8 @@ static bool too_large(struct fmt_err *err)
 	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the cache's size does not fit into 64 bits");
 }
 
-/* Tokens that a layer keeps of a sequence. */
-static bool kept_cells(const struct fmt_estimate *e, const struct fmt_layer *l, const struct fmt_cache_opts *o,
-                       uint64_t *cells)
+bool fmt_estimate_cells(const struct fmt_estimate *e, const struct fmt_layer *l, const struct fmt_cache_opts *o,
+                        uint64_t *cells)
 {
 	uint64_t n = o->context;
 
@@ -87,7 +86,7 @@ bool fmt_estimate_cache(const struct fmt_estimate *e, const struct fmt_cache_opt
 
 		if (!token_bytes(l, o->type, &bytes, err))
 			return false;
-		if (!kept_cells(e, l, o, &cells) || ckd_mul(&bytes, bytes, cells) || ckd_mul(&bytes, bytes, o->sequences) ||
+		if (!fmt_estimate_cells(e, l, o, &cells) || ckd_mul(&bytes, bytes, cells) || ckd_mul(&bytes, bytes, o->sequences) ||
 		    ckd_add(kv_bytes, *kv_bytes, bytes) || ckd_add(&state, l->conv_elems, l->state_elems) ||
 		    ckd_mul(&state, state, 4) || ckd_mul(&state, state, o->sequences) ||
 		    ckd_add(state_bytes, *state_bytes, state))

@@ -17,6 +17,7 @@ struct view_source {
 	const struct fmt_tensor *const *stack; /* [n_parts]; NULL: there is only `tensor` */
 	uint64_t n_parts;                /* rows of the view's tensor are divided evenly among them */
 	const float *made;
+	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;
 	uint32_t n_heads; /* of MOVE_ROPE_*: groups of rows that move within themselves */
 };

@@ -229,7 +229,7 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
 {
 	struct fmt_view_tensor t;
-	struct view_source src = { .move = row->move };
+	struct view_source src = { .row = row, .move = row->move };
 
 	if (!arch_conf_when(p->conf, row->when) || (row->in && !(p->conf->layer[layer] & row->in)))
 		return true;

@@ -149,7 +149,7 @@ for r in rows:
 assert {r["fits"] for r in rows} == {"yes", "no"}
 PY
 expect 2 'make a table: --csv' --kv F16,Q8_0 "$llama"
-expect 2 'not both' --csv --json "$llama"
+expect 2 'nothing else' --csv --json "$llama"
 expect 2 "unknown type ''" --csv --kv ,F16 "$llama"
 
 # Bad numbers: the message names the key.

@@ -78,6 +78,10 @@ struct fmt_estimate {
 bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err);
 void fmt_estimate_finish(struct fmt_estimate *e); /* a zeroed one is fine */
 
+/* The share that a tensor of the view counts in. false: it is no parameter (tables made from config.json, corrections
+ * that training keeps beside the parameters). */
+bool fmt_estimate_share(const struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share *s);
+
 /* How much of a sequence is kept. */
 enum fmt_keep {
 	FMT_KEEP_IDEAL,     /* what attention can look at: the last `window` tokens where there is a window */
@@ -101,6 +105,10 @@ struct fmt_cache_opts {
  * returns false: heads that are no whole number of the type's blocks, a product past 64 bits, layers not known */
 bool fmt_estimate_cache(const struct fmt_estimate *e, const struct fmt_cache_opts *o, uint64_t *kv_bytes,
                         uint64_t *state_bytes, struct fmt_err *err);
+
+/* Tokens that a layer with attention has room for, of one sequence. false: past 64 bits. */
+bool fmt_estimate_cells(const struct fmt_estimate *e, const struct fmt_layer *l, const struct fmt_cache_opts *o,
+                        uint64_t *cells);
 
 /* Elements of keys and values that one more token adds, and those that it adds past every window. */
 bool fmt_estimate_per_token(const struct fmt_estimate *e, uint64_t *elems, uint64_t *beyond_window, struct fmt_err *err);
