@@ -116,7 +116,7 @@ static void check_rows(struct audit *a, const struct arch_tensor *row, int32_t l
 			check_shape(a, row, t);
 			continue;
 		}
-		if (row->when.param) /* whether it must be there cannot be told from a GGUF */
+		if (row->when.param || row->in) /* whether it must be there cannot be told from a GGUF */
 			continue;
 		if (a->n_missing++ >= SHOWN)
 			continue;
@@ -132,7 +132,7 @@ void fmt_view_audit(const struct fmt_view *v, void (*found)(void *ctx, const cha
 	struct audit a = { .v = v, .found = found, .ctx = ctx };
 	const struct fmt_value *type = fmt_view_get(v, "general.type");
 
-	if (!v->arch || !v->n_tensors || fmt_view_arch_get(v, "expert_count") ||
+	if (!v->arch || !v->n_tensors ||
 	    (type && !(type->type == FMT_KV_STR && fmt_str_is(type->as.s, "model"))))
 		return;
 	learn(&a);

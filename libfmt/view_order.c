@@ -6,10 +6,10 @@
 
 /* What is made comes first, then file by file, by name within a file. A PyTorch file is a dictionary without an order,
  * and how it was split says nothing: by name over all files, so that the same weights give the same GGUF however they
- * were saved. A stack stands where its last part is; and all stacks of a layer where the last of them is complete. */
+ * were saved. All stacks of a layer stand where the last of them is complete, by the names of their first parts. */
 struct ordered {
-	const struct fmt_tensor *at;   /* NULL: made */
-	const struct fmt_tensor *last; /* of its own parts */
+	const struct fmt_tensor *at;    /* NULL: made */
+	const struct fmt_tensor *first; /* part */
 	bool by_file;
 	uint64_t index;
 };
@@ -34,7 +34,7 @@ static int compare(const void *pa, const void *pb)
 		return a->at ? 1 : b->at ? -1 : a->index < b->index ? -1 : 1;
 	c = compare_places(a->at, b->at, a->by_file);
 	if (!c)
-		c = compare_places(a->last, b->last, a->by_file);
+		c = compare_places(a->first, b->first, false);
 	return c ? c : (a->index > b->index) - (a->index < b->index);
 }
 
@@ -63,13 +63,14 @@ bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
 
 	if (err->code)
 		return false;
-	for (uint64_t i = 0; i < n; i++) {
-		o[i] = (struct ordered){ .last = last_part(&im->sources[i], by_file), .by_file = by_file, .index = i };
-		if (im->sources[i].stack)
-			stacks[im->tensors[i].layer] = later(stacks[im->tensors[i].layer], o[i].last, by_file);
-	}
 	for (uint64_t i = 0; i < n; i++)
-		o[i].at = im->sources[i].stack ? stacks[im->tensors[i].layer] : o[i].last;
+		if (im->sources[i].stack)
+			stacks[im->tensors[i].layer] = later(stacks[im->tensors[i].layer], last_part(&im->sources[i], by_file), by_file);
+	for (uint64_t i = 0; i < n; i++) {
+		const struct view_source *s = &im->sources[i];
+
+		o[i] = (struct ordered){ s->stack ? stacks[im->tensors[i].layer] : s->tensor, s->tensor, by_file, i };
+	}
 	qsort(o, (size_t)n, sizeof *o, compare);
 	for (uint64_t i = 0; i < n; i++) {
 		tensors[i] = im->tensors[o[i].index];

@@ -30,11 +30,13 @@ struct built_tensor {
 	uint32_t n_dims;
 	uint64_t dims[2];
 	bool leave_out;
+	float first;          /* element i is first + i */
+	enum fmt_type type;   /* FMT_F32 or another of which all bytes are valid */
 };
 
 struct built_dir {
 	char path[64];
-	struct built_tensor tensors[40];
+	struct built_tensor tensors[80];
 	size_t n;
 };
 
@@ -43,7 +45,7 @@ static inline struct built_tensor *add_tensor(struct built_dir *d, const char *n
 	struct built_tensor *t = &d->tensors[d->n++];
 
 	assert_true(d->n <= sizeof d->tensors / sizeof *d->tensors);
-	*t = (struct built_tensor){ name, cols ? 2 : 1, { rows, cols }, false };
+	*t = (struct built_tensor){ name, cols ? 2 : 1, { rows, cols }, .type = FMT_F32 };
 	return t;
 }
 
@@ -115,31 +117,33 @@ static inline struct built_dir tiny_dir(void)
 	return d;
 }
 
-/* Writes the tensors as F32, element i of each being i. */
+/* Writes the tensors. */
 static inline void write_weights(struct built_dir *d, const char *name, enum fmt_out_format format)
 {
 	struct fmt_err err = { .code = FMT_OK };
 	struct fmt_writer *w = fmt_writer_create(format, &err);
-	uint32_t index[40];
+	uint32_t index[sizeof d->tensors / sizeof *d->tensors];
 	struct fmt_sink *s;
 	uint64_t n_bytes;
 	char path[128];
 	float x[256];
 
-	for (size_t i = 0; i < 256; i++)
-		x[i] = (float)i;
 	snprintf(path, sizeof path, "%s/%s", d->path, name);
 	for (size_t i = 0; i < d->n; i++)
 		if (!d->tensors[i].leave_out)
-			assert_true(fmt_writer_tensor(w, (struct fmt_str){ d->tensors[i].name, strlen(d->tensors[i].name) }, FMT_F32,
-			                              d->tensors[i].n_dims, d->tensors[i].dims, &index[i], &err));
+			assert_true(fmt_writer_tensor(w, (struct fmt_str){ d->tensors[i].name, strlen(d->tensors[i].name) },
+			                              d->tensors[i].type, d->tensors[i].n_dims, d->tensors[i].dims, &index[i], &err));
 	assert_true(fmt_writer_layout(w, &n_bytes, &err));
 	s = fmt_sink_create(path, true, &err);
 	assert_non_null(s);
 	assert_true(fmt_writer_header(w, s, &err));
-	for (size_t i = 0; i < d->n; i++)
-		if (!d->tensors[i].leave_out)
-			assert_true(fmt_writer_data(w, s, index[i], 0, x, (size_t)fmt_writer_bytes(w, index[i]), &err));
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->tensors[i].leave_out)
+			continue;
+		for (size_t k = 0; k < 256; k++)
+			x[k] = d->tensors[i].first + (float)k;
+		assert_true(fmt_writer_data(w, s, index[i], 0, x, (size_t)fmt_writer_bytes(w, index[i]), &err));
+	}
 	assert_true(fmt_sink_commit(s, n_bytes, &err));
 	fmt_writer_destroy(w);
 }

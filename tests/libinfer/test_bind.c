@@ -16,7 +16,7 @@
 
 #include "bind.h"
 
-enum { VOCAB = 10, D = 8, HEADS = 2, KV_HEADS = 1, DK = 4, FF = 12, CTX = 64, MAX_KEYS = 24, MAX_TENSORS = 24 };
+enum { VOCAB = 10, D = 8, HEADS = 2, KV_HEADS = 1, DK = 4, FF = 12, EXPERTS = 3, CTX = 64, MAX_KEYS = 24, MAX_TENSORS = 24 };
 
 /* The file about to be written: tests change a key or a tensor before. */
 struct key {
@@ -29,6 +29,7 @@ struct key {
 struct tensor {
 	const char *name;
 	uint64_t rows, cols; /* rows 0: a vector */
+	uint64_t stack;      /* matrices; 0: no stack */
 };
 
 struct recipe {
@@ -51,17 +52,17 @@ static const struct key usual_keys[] = {
 };
 
 static const struct tensor usual_tensors[] = {
-	{ "token_embd.weight", VOCAB, D },
-	{ "output_norm.weight", 0, D },
-	{ "blk.0.attn_norm.weight", 0, D },
-	{ "blk.0.attn_q.weight", HEADS * DK, D },
-	{ "blk.0.attn_k.weight", KV_HEADS * DK, D },
-	{ "blk.0.attn_v.weight", KV_HEADS * DK, D },
-	{ "blk.0.attn_output.weight", D, HEADS * DK },
-	{ "blk.0.ffn_norm.weight", 0, D },
-	{ "blk.0.ffn_gate.weight", FF, D },
-	{ "blk.0.ffn_up.weight", FF, D },
-	{ "blk.0.ffn_down.weight", D, FF },
+	{ "token_embd.weight", VOCAB, D, 0 },
+	{ "output_norm.weight", 0, D, 0 },
+	{ "blk.0.attn_norm.weight", 0, D, 0 },
+	{ "blk.0.attn_q.weight", HEADS * DK, D, 0 },
+	{ "blk.0.attn_k.weight", KV_HEADS * DK, D, 0 },
+	{ "blk.0.attn_v.weight", KV_HEADS * DK, D, 0 },
+	{ "blk.0.attn_output.weight", D, HEADS * DK, 0 },
+	{ "blk.0.ffn_norm.weight", 0, D, 0 },
+	{ "blk.0.ffn_gate.weight", FF, D, 0 },
+	{ "blk.0.ffn_up.weight", FF, D, 0 },
+	{ "blk.0.ffn_down.weight", D, FF, 0 },
 };
 
 static struct recipe usual(void)
@@ -136,10 +137,11 @@ static void write_gguf(const struct recipe *r)
 		put_key(w, &r->keys[i], &err);
 	for (size_t i = 0; i < r->n_tensors; i++) {
 		const struct tensor *t = &r->tensors[i];
-		uint64_t dims[2] = { t->rows ? t->rows : t->cols, t->cols };
+		uint64_t dims[3] = { t->stack, t->rows, t->cols };
+		uint32_t skip = t->stack ? 0 : t->rows ? 1 : 2;
 
-		assert_true(fmt_writer_tensor(w, (struct fmt_str){ t->name, strlen(t->name) }, FMT_F32, t->rows ? 2 : 1,
-		                              dims, &index, &err));
+		assert_true(fmt_writer_tensor(w, (struct fmt_str){ t->name, strlen(t->name) }, FMT_F32, 3 - skip, dims + skip,
+		                              &index, &err));
 	}
 	assert_true(fmt_writer_layout(w, &n_bytes, &err));
 	s = fmt_sink_create(path, true, &err);
@@ -245,13 +247,13 @@ static void shapes_must_follow_the_keys(void **state)
 		refused(&r, FMT_MISMATCH, usual_tensors[i].name);
 	}
 	r = usual();
-	*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK + 1 };
+	*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK + 1, 0 };
 	refused(&r, FMT_MISMATCH, "blk.0.attn_q.bias");
 	r = usual();
 	tensor(&r, "blk.0.attn_norm.weight")->rows = 1; /* two dimensions */
 	refused(&r, FMT_MISMATCH, "blk.0.attn_norm.weight");
 	r = usual();
-	*tensor(&r, "rope_freqs.weight") = (struct tensor){ "rope_freqs.weight", 0, DK };
+	*tensor(&r, "rope_freqs.weight") = (struct tensor){ "rope_freqs.weight", 0, DK, 0 };
 	refused(&r, FMT_MISMATCH, "rope_freqs.weight");
 }
 
@@ -297,6 +299,100 @@ static void put(struct recipe *r, const char *name, enum fmt_kv_type type, doubl
 	*key(r, name) = (struct key){ name, type, number, text };
 }
 
+/* The usual model with experts: Mixtral. */
+static struct recipe mixtral(void)
+{
+	struct recipe r = usual();
+
+	put(&r, "llama.expert_count", FMT_KV_U32, EXPERTS, NULL);
+	put(&r, "llama.expert_used_count", FMT_KV_U32, 2, NULL);
+	drop_tensor(&r, "blk.0.ffn_gate.weight");
+	drop_tensor(&r, "blk.0.ffn_up.weight");
+	drop_tensor(&r, "blk.0.ffn_down.weight");
+	*tensor(&r, "blk.0.ffn_gate_inp.weight") = (struct tensor){ "blk.0.ffn_gate_inp.weight", EXPERTS, D, 0 };
+	*tensor(&r, "blk.0.ffn_gate_exps.weight") = (struct tensor){ "blk.0.ffn_gate_exps.weight", FF, D, EXPERTS };
+	*tensor(&r, "blk.0.ffn_up_exps.weight") = (struct tensor){ "blk.0.ffn_up_exps.weight", FF, D, EXPERTS };
+	*tensor(&r, "blk.0.ffn_down_exps.weight") = (struct tensor){ "blk.0.ffn_down_exps.weight", D, FF, EXPERTS };
+	return r;
+}
+
+static void mixtures_are_bound_by_layer(void **state)
+{
+	static const char *const parts[] = { "blk.0.ffn_gate_inp.weight", "blk.0.ffn_gate_exps.weight", "blk.0.ffn_up_exps.weight",
+		                             "blk.0.ffn_down_exps.weight" };
+	struct fmt_err err = { 0 };
+	struct recipe r = mixtral();
+	struct opened o = open_model(&r, &err);
+
+	(void)state;
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	assert_true(o.m->layers[0].experts && o.m->moe.normalise);
+	assert_int_equal(o.m->moe.d_ff, FF);
+	assert_int_equal(o.m->layers[0].w[FMT_ROLE_MOE_DOWN].n_stacked, EXPERTS);
+	assert_int_equal(o.m->layers[0].w[FMT_ROLE_MOE_DOWN].rows, D);
+	close_model(&o);
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		r = mixtral();
+		drop_tensor(&r, parts[i]);
+		refused(&r, FMT_MISSING, parts[i]);
+		r = mixtral();
+		tensor(&r, parts[i])->cols++;
+		refused(&r, FMT_MISMATCH, parts[i]);
+	}
+	r = mixtral();
+	tensor(&r, parts[1])->stack--;
+	refused(&r, FMT_MISMATCH, "blk.0.ffn_gate_exps.weight: shape [2, 12, 8], but the keys ask for [3, 12, 8]");
+	r = mixtral();
+	put(&r, "llama.expert_used_count", FMT_KV_U32, EXPERTS + 1, NULL);
+	refused(&r, FMT_MISMATCH, "expert_used_count is 4 of 3 experts");
+	r = mixtral();
+	drop_key(&r, "llama.expert_used_count");
+	refused(&r, FMT_MISMATCH, "expert_used_count is 0 of 3 experts");
+}
+
+/* The same keys under another architecture's name. The recipe's names last until the next call. */
+static struct recipe renamed(const char *arch)
+{
+	static char names[MAX_KEYS][80];
+	struct recipe r = usual();
+
+	for (size_t i = 0; i < r.n_keys; i++)
+		if (!strncmp(r.keys[i].name, "llama.", 6)) {
+			snprintf(names[i], sizeof names[i], "%s.%s", arch, r.keys[i].name + 6);
+			r.keys[i].name = names[i];
+		}
+	key(&r, "general.architecture")->text = arch;
+	return r;
+}
+
+/* What one function computes for several architectures is optional to it, but not to each of them. */
+static void what_every_model_of_an_architecture_has_must_be_there(void **state)
+{
+	struct recipe r = renamed("qwen2");
+	struct fmt_err err = { 0 };
+	struct opened o;
+
+	(void)state;
+	refused(&r, FMT_MISSING, "blk.0.attn_q.bias is missing");
+	*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK, 0 };
+	*tensor(&r, "blk.0.attn_k.bias") = (struct tensor){ "blk.0.attn_k.bias", 0, KV_HEADS * DK, 0 };
+	refused(&r, FMT_MISSING, "blk.0.attn_v.bias is missing");
+	*tensor(&r, "blk.0.attn_v.bias") = (struct tensor){ "blk.0.attn_v.bias", 0, KV_HEADS * DK, 0 };
+	o = open_model(&r, &err);
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	assert_int_equal(o.m->rope.pairs, INFER_HALVES);
+	close_model(&o);
+
+	r = renamed("qwen3");
+	refused(&r, FMT_MISSING, "blk.0.attn_q_norm.weight is missing");
+	*tensor(&r, "blk.0.attn_q_norm.weight") = (struct tensor){ "blk.0.attn_q_norm.weight", 0, DK, 0 };
+	*tensor(&r, "blk.0.attn_k_norm.weight") = (struct tensor){ "blk.0.attn_k_norm.weight", 0, HEADS * DK, 0 };
+	refused(&r, FMT_MISMATCH, "blk.0.attn_k_norm.weight: shape [8], but the keys ask for [4]");
+}
+
 /* The frequencies and magnitude of a recipe must be these. */
 static void check_rope(const struct recipe *r, const double *want, double magnitude)
 {
@@ -335,7 +431,7 @@ static void rope_frequencies(void **state)
 	check_rope(&r, want, 1);
 	put(&r, "llama.rope.scaling.type", FMT_KV_STR, 0, "none");
 	check_rope(&r, want, 1);
-	*tensor(&r, "rope_freqs.weight") = (struct tensor){ "rope_freqs.weight", 0, 8 };
+	*tensor(&r, "rope_freqs.weight") = (struct tensor){ "rope_freqs.weight", 0, 8, 0 };
 	for (int i = 0; i < 8; i++)
 		want[i] /= 1 + i;
 	check_rope(&r, want, 1);
@@ -428,7 +524,7 @@ static void optional_parts_are_used(void **state)
 		struct infer_run *run;
 
 		if (i == 1)
-			*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK };
+			*tensor(&r, "blk.0.attn_q.bias") = (struct tensor){ "blk.0.attn_q.bias", 0, HEADS * DK, 0 };
 		if (i == 2)
 			put(&r, "llama.attention.sliding_window", FMT_KV_U32, 2, NULL);
 		o = open_model(&r, &err);
@@ -453,6 +549,8 @@ int main(void)
 		cmocka_unit_test(shapes_must_follow_the_keys),
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(other_architectures_are_not_guessed),
+		cmocka_unit_test(mixtures_are_bound_by_layer),
+		cmocka_unit_test(what_every_model_of_an_architecture_has_must_be_there),
 		cmocka_unit_test(rope_frequencies),
 		cmocka_unit_test(rope_yarn),
 		cmocka_unit_test(rope_refusals),

@@ -248,29 +248,67 @@ static void embed_picks_rows(void **state)
 /* The last two dimensions of each head do not turn. */
 static void rope_turns_pairs(void **state)
 {
+	enum { PAIRS = (DK - 2) / 2 };
 	static struct rig g;
 	float x[T * HEADS * DK];
 	double want[T * HEADS * DK];
 
 	(void)state;
+	for (int halves = 0; halves < 2; halves++) {
+		size_t step = halves ? 1 : 2, apart = halves ? PAIRS : 1;
+
+		rig_init(&g, 2);
+		fill(x, T * HEADS * DK);
+		for (int i = 0; i < PAIRS; i++)
+			g.inv_freq[i] = (float)pow(10000, -2.0 * i / (DK - 2));
+		g.run.pos = 1000;
+		g.model.rope.magnitude = 1.25f;
+		g.model.rope.pairs = halves ? INFER_HALVES : INFER_NEIGHBOURS;
+		for (size_t i = 0; i < T * HEADS * DK; i++)
+			want[i] = (double)x[i];
+		for (size_t row = 0; row < T * HEADS; row++)
+			for (size_t i = 0; i < PAIRS; i++) {
+				size_t at = row * DK + i * step;
+				double angle = (double)((float)(1000 + row / HEADS) * g.inv_freq[i]);
+				double c = 1.25 * cos(angle), s = 1.25 * sin(angle);
+
+				want[at] = (double)x[at] * c - (double)x[at + apart] * s;
+				want[at + apart] = (double)x[at] * s + (double)x[at + apart] * c;
+			}
+		op_rope_angles(&g.run);
+		op_rope(&g.run, x, HEADS);
+		assert_near(x, want, T * HEADS * DK, 5e-7);
+		rig_finish(&g);
+	}
+}
+
+/* Every head for itself; a weight that the model does not have changes nothing. */
+static void headnorm_is_rmsnorm_of_heads(void **state)
+{
+	static const struct fmt_view_tensor there;
+	static struct rig g;
+	float x[T * HEADS * DK], before[T * HEADS * DK], w[DK];
+	struct infer_w weight = { .rows = 1, .cols = DK, .f32 = w };
+	double want[T * HEADS * DK];
+
+	(void)state;
 	rig_init(&g, 2);
 	fill(x, T * HEADS * DK);
-	for (int i = 0; i < (DK - 2) / 2; i++)
-		g.inv_freq[i] = (float)pow(10000, -2.0 * i / (DK - 2));
-	g.run.pos = 1000;
-	g.model.rope.magnitude = 1.25f;
-	for (int row = 0; row < T * HEADS; row++)
-		for (int i = 0; i < DK / 2; i++) {
-			const float *p = x + row * DK + 2 * i;
-			double angle = (double)((float)(1000 + row / HEADS) * g.inv_freq[i]);
-			double c = i < (DK - 2) / 2 ? 1.25 * cos(angle) : 1, s = i < (DK - 2) / 2 ? 1.25 * sin(angle) : 0;
+	fill(w, DK);
+	memcpy(before, x, sizeof x);
+	for (size_t row = 0; row < T * HEADS; row++) {
+		double sum = 0;
 
-			want[row * DK + 2 * i] = (double)p[0] * c - (double)p[1] * s;
-			want[row * DK + 2 * i + 1] = (double)p[0] * s + (double)p[1] * c;
-		}
-	op_rope_angles(&g.run);
-	op_rope(&g.run, x, HEADS);
-	assert_near(x, want, T * HEADS * DK, 5e-7);
+		for (size_t i = 0; i < DK; i++)
+			sum += (double)x[row * DK + i] * (double)x[row * DK + i];
+		for (size_t i = 0; i < DK; i++)
+			want[row * DK + i] = (double)x[row * DK + i] / sqrt(sum / DK + (double)g.model.eps) * (double)w[i];
+	}
+	op_headnorm(&g.run, x, HEADS, &weight);
+	assert_memory_equal(x, before, sizeof x);
+	weight.tensor = &there;
+	op_headnorm(&g.run, x, HEADS, &weight);
+	assert_near(x, want, T * HEADS * DK, 1e-6);
 	rig_finish(&g);
 }
 
@@ -425,6 +463,7 @@ int main(void)
 		cmocka_unit_test(linear_is_its_formula_for_any_type),
 		cmocka_unit_test(embed_picks_rows),
 		cmocka_unit_test(rope_turns_pairs),
+		cmocka_unit_test(headnorm_is_rmsnorm_of_heads),
 		cmocka_unit_test(attention_is_its_formula),
 		cmocka_unit_test(swiglu_is_its_formula),
 		cmocka_unit_test(wanted_keeps_the_last),

@@ -69,8 +69,8 @@ const struct fmt_view_tensor *fmt_view_find(const struct fmt_view *v, struct fmt
 const struct fmt_view_tensor *fmt_view_role(const struct fmt_view *v, enum fmt_role role, int32_t layer);
 
 /* Compares a GGUF with its architecture's description: the tensors that it must have, and shapes with what the keys
- * say. Calls `found` with one line for each contradiction; with none where the architecture is not described, for mixtures
- * of experts, and for files that are no model (adapters and the like). A directory has passed all this on opening. */
+ * say. Calls `found` with one line for each contradiction; with none where the architecture is not described and for files
+ * that are no model (adapters and the like). A directory has passed all this on opening. */
 void fmt_view_audit(const struct fmt_view *v, void (*found)(void *ctx, const char *line), void *ctx);
 
 /* Numbers of an architecture's key, checked: false with *err set if it has another type or does not fit;
