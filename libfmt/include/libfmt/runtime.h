@@ -1,0 +1,52 @@
+/* What a runtime takes beside the weights: cache, state, and the buffers that it computes in.
+ *
+ * Each runtime is a model of its own, named and written down in docs/runtimes.md with the version that it follows:
+ * runtime_llama.c and so on. Nothing here is measured on the machine at hand. */
+#ifndef LIBFMT_RUNTIME_H
+#define LIBFMT_RUNTIME_H
+
+#include <libfmt/estimate.h>
+
+enum fmt_runtime {
+	FMT_RUNTIME_LLAMA_CPP,
+	FMT_RUNTIME_COUNT
+};
+
+const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp" */
+bool fmt_runtime_from_name(const char *name, enum fmt_runtime *r);
+
+enum fmt_flash {
+	FMT_FLASH_AUTO, /* where the runtime can */
+	FMT_FLASH_ON,
+	FMT_FLASH_OFF,
+	FMT_FLASH_COUNT
+};
+
+bool fmt_flash_from_name(const char *name, enum fmt_flash *f); /* "auto", "on", "off" */
+
+struct fmt_runtime_opts {
+	enum fmt_runtime runtime;
+	enum fmt_type k_type, v_type;
+	uint64_t context;   /* tokens of one sequence */
+	uint64_t sequences; /* of that context, at once */
+	uint64_t batch;     /* tokens that are handed over at once; 0: the runtime's default */
+	uint64_t ubatch;    /* tokens that are computed at once, at most `batch`; 0: the runtime's default */
+	enum fmt_flash flash;
+	bool swa_full;      /* sliding layers keep the whole context too */
+};
+
+struct fmt_runtime_bytes {
+	uint64_t kv;
+	uint64_t state;   /* recurrent and convolution state */
+	uint64_t compute; /* what one step of computation needs at most */
+	uint64_t output;  /* where logits are handed back */
+	uint64_t other;   /* what the runtime takes whatever the model is */
+	uint64_t total;   /* their sum */
+};
+
+/* returns false with *err set: heads that are no whole number of a type's blocks, a product past 64 bits, layers that
+ * are not known, a numeric option that is too large */
+bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, struct fmt_runtime_bytes *b,
+                       struct fmt_err *err);
+
+#endif
