@@ -11,12 +11,35 @@ static struct fmt_str rope_word(uint64_t type)
 	return type == ROPE_LINEAR ? FMT_STR("linear") : FMT_STR("yarn");
 }
 
+static uint64_t n_windows(const struct arch_conf *conf)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++)
+		n += (conf->layer[i] & LAYER_WINDOW) != 0;
+	return n;
+}
+
+/* Which layers have the window: a flag for each. Not written where it is all of them. */
+static void add_pattern(struct kv_list *l, const char *key, const struct arch_conf *conf)
+{
+	uint64_t n = conf->n[P_LAYERS];
+	uint8_t *flags = n_windows(conf) == n ? NULL : fmt_arena_alloc(l->mem, n, sizeof *flags, l->err);
+
+	for (uint64_t i = 0; flags && i < n; i++)
+		flags[i] = (conf->layer[i] & LAYER_WINDOW) != 0;
+	if (flags)
+		kv_array(l, key, FMT_KV_BOOL, flags, n);
+}
+
 static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct arch_conf *conf,
                     const struct arch_key *row)
 {
 	const char *key;
 
 	if (!conf->set[row->value] || !arch_conf_when(conf, row->when))
+		return;
+	if (row->value == P_WINDOW && !n_windows(conf))
 		return;
 	key = kv_key(l, arch->gguf, row->suffix);
 	switch (row->type) {
@@ -28,6 +51,9 @@ static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct
 		return;
 	case FMT_KV_BOOL:
 		kv_bool(l, key, conf->n[row->value]);
+		return;
+	case FMT_KV_ARR: /* the only list that keys hold */
+		add_pattern(l, key, conf);
 		return;
 	default: /* the only word that keys hold */
 		kv_str(l, key, rope_word(conf->n[row->value]));
@@ -48,7 +74,7 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 {
 	const struct arch_conf *c = &v->impl->conf;
 
-	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] &&
+	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] && n_windows(c) && !v->arch->own_windows &&
 	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no sliding window for '%s'", c->n[P_WINDOW],
 	               v->arch->gguf))
 		return false;

@@ -14,6 +14,22 @@ static bool read_one(const struct fmt_view *v, const char *key, uint32_t absent,
 	return fmt_view_u32(v, key, -1, absent, out, err) && need_positive(key, *out, err);
 }
 
+/* A window of 0 for the layers that sliding_window_pattern, a flag per layer, leaves out. */
+static bool read_window(const struct fmt_view *v, int32_t i, uint32_t *window, struct fmt_err *err)
+{
+	const struct fmt_value *pattern = fmt_view_arch_get(v, "attention.sliding_window_pattern");
+
+	if (!fmt_view_u32(v, "attention.sliding_window", i, 0, window, err))
+		return false;
+	if (!pattern || pattern->type != FMT_KV_ARR || pattern->elem != FMT_KV_BOOL)
+		return true;
+	if ((uint64_t)i >= pattern->n)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "attention.sliding_window_pattern has fewer elements than layers");
+	if (!((const uint8_t *)pattern->as.data)[i])
+		*window = 0;
+	return true;
+}
+
 static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
@@ -24,7 +40,7 @@ static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, 
 	    !need_positive("attention.head_count_kv", l->n_head_kv, err) ||
 	    !fmt_view_u32(v, "feed_forward_length", i, 0, &l->d_ff, err) ||
 	    !need_positive("feed_forward_length", l->d_ff, err) ||
-	    !fmt_view_u32(v, "attention.sliding_window", i, 0, &l->window, err))
+	    !read_window(v, i, &l->window, err))
 		return false;
 	l->experts = m->moe.n_experts && (fmt_view_role(v, FMT_ROLE_MOE_ROUTER, i) || fmt_view_role(v, FMT_ROLE_MOE_DOWN, i));
 	if (l->n_head % l->n_head_kv)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The peers' side of scripts/compare-convert.
 
-usage: compare_convert.py make MODELS DIR      makes variants of the models in MODELS as folders in DIR
+usage: compare_convert.py make MODELS DIR [TINY...]  makes variants of the models in MODELS as folders in DIR, and in DIR/tiny
+                                               those models of gen_model.py that are named
        compare_convert.py convert JOBS.json    runs the reference converter for each [folder, output, type, pre or null],
                                                all in one process, which saves its start
        compare_convert.py compare A B          one line per difference between two GGUFs (theirs, ours); none if equal
@@ -10,6 +11,8 @@ import json
 import os
 import shutil
 import sys
+
+import gen_model
 
 CARD = """---
 license: apache-2.0   # a comment
@@ -206,6 +209,8 @@ def compare(a, b):
 
 if sys.argv[1] == "make":
     make(sys.argv[2], sys.argv[3])
+    for tiny in sys.argv[4:]:
+        gen_model.make(tiny, os.path.join(sys.argv[3], "tiny"))
 elif sys.argv[1] == "convert":
     with open(sys.argv[2], encoding="utf-8") as f:
         convert(json.load(f))

@@ -29,3 +29,9 @@ const struct arch_tensor arch_model_globals[] = {
 };
 
 const struct arch_key arch_no_keys[] = { { NULL } };
+
+const struct arch_key arch_window_keys[] = {
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	{ NULL },
+};

@@ -19,4 +19,7 @@ extern const struct arch_tensor arch_model_globals[];
 /* For an architecture whose GGUF has only the keys that all share. */
 extern const struct arch_key arch_no_keys[];
 
+/* The window, and which layers have it: carried for those who do, where llama.cpp has none for the architecture. */
+extern const struct arch_key arch_window_keys[];
+
 #endif

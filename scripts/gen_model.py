@@ -1,0 +1,103 @@
+"""Tiny models of every architecture, in the settings that their config.json can ask for, made and run by transformers' own
+classes. Weights are random and large enough that a wrong position, window, bias or norm shows.
+
+usage: gen_model.py FOLDER [NAME...]   writes FOLDER/NAME/ (a model), FOLDER/NAME.safetensors (ids, logits) and FOLDER/NAME.ids
+"""
+import json
+import os
+import shutil
+import sys
+
+N_IDS = 96
+
+# transformers 5 adds tokens of its own to a tokenizer that does not look like the class's
+TOKENIZERS = {"Qwen2": "../shared/models/qwen2"}
+TOKENIZER = "testdata/models/llama"
+
+BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+            vocab_size=1024, max_position_embeddings=128, bos_token_id=1019, eos_token_id=1020, rms_norm_eps=1e-5,
+            tie_word_embeddings=False)
+ROPE = dict(rope_theta=10000.0)
+YARN = dict(ROPE, rope_type="yarn", factor=4.0, original_max_position_embeddings=32)
+MIXTRAL = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
+QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, head_dim=24)
+
+# name: (class without "Config", settings)
+MODELS = {
+    "plain": ("Llama", {}),
+    "multi-head": ("Llama", dict(num_key_value_heads=4)),
+    "multi-query-tied": ("Llama", dict(num_key_value_heads=1, tie_word_embeddings=True)),
+    "biases": ("Llama", dict(attention_bias=True, mlp_bias=True)),
+    "head-dim": ("Llama", dict(head_dim=40)),
+    "padded-vocabulary": ("Llama", dict(vocab_size=1091)),
+    "theta": ("Llama", dict(rope_parameters=dict(rope_type="default", rope_theta=1000000.0))),
+    "linear": ("Llama", dict(rope_parameters=dict(ROPE, rope_type="linear", factor=4.0))),
+    "dynamic": ("Llama", dict(rope_parameters=dict(ROPE, rope_type="dynamic", factor=2.0))),
+    "yarn": ("Llama", dict(rope_parameters=YARN)),
+    "yarn-settings": ("Llama", dict(rope_parameters=dict(ROPE, rope_type="yarn", factor=8.0, beta_fast=16.0, beta_slow=2.0,
+                                                         attention_factor=1.3, original_max_position_embeddings=16))),
+    "llama3": ("Llama", dict(head_dim=64, rope_parameters=dict(
+        rope_theta=500000.0, rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0,
+        original_max_position_embeddings=64))),
+    "mistral": ("Mistral", dict(sliding_window=None)),
+    "mistral-window": ("Mistral", dict(sliding_window=17, head_dim=24)),
+    "mixtral": ("Mixtral", MIXTRAL),
+    "mixtral-window": ("Mixtral", dict(MIXTRAL, num_experts_per_tok=3, sliding_window=17, head_dim=24, tie_word_embeddings=True)),
+    "qwen2": ("Qwen2", dict(tie_word_embeddings=True)),
+    "qwen2-window": ("Qwen2", dict(use_sliding_window=True, sliding_window=17, max_window_layers=1, num_key_value_heads=4)),
+    "qwen2-yarn": ("Qwen2", dict(rope_parameters=YARN)),
+    "qwen3": ("Qwen3", dict(head_dim=24)),
+    "qwen3-window": ("Qwen3", dict(attention_bias=True, use_sliding_window=True, sliding_window=17, max_window_layers=2,
+                                   tie_word_embeddings=True, head_dim=16)),
+}
+
+
+def randomize(model, seed):
+    """Nothing is left at zero or one."""
+    import torch
+    gen = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            scale = 0.2 if p.dim() == 1 else 0.15
+            p.copy_(torch.randn(p.shape, generator=gen) * scale + (1.0 if "norm" in name and not name.endswith("bias") else 0.0))
+
+
+def as_transformers_4(path):
+    """Rewrites config.json in the older spelling: rope_theta, rope_scaling, torch_dtype."""
+    config = json.load(open(path))
+    rope = config.pop("rope_parameters", None) or {}
+    config["rope_theta"] = rope.pop("rope_theta", 10000.0)
+    if "partial_rotary_factor" in rope:
+        config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+    config["rope_scaling"] = rope if rope.get("rope_type", "default") != "default" else None
+    config["torch_dtype"] = config.pop("dtype", "float32")
+    json.dump(config, open(path, "w"))
+
+
+def make(name, folder):
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+    transformers.utils.logging.disable_progress_bar()
+    seed = list(MODELS).index(name)
+    kind, settings = MODELS[name]
+    config = getattr(transformers, kind + "Config")(**dict(BASE, **settings))
+    config._attn_implementation = "eager"
+    model = getattr(transformers, kind + "ForCausalLM")(config).eval()
+    randomize(model, seed)
+    out = os.path.join(folder, name)
+    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 else "1GB")
+    if seed % 2:
+        as_transformers_4(os.path.join(out, "config.json"))
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(os.path.join(TOKENIZERS.get(kind, TOKENIZER), file), out)
+    ids = torch.randint(0, 1019, (N_IDS,), generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        logits = model(ids[None]).logits[0].float().contiguous()
+    save_file({"ids": ids.to(torch.int32), "logits": logits}, os.path.join(folder, name + ".safetensors"))
+    open(os.path.join(folder, name + ".ids"), "w").write(",".join(map(str, ids.tolist())))
+
+
+if __name__ == "__main__":
+    for model_name in sys.argv[2:] or MODELS:
+        make(model_name, sys.argv[1])
