@@ -111,4 +111,7 @@ void cli_json_key_str(struct cli_json *j, struct fmt_str key); /* before one val
 /* A name or text from a file, safe to print on a terminal: control bytes and invalid UTF-8 escaped as \xNN. */
 void cli_print_str(FILE *f, struct fmt_str s);
 
+/* The same for XML and HTML, in text and in quoted attributes: what no document may hold becomes U+FFFD. */
+void cli_print_xml(FILE *f, struct fmt_str s);
+
 #endif

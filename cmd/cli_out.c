@@ -117,6 +117,30 @@ void cli_print_str(FILE *f, struct fmt_str s)
 	}
 }
 
+void cli_print_xml(FILE *f, struct fmt_str s)
+{
+	for (size_t i = 0; i < s.n;) {
+		const unsigned char *c = (const unsigned char *)s.p + i;
+		unsigned len = utf8_length(c, s.n - i);
+		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && len == 2 && c[1] < 0xa0);
+		bool no_character = len == 3 && c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe; /* U+FFFE, U+FFFF */
+
+		if (!len || control || no_character)
+			fputs("\xef\xbf\xbd", f);
+		else if (*c == '&')
+			fputs("&amp;", f);
+		else if (*c == '<')
+			fputs("&lt;", f);
+		else if (*c == '>')
+			fputs("&gt;", f);
+		else if (*c == '"')
+			fputs("&quot;", f);
+		else
+			fwrite(c, 1, len, f);
+		i += len ? len : 1;
+	}
+}
+
 void cli_json_start(struct cli_json *j, FILE *f)
 {
 	memset(j, 0, sizeof *j);

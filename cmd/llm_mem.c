@@ -11,9 +11,9 @@
 #define MAX_SEQUENCES (UINT64_C(1) << 20)
 
 struct options {
-	const char *quant, *contexts, *kv, *policy;
+	const char *quant, *contexts, *kv, *policy, *svg, *html;
 	uint64_t sequences, ubatch, fit;
-	bool fit_given, csv;
+	bool fit_given, csv, force;
 };
 
 static int by_size(const void *a, const void *b)
@@ -213,6 +213,9 @@ static void print_notes(const struct mem_report *r)
 
 static bool print(const struct mem_report *r, const struct options *o, struct fmt_err *err)
 {
+	if ((o->svg && !mem_write_picture(r, o->svg, false, o->force, err)) ||
+	    (o->html && !mem_write_picture(r, o->html, true, o->force, err)))
+		return false;
 	if (o->csv)
 		return mem_print_csv(r, err);
 	if (r->program->json)
@@ -268,6 +271,9 @@ int main(int argc, char **argv)
 		  "and what was taken for those that are not there", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
 		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy", NULL },
+		{ CLI_STRING, 0, "svg", "FILE", &o.svg, "write a chart of memory over context as well", NULL },
+		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well", NULL },
+		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
 		{ 0 },
 	};

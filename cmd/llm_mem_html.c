@@ -1,0 +1,176 @@
+/* llm-mem --html: one page with the headline figures, the parameters, the chart, and what each type comes to at each
+ * context. It loads nothing: no scripts, no fonts, no pictures from elsewhere. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "llm_mem_chart.h"
+
+static const char style[] =
+	":root{color-scheme:light dark;--bg:#fff;--ink:#1b1f24;--soft:#5a6472;--line:#e3e6ea;--panel:#f6f7f9;--bar:#0b5cad;"
+	"--f0:#d9f0e1;--f1:#e2f1d8;--f2:#f0f3d3;--f3:#f9eecd;--f4:#fbe3cd;--f5:#fad6cf;--f6:#f5c9cb}\n"
+	"@media (prefers-color-scheme:dark){:root{--bg:#14171b;--ink:#e8eaed;--soft:#a3adba;--line:#2a2f36;--panel:#1b1f25;"
+	"--bar:#6db3f2;--f0:#12402a;--f1:#27421f;--f2:#3b4119;--f3:#4a3c14;--f4:#523318;--f5:#57291f;--f6:#5b2229}}\n"
+	"body{margin:0 auto;padding:28px 20px 60px;max-width:980px;background:var(--bg);color:var(--ink);"
+	"font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
+	"h1{font-size:26px;line-height:1.25;margin:0;overflow-wrap:anywhere}h2{font-size:18px;margin:36px 0 10px}\n"
+	"p{margin:4px 0}.s{color:var(--soft)}\n"
+	".k{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0 0;padding:0;list-style:none}\n"
+	".k li{flex:1 1 150px;background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:10px 14px}\n"
+	".k b{display:block;font-size:21px;font-weight:600;white-space:nowrap}\n"
+	".w{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
+	"th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\n"
+	"th{font-weight:600;color:var(--soft)}tbody th,th:first-child{text-align:left}tbody th{color:var(--ink)}\n"
+	"td.b{width:45%;text-align:left}td.b span{display:block;height:12px;min-width:1px;border-radius:2px;background:var(--bar)}\n"
+	"td small{display:block;color:var(--soft);font-size:12px}\n"
+	".f0{background:var(--f0)}.f1{background:var(--f1)}.f2{background:var(--f2)}.f3{background:var(--f3)}"
+	".f4{background:var(--f4)}.f5{background:var(--f5)}.f6{background:var(--f6)}\n"
+	"td.f0 small,td.f1 small,td.f2 small,td.f3 small,td.f4 small,td.f5 small,td.f6 small{color:var(--ink)}\n"
+	"figure{margin:0}svg{display:block;width:100%;height:auto}\n";
+
+static void head(const struct mem_report *r, FILE *f)
+{
+	struct fmt_str path = { r->path, strlen(r->path) };
+	char context[32];
+
+	fprintf(f, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+	        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>");
+	cli_print_xml(f, path);
+	fprintf(f, ": memory</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>", style);
+	cli_print_xml(f, path);
+	fprintf(f, "</h1>\n<p class=\"s\">");
+	cli_print_xml(f, r->view->arch_name);
+	if (r->e.layers_known)
+		fprintf(f, ", %" PRIu64 " layers", r->e.n_layers);
+	if (r->e.context)
+		fprintf(f, ", trained for %s tokens", cli_thousands(r->e.context, context));
+	fprintf(f, "</p>\n");
+}
+
+static void headline(FILE *f, const char *value, const char *what)
+{
+	fprintf(f, "<li><b>%s</b> <span class=\"s\">%s</span></li>\n", value, what);
+}
+
+/* The figures that people ask for first. */
+static void headlines(const struct mem_report *r, FILE *f)
+{
+	const struct fmt_estimate *e = &r->e;
+	char text[64], a[32], b[32];
+	size_t last = r->n_contexts - 1;
+
+	fprintf(f, "<ul class=\"k\">\n");
+	headline(f, cli_count(e->total, a), "parameters");
+	if (e->n_experts) {
+		snprintf(text, sizeof text, "active per token, %" PRIu64 " of %" PRIu64 " experts", e->n_experts_used, e->n_experts);
+		headline(f, cli_count(e->active, a), text);
+	}
+	for (size_t i = 0; i < r->n_weights; i++)
+		if (i == 0 || !strcmp(r->weights[i].name, "Q4_K_M")) {
+			snprintf(text, sizeof text, "weights in %s", r->weights[i].name);
+			headline(f, cli_bytes(r->weights[i].tensor_bytes, a), text);
+		}
+	if (e->layers_known && r->token_elems) {
+		snprintf(text, sizeof text, "cache at %s tokens, %s", cli_thousands(r->contexts[last], b),
+		         fmt_type_info(r->cache.type)->name);
+		headline(f, cli_bytes(r->kv[r->cache.keep][last], a), text);
+	}
+	if (r->state)
+		headline(f, cli_bytes(r->state, a), "state, at any context");
+	fprintf(f, "</ul>\n");
+}
+
+static void parameters(const struct mem_report *r, FILE *f)
+{
+	const struct fmt_estimate *e = &r->e;
+	char count[32];
+
+	fprintf(f, "<h2>Parameters</h2>\n<div class=\"w\"><table>\n<thead><tr><th>part</th><th>elements</th><th>share</th><th></th></tr>"
+	        "</thead>\n<tbody>\n");
+	for (int s = 0; s < FMT_SHARE_COUNT; s++) {
+		double part = e->total ? 100 * (double)e->by_share[s] / (double)e->total : 0;
+
+		if (e->by_share[s])
+			fprintf(f, "<tr><th>%s</th><td>%s</td><td>%.1f%%</td><td class=\"b\"><span style=\"width:%.2f%%\"></span></td></tr>\n",
+			        fmt_share_name((enum fmt_share)s), cli_thousands(e->by_share[s], count), part, part);
+	}
+	fprintf(f, "<tr><th>all</th><td>%s</td><td></td><td class=\"s\" style=\"text-align:left\">%s</td></tr>\n",
+	        cli_thousands(e->total, count), e->tied ? "the output matrix is the embedding, counted once" : "");
+	if (e->n_experts)
+		fprintf(f, "<tr><th>active per token</th><td>%s</td><td></td><td></td></tr>\n", cli_thousands(e->active, count));
+	if (e->n_next_layers)
+		fprintf(f, "<tr><th>besides</th><td>%s</td><td></td><td class=\"s\" style=\"text-align:left\">multi-token prediction, not "
+		        "in the sums</td></tr>\n", cli_thousands(e->next_params, count));
+	fprintf(f, "</tbody></table></div>\n");
+}
+
+/* One total, and the smallest limit that holds it: in words, and as the shade of the cell. */
+static void cell(FILE *f, uint64_t bytes, const struct mem_limit *limits, size_t n_limits, bool asked)
+{
+	size_t i = 0, shade;
+	char size[32];
+
+	while (i < n_limits && limits[i].bytes < bytes)
+		i++;
+	shade = i == n_limits ? 6 : asked ? 0 : i < 5 ? i : 5;
+	fprintf(f, "<td class=\"f%zu\">%s<small>", shade, cli_bytes(bytes, size));
+	if (asked)
+		fputs(i < n_limits ? "\xe2\x9c\x93 fits" : "\xe2\x9c\x97 too large", f);
+	else if (i < n_limits)
+		fprintf(f, "in %s", limits[i].label);
+	else
+		fprintf(f, "more than %s", limits[n_limits - 1].label);
+	fprintf(f, "</small></td>");
+}
+
+static bool totals(const struct mem_report *r, FILE *f, struct fmt_err *err)
+{
+	struct mem_limit limits[MEM_MAX_LIMITS];
+	size_t n_limits = mem_limits(r, limits);
+	struct fmt_cache_opts o = r->cache;
+	char text[32];
+
+	fprintf(f, "<h2>What each type takes</h2>\n<p class=\"s\">");
+	mem_print_scope(f, r);
+	if (r->fit)
+		fprintf(f, "; shaded by whether it fits into %s", limits[0].label);
+	else
+		fprintf(f, "; each cell says the smallest of the usual sizes of cards that holds it");
+	fprintf(f, "</p>\n<div class=\"w\"><table>\n<thead><tr><th>type</th><th>bits</th><th>weights</th>");
+	for (size_t i = 0; i < r->n_contexts; i++)
+		fprintf(f, "<th>%s tokens</th>", cli_thousands(r->contexts[i], text));
+	fprintf(f, "</tr></thead>\n<tbody>\n");
+	for (size_t k = 0; k < r->n_weights; k++) {
+		const struct mem_weights *w = &r->weights[k];
+		struct mem_sum sum;
+
+		fprintf(f, "<tr><th>%s</th><td>%.2f</td><td>%s</td>", w->name,
+		        r->e.total ? 8.0 * (double)w->tensor_bytes / (double)r->e.total : 0, cli_bytes(w->tensor_bytes, text));
+		for (size_t i = 0; i < r->n_contexts; i++) {
+			o.context = r->contexts[i];
+			if (!mem_sum(r, w, &o, &sum, err))
+				return false;
+			cell(f, sum.total, limits, n_limits, r->fit != 0);
+		}
+		fprintf(f, "</tr>\n");
+	}
+	fprintf(f, "</tbody></table></div>\n");
+	return true;
+}
+
+bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
+{
+	head(r, f);
+	headlines(r, f);
+	parameters(r, f);
+	fprintf(f, "<h2>Memory over context</h2>\n<p class=\"s\">");
+	mem_print_scope(f, r);
+	fprintf(f, "</p>\n<figure class=\"w\">\n");
+	if (!mem_print_svg(r, f, true, err))
+		return false;
+	fprintf(f, "</figure>\n");
+	if (!totals(r, f, err))
+		return false;
+	fprintf(f, "<p class=\"s\">A runtime's own buffers and the program itself come on top.</p>\n</body>\n</html>\n");
+	return true;
+}
