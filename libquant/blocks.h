@@ -100,6 +100,85 @@ struct block_iq4_xs { /* d (k - 32) V[q], 8 sub-blocks of 32 */
 	uint8_t qs[128];     /* nibbles per sub-block */
 };
 
+struct block_iq2_xxs { /* d (k + 1/2) / 4 * level, 8 sub-blocks of 32 */
+	uint16_t d;
+	struct {
+		uint8_t points[4];  /* of the grid, one per group of 8 */
+		uint16_t signs[2];  /* 32 bits, low half first: bits 7g.. are even_signs of group g, the top 4 k */
+	} sub[8];
+};
+
+struct block_iq2_xs { /* as iq2_xxs, with 16 sub-blocks of 16 */
+	uint16_t d;
+	uint16_t groups[32]; /* low 9 bits the point, high 7 even_signs */
+	uint8_t scales[8];   /* nibble j: k of sub-block j */
+};
+
+struct block_iq2_s {
+	uint16_t d;
+	uint8_t points[32]; /* low 8 bits */
+	uint8_t signs[32];  /* bit i: element i of the group is negative */
+	uint8_t qh[8];      /* bits 2 (g mod 4).. of byte g / 4: top 2 bits of group g's point */
+	uint8_t scales[8];
+};
+
+struct block_iq3_xxs { /* d (k + 1/2) / 2 * level, 8 sub-blocks of 32 */
+	uint16_t d;
+	uint8_t points[64]; /* one per four elements */
+	uint8_t signs[32];  /* 8 words of 32 bits, as in iq2_xxs */
+};
+
+struct block_iq3_s { /* d (2k + 1) * level, 8 sub-blocks of 32 */
+	uint16_t d;
+	uint8_t points[64]; /* low 8 bits */
+	uint8_t qh[8];      /* bit i: top bit of point i */
+	uint8_t signs[32];
+	uint8_t scales[4];  /* nibble j: k of sub-block j */
+};
+
+struct block_iq1_s { /* d (2k + 1) (level + delta), 8 sub-blocks of 32 */
+	uint16_t d;
+	uint8_t points[32]; /* low 8 bits, one per group of 8 */
+	uint16_t qh[8];     /* bits 3g..: top 3 bits of group g's point; 12..14: k; 15: delta is negative */
+};
+
+struct block_iq1_m { /* as iq1_s, with 16 sub-blocks of 16 and a delta per group */
+	uint8_t points[32];
+	uint8_t qh[16];     /* nibble g: top 3 bits of group g's point; bit 3: delta is negative */
+	uint16_t scales[4]; /* bits 3i..: k of sub-block 4w + i; top halves together: d, lowest nibble first */
+};
+
+struct block_tq1_0 { /* d (digit - 1) */
+	uint8_t qs[48]; /* five digits of base 3 in each: see tq1_0.c */
+	uint8_t qh[4];  /* four */
+	uint16_t d;
+};
+
+struct block_tq2_0 { /* d (q - 1) */
+	uint8_t qs[64]; /* as q2_k */
+	uint16_t d;
+};
+
+struct block_mxfp4 { /* 2^(e - 128) * level */
+	uint8_t e;
+	uint8_t qs[16]; /* nibbles */
+};
+
+struct block_nvfp4 { /* scale / 2 * level, 4 sub-blocks of 16 */
+	uint8_t scales[4]; /* E4M3 without a sign */
+	uint8_t qs[32];    /* eight bytes each: low halves first */
+};
+
+struct block_q1_0 { /* d or -d */
+	uint16_t d;
+	uint8_t bits[16]; /* bit i mod 8 of byte i / 8: element i is d */
+};
+
+struct block_q2_0 { /* d (q - 1) */
+	uint16_t d;
+	uint8_t qs[16]; /* bits 2 (i mod 4).. of byte i / 4 */
+};
+
 #define QUANT_ASSERT_BLOCK(id, name)                                                           \
 	_Static_assert(sizeof(struct block_##name) == QUANT_BYTES_##id, #name " has no padding")
 QUANT_ASSERT_BLOCK(Q4_0, q4_0);
@@ -114,5 +193,18 @@ QUANT_ASSERT_BLOCK(Q5_K, q5_k);
 QUANT_ASSERT_BLOCK(Q6_K, q6_k);
 QUANT_ASSERT_BLOCK(IQ4_NL, iq4_nl);
 QUANT_ASSERT_BLOCK(IQ4_XS, iq4_xs);
+QUANT_ASSERT_BLOCK(IQ2_XXS, iq2_xxs);
+QUANT_ASSERT_BLOCK(IQ2_XS, iq2_xs);
+QUANT_ASSERT_BLOCK(IQ2_S, iq2_s);
+QUANT_ASSERT_BLOCK(IQ3_XXS, iq3_xxs);
+QUANT_ASSERT_BLOCK(IQ3_S, iq3_s);
+QUANT_ASSERT_BLOCK(IQ1_S, iq1_s);
+QUANT_ASSERT_BLOCK(IQ1_M, iq1_m);
+QUANT_ASSERT_BLOCK(TQ1_0, tq1_0);
+QUANT_ASSERT_BLOCK(TQ2_0, tq2_0);
+QUANT_ASSERT_BLOCK(MXFP4, mxfp4);
+QUANT_ASSERT_BLOCK(NVFP4, nvfp4);
+QUANT_ASSERT_BLOCK(Q1_0, q1_0);
+QUANT_ASSERT_BLOCK(Q2_0, q2_0);
 
 #endif

@@ -13,8 +13,14 @@ TYPES = [
     ("Q5_1", 7, 32, 24, 0.752, 0.906), ("Q8_0", 8, 32, 34, None, None), ("Q2_K", 10, 256, 84, 0.753, 0.887),
     ("Q3_K", 11, 256, 110, 0.904, 0.960), ("Q4_K", 12, 256, 144, 0.935, 0.921), ("Q5_K", 13, 256, 176, 0.857, 0.837),
     ("Q6_K", 14, 256, 210, 0.844, 0.815), ("IQ4_NL", 20, 32, 18, 0.925, 0.915), ("IQ4_XS", 23, 256, 136, 0.921, 0.907),
+    ("IQ2_XXS", 16, 256, 66, 0.904, 0.838), ("IQ2_XS", 17, 256, 74, 0.898, 0.827), ("IQ2_S", 22, 256, 82, 0.812, 0.855),
+    ("IQ3_XXS", 18, 256, 98, 0.672, 0.870), ("IQ3_S", 21, 256, 110, 0.602, 0.824), ("IQ1_S", 19, 256, 50, 0.832, 0.830),
+    ("IQ1_M", 29, 256, 56, 0.498, 0.833), ("TQ1_0", 34, 256, 54, 0.290, 0.287), ("TQ2_0", 35, 256, 66, 0.290, 0.287),
+    ("MXFP4", 39, 32, 17, 0.953, 0.938), ("NVFP4", 40, 64, 36, 0.744, 0.631), ("Q1_0", 41, 128, 18, 1.000, 0.988),
+    ("Q2_0", 42, 64, 18, 0.240, 0.214),
 ]
 DECODED = TYPES + [("F16", 1, 1, 2, None, None), ("BF16", 30, 1, 2, None, None)]
+REFUSE = ("IQ2_XXS", "IQ2_XS", "IQ1_S")  # ggml has no importance of its own for these: they are given ones
 
 floats = np.ctypeslib.ndpointer(np.float32, flags="C")
 octets = np.ctypeslib.ndpointer(np.uint8, flags="C")
@@ -71,8 +77,13 @@ def own_weights(name, x):
     a = np.abs(x).astype(np.float64)
     if name == "Q2_K":
         return a
-    if name in ("Q3_K", "Q6_K", "IQ4_NL", "IQ4_XS"):
+    if name in ("Q3_K", "Q6_K", "IQ4_NL", "IQ4_XS", "IQ3_XXS", "IQ3_S", "IQ1_M"):
         return a * a
+    if name in REFUSE + ("IQ2_S",):
+        block = a.reshape(-1, 256)
+        s2 = (block * block).mean(1, keepdims=True)
+        own = s2 / 2 + block * block if name == "IQ2_S" else np.sqrt((2 if name == "IQ1_S" else 1) * s2 + block * block)
+        return own.reshape(a.shape)
     if name in ("Q4_K", "Q5_K"):
         sub = a.reshape(-1, 32)
         return (np.sqrt((sub * sub).mean(1, keepdims=True)) + sub).reshape(a.shape)
@@ -137,13 +148,14 @@ def main():
         data[model] = model_rows(model, 64 if full else 16)
     print(f"{'type':7} {'rows':15} {'ggml plain':>10} {'ours':>10} {'plain':>6} {'own':>6} {'weighted':>8} "
           f"{'headroom':>13} {'ns/weight':>15} {'weighted':>13}")
-    for t in TYPES:
+    only = sys.argv[3:]
+    for t in [t for t in TYPES if not only or t[0] in only]:
         for name, x in data.items():
             x = np.ascontiguousarray(x, np.float32)
             w = rng.lognormal(0, 1, x.shape[1]).astype(np.float32)
             before, own, e, ns = bad, own_weights(t[0], x), {}, {}
             for who, lib in (("ggml", ggml), ("ours", ours)):
-                plain, plain_ns = timed(lib, t, x, None)
+                plain, plain_ns = timed(lib, t, x, np.ones(x.shape[1], np.float32) if t[0] in REFUSE else None)
                 weighted, weighted_ns = timed(lib, t, x, w)
                 y, z = lib.decode(t, plain), lib.decode(t, weighted)
                 e[who] = [error(x, y, 1.0), error(x, y, own), error(x, z, w.astype(np.float64))]

@@ -24,6 +24,10 @@ static const struct {
 	{ FMT_Q4_0, 0.00738 }, { FMT_Q4_1, 0.00612 }, { FMT_Q5_0, 0.00182 },  { FMT_Q5_1, 0.00143 },
 	{ FMT_Q8_0, 2.9e-5 },  { FMT_Q2_K, 0.0882 },  { FMT_Q3_K, 0.0227 },   { FMT_Q4_K, 0.00509 },
 	{ FMT_Q5_K, 0.0013 },  { FMT_Q6_K, 3.15e-4 }, { FMT_IQ4_NL, 0.0058 }, { FMT_IQ4_XS, 0.00588 },
+	{ FMT_IQ1_S, 0.236 },  { FMT_IQ1_M, 0.339 },  { FMT_IQ2_XXS, 0.118 }, { FMT_IQ2_XS, 0.0891 },
+	{ FMT_IQ2_S, 0.0695 }, { FMT_IQ3_XXS, 0.0455 }, { FMT_IQ3_S, 0.0273 }, { FMT_TQ1_0, 0.651 },
+	{ FMT_TQ2_0, 0.651 },  { FMT_MXFP4, 0.013 },  { FMT_NVFP4, 0.0106 },  { FMT_Q1_0, 0.36 },
+	{ FMT_Q2_0, 0.514 },
 };
 enum { N_TYPES = sizeof(types) / sizeof(*types) };
 
@@ -76,12 +80,21 @@ static void zeros_stay(void **state)
 	(void)state;
 	for (int i = 0; i < N_TYPES; i++) {
 		for (int kind = ROW_ZEROS; kind <= ROW_DENORMALS; kind++) {
+			if (kind == ROW_DENORMALS && types[i].type == FMT_MXFP4) /* whose scales reach there */
+				continue;
 			row_fill((enum row_kind)kind, 1, x, N);
 			through(types[i].type, x, NULL, y, N);
 			for (int j = 0; j < N; j++)
 				assert_true(y[j] == 0);
 		}
 	}
+}
+
+static void all_finite(enum fmt_type t, int kind, const float *y)
+{
+	for (int j = 0; j < N; j++)
+		if (!isfinite(y[j]))
+			fail_msg("%s, %s: %g", fmt_type_info(t)->name, row_kind_name((enum row_kind)kind), (double)y[j]);
 }
 
 static void always_finite(void **state)
@@ -94,11 +107,9 @@ static void always_finite(void **state)
 		for (int kind = 0; kind < ROW_FINITE_KINDS; kind++) {
 			row_fill((enum row_kind)kind, 7, x, N);
 			through(types[i].type, x, NULL, y, N);
-			for (int j = 0; j < N; j++)
-				assert_true(isfinite(y[j]));
+			all_finite(types[i].type, kind, y);
 			through(types[i].type, x, w, y, N);
-			for (int j = 0; j < N; j++)
-				assert_true(isfinite(y[j]));
+			all_finite(types[i].type, kind, y);
 		}
 	}
 }

@@ -1,0 +1,403 @@
+/* Scales of a superblock, under grid_search.h's measure. */
+#include "grid_search.h"
+
+#include <string.h>
+
+#include "blocks.h"
+#include "grid_slice.h"
+#include "half_inline.h"
+#include "superblock.h"
+
+#define L        GRID_LANES
+#define MAX_SUBS 16
+
+/* A superblock, divided by its unit. Vectors are counted in element order; vector v is lane v % L of slice v / L: one
+ * slice of vectors of eight, two of four. */
+struct grid_group {
+	const struct quant_grid_type *type;
+	const struct quant_grid_chunks *chunks;
+	_Alignas(64) float a[QUANT_SB]; /* [slice][element][lane]: magnitudes, or with GRID_SIGNS_NONE values */
+	_Alignas(64) float w[QUANT_SB];
+	float x[QUANT_SB];    /* in element order */
+	float wx[QUANT_SB];   /* weights in element order */
+	float unit;
+	uint8_t signs[32];    /* per eight elements: bit i, element i is negative */
+	bool odd[32];         /* an odd number is, and must not be */
+	int n_slices, n_subs, sub_vectors;
+};
+
+/* What is known of a superblock for one set of scales. */
+struct choice {
+	float d;              /* decoded, in the group's unit */
+	uint16_t half;
+	float k[MAX_SUBS];
+	float s[MAX_SUBS];    /* scale of each sub-block */
+	float err[MAX_SUBS];  /* under that scale, less a constant */
+};
+
+static void normalize(struct grid_group *g, const float *x)
+{
+	float most[QUANT_LANES] = { 0 }, max = 0, inverse;
+	uint32_t exponent;
+
+	for (int i = 0; i < QUANT_SB; i += QUANT_LANES) {
+		for (int l = 0; l < QUANT_LANES; l++) {
+			float a = fabsf(x[i + l]);
+
+			most[l] = a > most[l] ? a : most[l];
+		}
+	}
+	for (int l = 0; l < QUANT_LANES; l++)
+		max = most[l] > max ? most[l] : max;
+	exponent = quant_u32_of(max) >> 23;
+	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
+	g->unit = quant_f32_of(exponent << 23);
+	inverse = 1 / g->unit;
+	for (int i = 0; i < QUANT_SB; i++)
+		g->x[i] = x[i] * inverse;
+}
+
+static void weigh(struct grid_group *g, const struct quant_importance *imp, size_t col)
+{
+	float part[QUANT_LANES] = { 0 }, sum = 0, s2;
+
+	for (int i = 0; i < QUANT_SB; i += QUANT_LANES)
+		for (int l = 0; l < QUANT_LANES; l++)
+			part[l] += g->x[i + l] * g->x[i + l];
+	for (int l = 0; l < QUANT_LANES; l++)
+		sum += part[l];
+	s2 = sum / QUANT_SB;
+	for (int i = 0; i < QUANT_SB && !imp->w; i++)
+		g->wx[i] = s2 + g->type->blend * (g->x[i] * g->x[i]);
+	for (int i = 0; i < QUANT_SB && imp->w; i++)
+		g->wx[i] = (imp->w[col + (size_t)i] * imp->scale + imp->floor) *
+		           sqrtf(g->type->magnitude * s2 + g->x[i] * g->x[i]);
+}
+
+/* Vectors to lanes. */
+static void lay_out(struct grid_group *g)
+{
+	const float *x = g->x, *w = g->wx;
+	int dims = g->type->dims;
+
+	for (int v = 0; v < QUANT_SB / dims; v++) {
+		int at = v / L * L * dims + v % L;
+
+		for (int e = 0; e < dims; e++, at += L, x++, w++) {
+			g->a[at] = g->type->signs == GRID_SIGNS_NONE ? *x : fabsf(*x);
+			g->w[at] = *w;
+		}
+	}
+}
+
+static void load(struct grid_group *g, const struct quant_grid_type *type, const struct quant_grid_chunks *chunks,
+                 const float *x, const struct quant_importance *imp, size_t col)
+{
+	g->type = type;
+	g->chunks = chunks;
+	g->n_slices = QUANT_SB / (L * type->dims);
+	g->n_subs = QUANT_SB / type->sub;
+	g->sub_vectors = type->sub / type->dims;
+	normalize(g, x);
+	weigh(g, imp, col);
+	lay_out(g);
+	for (int i = 0; i < 32; i++) {
+		unsigned signs = 0;
+
+		for (int e = 0; e < 8; e++)
+			signs |= (unsigned)(g->x[8 * i + e] < 0) << e;
+		g->signs[i] = (uint8_t)signs;
+		g->odd[i] = type->signs == GRID_SIGNS_EVEN && signs != quant_even_signs(signs & 127);
+	}
+}
+
+/* From sub-blocks to the lanes of a slice. */
+static void spread(const struct grid_group *g, int slice, const float *subs, float *lanes)
+{
+	subs += slice * (L / g->sub_vectors);
+	for (int l = 0; l < L; subs++)
+		for (int end = l + g->sub_vectors; l < end; l++)
+			lanes[l] = *subs;
+}
+
+/* From the lanes of a slice to sub-blocks: sums. */
+static void gather(const struct grid_group *g, int slice, const float *lanes, float *subs)
+{
+	subs += slice * (L / g->sub_vectors);
+	for (int l = 0; l < L; subs++) {
+		float sum = 0;
+
+		for (int end = l + g->sub_vectors; l < end; l++)
+			sum += lanes[l];
+		*subs = sum;
+	}
+}
+
+static struct quant_grid_slice slice_of(const struct grid_group *g, int i, const float *s, const float *shift)
+{
+	return (struct quant_grid_slice){ g->a + i * L * g->type->dims, g->w + i * L * g->type->dims, s, shift };
+}
+
+/* The errors of a slice's lanes if every combination of levels were a point, and levels were evenly spaced: near enough
+ * to tell good scales from bad ones, at a fraction of the work. */
+static void free_errors(const struct grid_group *g, int slice, const float *s, float shift, float *err)
+{
+	const struct quant_grid_type *type = g->type;
+	const float *a = g->a + slice * L * type->dims, *w = g->w + slice * L * type->dims;
+	float top = (float)(type->n_levels - 1), gap = (type->levels[type->n_levels - 1] - type->levels[0]) / top;
+	float first = type->levels[0] + shift, sum[L] = { 0 }, inverse[L];
+
+	for (int l = 0; l < L; l++)
+		inverse[l] = quant_inverse(gap * s[l]);
+	for (int e = 0; e < type->dims; e++, a += L, w += L) {
+		for (int l = 0; l < L; l++) {
+			float q = quant_clamp(quant_nearest(a[l] * inverse[l] - first / gap), 0, top);
+			float vs = (first + gap * q) * s[l];
+
+			sum[l] += w[l] * (vs * (vs - 2 * a[l]));
+		}
+	}
+	memcpy(err, sum, sizeof(sum));
+}
+
+/* Which way the levels of each lane are shifted, by sub-block or by vector: as if every combination were a point. */
+static void choose_shifts(const struct grid_group *g, int slice, const float *s, float *shift)
+{
+	const struct quant_grid_type *type = g->type;
+	float plus[L], minus[L], sums[MAX_SUBS];
+
+	if (type->signs != GRID_SIGNS_NONE) {
+		memset(shift, 0, L * sizeof(*shift));
+		return;
+	}
+	free_errors(g, slice, s, type->delta, plus);
+	free_errors(g, slice, s, -type->delta, minus);
+	for (int l = 0; l < L; l++)
+		minus[l] -= plus[l];
+	if (type->delta_elems > type->dims) {
+		gather(g, slice, minus, sums);
+		spread(g, slice, sums, minus);
+	}
+	for (int l = 0; l < L; l++)
+		shift[l] = minus[l] < 0 ? -type->delta : type->delta;
+}
+
+/* The errors of all sub-blocks at the scales s. Which sign must change says little about scales, and is left for
+ * later. */
+static void errors(const struct grid_group *g, const float *s, float *err)
+{
+	for (int i = 0; i < g->n_slices; i++) {
+		float lanes[L], shift[L], e[L];
+		struct quant_grid_slice in = slice_of(g, i, lanes, shift);
+
+		spread(g, i, s, lanes);
+		choose_shifts(g, i, lanes, shift);
+		QUANT_AT(grid_least)(g->type, g->chunks, &in, e);
+		gather(g, i, e, err);
+	}
+}
+
+/* The root mean square of each sub-block, which its scale is a multiple of. */
+static void measure(const struct grid_group *g, float *rms)
+{
+	for (int i = 0; i < g->n_slices; i++) {
+		const float *a = g->a + i * L * g->type->dims;
+		float lanes[L] = { 0 };
+
+		for (int e = 0; e < g->type->dims * L; e += L)
+			for (int l = 0; l < L; l++)
+				lanes[l] += a[e + l] * a[e + l];
+		gather(g, i, lanes, rms);
+	}
+	for (int j = 0; j < g->n_subs; j++)
+		rms[j] = sqrtf(rms[j] / (float)g->type->sub);
+}
+
+/* A good scale for each sub-block, for itself and as if every combination of levels were a point. With the points that
+ * there are it is a little smaller (measured). */
+#define STRETCH 0.97f
+
+static void climb(const struct grid_group *g, float *best)
+{
+	float rms[MAX_SUBS], least[MAX_SUBS], s[MAX_SUBS], err[MAX_SUBS];
+
+	measure(g, rms);
+	for (int k = 0; k < g->type->n_ladder; k++) {
+		for (int j = 0; j < g->n_subs; j++)
+			s[j] = rms[j] * g->type->ladder[k];
+		for (int i = 0; i < g->n_slices; i++) {
+			float lanes[L], e[L];
+
+			spread(g, i, s, lanes);
+			free_errors(g, i, lanes, 0, e);
+			gather(g, i, e, err);
+		}
+		for (int j = 0; j < g->n_subs; j++) {
+			if (k > 0 && !(err[j] < least[j]))
+				continue;
+			best[j] = s[j];
+			least[j] = err[j];
+		}
+	}
+	for (int j = 0; j < g->n_subs; j++)
+		best[j] *= STRETCH;
+}
+
+/* Codes around those that come nearest to the scales `s`, each judged by its error under the wide scale of `c`. */
+static void choose_codes(const struct grid_group *g, int reach, const float *s, struct choice *c)
+{
+	float step = g->type->step, inverse = quant_inverse(2 * step * c->d), top = (float)(g->type->n_codes - 1);
+
+	for (int offset = -reach; offset <= reach; offset++) {
+		float k[MAX_SUBS], at[MAX_SUBS], err[MAX_SUBS];
+
+		for (int j = 0; j < g->n_subs; j++) {
+			k[j] = quant_clamp(quant_nearest(s[j] * inverse - 0.5f) + (float)offset, 0, top);
+			at[j] = c->d * step * (2 * k[j] + 1);
+		}
+		errors(g, at, err);
+		for (int j = 0; j < g->n_subs; j++) {
+			if (offset > -reach && !(err[j] < c->err[j]))
+				continue;
+			c->k[j] = k[j];
+			c->s[j] = at[j];
+			c->err[j] = err[j];
+		}
+	}
+}
+
+static float total(const struct grid_group *g, const struct choice *c)
+{
+	float sum = 0;
+
+	for (int j = 0; j < g->n_subs; j++)
+		sum += c->err[j];
+	return sum;
+}
+
+/* Takes the wide scale d and its codes if they are better. */
+static void attempt(const struct grid_group *g, float d, int reach, const float *s, struct choice *best)
+{
+	struct choice c;
+
+	c.half = QUANT_AT(half_of)(d, g->unit, &c.d);
+	choose_codes(g, reach, s, &c);
+	if (total(g, &c) < total(g, best))
+		*best = c;
+}
+
+/* The levels of a vector as they were chosen, without signs of their own. */
+static void vector_levels(const struct quant_grid_type *type, uint16_t point, float *levels)
+{
+	uint16_t code = type->points[point];
+
+	for (int i = 0; i < type->dims; i++)
+		levels[i] = type->levels[type->dims == 8 ? quant_grid8_digit(code, i) : quant_grid4_digit(code, i)];
+}
+
+/* Changes the sign of the element of a vector where it costs least. */
+static void change_sign(const struct grid_group *g, int vector, struct quant_grid_fit *fit)
+{
+	int dims = g->type->dims, first = vector * dims, cheapest = first;
+	float least = INFINITY, levels[8];
+
+	vector_levels(g->type, fit->point[vector], levels);
+	for (int i = 0; i < dims; i++) {
+		float cost = g->wx[first + i] * (levels[i] * fabsf(g->x[first + i]));
+
+		if (cost < least) {
+			least = cost;
+			cheapest = first + i;
+		}
+	}
+	fit->signs[cheapest / 8] = (uint8_t)(fit->signs[cheapest / 8] ^ 1U << cheapest % 8);
+}
+
+/* Points, signs and shifts for the scales of c. */
+static void take_points(const struct grid_group *g, const struct choice *c, struct quant_grid_fit *fit)
+{
+	memcpy(fit->signs, g->signs, sizeof(fit->signs));
+	memset(fit->minus, 0, sizeof(fit->minus));
+	for (int i = 0; i < g->n_slices; i++) {
+		float lanes[L], shift[L];
+		struct quant_grid_slice in = slice_of(g, i, lanes, shift);
+		bool change[L];
+
+		spread(g, i, c->s, lanes);
+		choose_shifts(g, i, lanes, shift);
+		QUANT_AT(grid_points)(g->type, g->chunks, &in, g->odd + i * L * g->type->dims / 8, fit->point + i * L,
+		                      change);
+		for (int l = 0; l < L; l++) {
+			if (change[l])
+				change_sign(g, i * L + l, fit);
+			if (shift[l] < 0)
+				fit->minus[(i * L + l) * g->type->dims / 8] = 1;
+		}
+	}
+}
+
+/* What each element would decode to under a wide scale of 1. */
+static void decoded(const struct grid_group *g, const struct choice *c, const struct quant_grid_fit *fit, float *y)
+{
+	const struct quant_grid_type *type = g->type;
+
+	for (int v = 0; v < QUANT_SB / type->dims; v++, y += type->dims) {
+		int eight = v * type->dims / 8;
+		float m = type->step * (2 * c->k[v / g->sub_vectors] + 1);
+		float shift = fit->minus[eight] ? -type->delta : type->delta;
+		unsigned signs = type->signs == GRID_SIGNS_NONE ? 0U : (unsigned)fit->signs[eight] >> v * type->dims % 8;
+
+		vector_levels(type, fit->point[v], y);
+		for (int i = 0; i < type->dims; i++) {
+			float value = m * (y[i] + shift);
+
+			y[i] = signs >> i & 1 ? -value : value;
+		}
+	}
+}
+
+/* The best wide scale for the points and codes of `c`. */
+static float least_squares(const struct grid_group *g, const struct choice *c, const struct quant_grid_fit *fit)
+{
+	float y[QUANT_SB], xy[QUANT_LANES] = { 0 }, yy[QUANT_LANES] = { 0 };
+
+	decoded(g, c, fit, y);
+	for (int i = 0; i < QUANT_SB; i += QUANT_LANES) {
+		for (int l = 0; l < QUANT_LANES; l++) {
+			float wy = g->wx[i + l] * y[i + l];
+
+			xy[l] += wy * g->x[i + l];
+			yy[l] += wy * y[i + l];
+		}
+	}
+	for (int l = 1; l < QUANT_LANES; l++) {
+		xy[0] += xy[l];
+		yy[0] += yy[l];
+	}
+	return yy[0] > 0 && xy[0] > 0 ? xy[0] / yy[0] : 0;
+}
+
+void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quant_grid_chunks *chunks, const float *x,
+                           const struct quant_importance *imp, size_t col, struct quant_grid_fit *fit)
+{
+	struct grid_group g;
+	struct choice best = { .half = 0 };
+	float s[MAX_SUBS], most = 0, d;
+
+	load(&g, type, chunks, x, imp, col);
+	climb(&g, s);
+	for (int j = 0; j < g.n_subs; j++) {
+		most = s[j] > most ? s[j] : most;
+		best.err[j] = INFINITY;
+	}
+	d = most / (type->step * (float)(2 * type->n_codes - 1));
+	attempt(&g, d, type->reach, s, &best);
+	if (type->again >= 0) {
+		take_points(&g, &best, fit);
+		attempt(&g, least_squares(&g, &best, fit), type->again, best.s, &best);
+	}
+	take_points(&g, &best, fit);
+	fit->d = best.half;
+	for (int j = 0; j < g.n_subs; j++)
+		fit->k[j] = (uint8_t)best.k[j];
+}

@@ -1,0 +1,75 @@
+/* IQ2_S: superblocks of sixteen sub-blocks of 16, each two points of a grid of eight elements and 1024 points; a sign
+ * per element. */
+#include <assert.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "grid_search.h"
+#include "half_inline.h"
+#include "iq2.h"
+#include "kernels.h"
+
+/* Scales of a sub-block, over its root mean square. */
+static const float ladder[] = { 0.034f, 0.039f, 0.044f, 0.050f, 0.057f, 0.065f, 0.075f, 0.088f, 0.105f, 0.130f };
+
+static const struct quant_grid_type type = {
+	.points = quant_grid_iq2_s, .n_points = 1024, .dims = 8, .levels = IQ2_LEVELS, .n_levels = 3,
+	.signs = GRID_SIGNS_FREE, .sub = 16, .n_codes = 16, .step = 0.125f, .blend = 0.5f, .magnitude = 2,
+	.ladder = ladder, .n_ladder = N_OF(ladder), .reach = 1, .again = 1,
+};
+
+static void pack(const struct quant_grid_fit *fit, struct block_iq2_s *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->d = fit->d;
+	for (int g = 0; g < 32; g++) {
+		b->points[g] = (uint8_t)fit->point[g];
+		b->signs[g] = fit->signs[g];
+		b->qh[g / 4] = (uint8_t)(b->qh[g / 4] | fit->point[g] >> 8 << 2 * (g % 4));
+	}
+	for (int i = 0; i < 8; i++)
+		b->scales[i] = (uint8_t)(fit->k[2 * i] | fit->k[2 * i + 1] << 4);
+}
+
+static void unpack(const struct block_iq2_s *b, float *x)
+{
+	float d = quant_f16_widen(b->d);
+
+	for (int g = 0; g < 32; g++, x += 8) {
+		int k = b->scales[g / 4] >> 4 * (g / 2 % 2) & 15;
+		int point = b->points[g] | (b->qh[g / 4] >> 2 * (g % 4) & 3) << 8;
+
+		quant_iq2_group(d * (0.5f + (float)k) * 0.25f, quant_grid_iq2_s[point], b->signs[g], x);
+	}
+}
+
+static void iq2_s_encode(const float *x, const float *w, void *dst, size_t n)
+{
+	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_grid_chunks chunks;
+	struct quant_grid_fit fit;
+	struct block_iq2_s b;
+
+	assert(n % QUANT_SB == 0);
+	QUANT_AT(grid_chunks)(&type, &chunks);
+	for (size_t i = 0; i < n / QUANT_SB; i++) {
+		QUANT_AT(encode_grid)(&type, &chunks, x + i * QUANT_SB, &imp, i * QUANT_SB, &fit);
+		pack(&fit, &b);
+		memcpy((unsigned char *)dst + i * sizeof(b), &b, sizeof(b));
+	}
+}
+
+static void iq2_s_decode(const void *src, float *x, size_t n)
+{
+	struct block_iq2_s b;
+
+	assert(n % QUANT_SB == 0);
+	for (size_t i = 0; i < n / QUANT_SB; i++, x += QUANT_SB) {
+		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
+		unpack(&b, x);
+	}
+}
+
+const struct quant_type QUANT_AT(iq2_s) = {
+	.type = FMT_IQ2_S, .encode = iq2_s_encode, .decode = iq2_s_decode, .uses_weights = true
+};
