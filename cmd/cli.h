@@ -74,6 +74,14 @@ const char *cli_bytes(uint64_t n, char *buf);
 const char *cli_count(uint64_t n, char *buf); /* "2.89 M", "1.10 B" */
 const char *cli_thousands(uint64_t n, char *buf); /* "2,885,888" */
 bool cli_colour(FILE *f); /* a terminal, and NO_COLOR is not set */
+bool cli_utf8(FILE *f);   /* a terminal in a UTF-8 locale */
+
+/* A bar of `part` (0 to 1) of `width` characters: in eighths of a block where cli_utf8, else in whole '#'. */
+void cli_print_bar(FILE *f, double part, int width);
+
+/* Text in lines of at most 80 columns where its words allow it, each but the first indented, and a newline.
+ * column  where the cursor is */
+void cli_print_wrapped(FILE *f, const char *text, int column, int indent);
 
 /* A progress line on stderr: a bar with rate and time left on a terminal, a plain line now and then otherwise. */
 struct cli_progress {

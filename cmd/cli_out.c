@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <libfmt/model.h>
 
@@ -81,6 +82,49 @@ const char *cli_thousands(uint64_t n, char *buf)
 	}
 	buf[out] = 0;
 	return buf;
+}
+
+bool cli_utf8(FILE *f)
+{
+	static const char *const variables[] = { "LC_ALL", "LC_CTYPE", "LANG" }; /* the first that says something counts */
+	const char *locale = NULL;
+
+	for (size_t i = 0; i < sizeof variables / sizeof *variables && (!locale || !*locale); i++)
+		locale = getenv(variables[i]);
+	return locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8") || strstr(locale, "UTF8")) && isatty(fileno(f));
+}
+
+void cli_print_bar(FILE *f, double part, int width)
+{
+	int eighths = (int)(part * width * 8 + 0.5);
+
+	if (!cli_utf8(f)) {
+		for (int i = 0; i < (int)(part * width + 0.5); i++)
+			fputc('#', f);
+		return;
+	}
+	for (int i = 0; i < eighths / 8; i++)
+		fputs("\xe2\x96\x88", f); /* U+2588, a whole block; U+2589 to U+258F have an eighth less each */
+	if (eighths % 8 || (eighths == 0 && part > 0))
+		fprintf(f, "\xe2\x96%c", 0x88 + 8 - (eighths % 8 ? eighths % 8 : 1));
+}
+
+void cli_print_wrapped(FILE *f, const char *text, int column, int indent)
+{
+	bool first = true;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (!first && column + 1 + (int)n > 80)
+			column = fprintf(f, "\n%*s", indent, "") - 1;
+		else if (!first)
+			column += fprintf(f, " ");
+		column += fprintf(f, "%.*s", (int)n, text);
+		text += n + strspn(text + n, " ");
+		first = false;
+	}
+	fputc('\n', f);
 }
 
 /* Bytes of the well-formed UTF-8 sequence at s (at most n), or 0. Source: Unicode standard, table 3-7. */

@@ -5,27 +5,6 @@
 
 #include "llm_mem_figures.h"
 
-#define WIDTH 80
-
-/* Text in lines of at most WIDTH where its words allow it, each but the first indented. */
-static void wrapped(const char *text, int column, int indent)
-{
-	bool first = true;
-
-	while (*text) {
-		size_t n = strcspn(text, " ");
-
-		if (!first && column + 1 + (int)n > WIDTH)
-			column = printf("\n%*s", indent, "") - 1;
-		else if (!first)
-			column += printf(" ");
-		column += printf("%.*s", (int)n, text);
-		text += n + strspn(text + n, " ");
-		first = false;
-	}
-	putchar('\n');
-}
-
 static void value_of(const struct fmt_origin *o, char *text, size_t size)
 {
 	if (o->unset)
@@ -53,7 +32,7 @@ static void tensors(const struct figures *x, const struct figure *f)
 		printf("    ");
 		cli_print_str(stdout, k->name);
 		printf("%*s", k->name.n < 26 ? 26 - (int)k->name.n : 1, "");
-		wrapped(line, k->name.n < 26 ? 30 : 5 + (int)k->name.n, 30);
+		cli_print_wrapped(stdout, line, k->name.n < 26 ? 30 : 5 + (int)k->name.n, 30);
 	}
 }
 
@@ -70,7 +49,7 @@ static void rests_on(const struct figures *x, const struct figure *f)
 	if (n == 5)
 		return;
 	printf("    ");
-	wrapped(line, 4, 6);
+	cli_print_wrapped(stdout, line, 4, 6);
 }
 
 /* How many tensors are of which type. */
@@ -87,7 +66,7 @@ static void types(const struct mem_weights *w)
 			                      w->tensors_of[t], type->name, 8.0 * type->block_bytes / type->block_elems);
 	}
 	printf("    ");
-	wrapped(line, 4, 6);
+	cli_print_wrapped(stdout, line, 4, 6);
 }
 
 static void figure(const struct figures *x, const struct figure *f)
@@ -98,7 +77,7 @@ static void figure(const struct figures *x, const struct figure *f)
 	if (f->bytes)
 		printf(" (%s)", cli_bytes(f->value, size));
 	printf("\n  = ");
-	wrapped(f->expression, 4, 6);
+	cli_print_wrapped(stdout, f->expression, 4, 6);
 	if (f->share >= 0)
 		tensors(x, f);
 	else if (f->weights)

@@ -1,5 +1,6 @@
 /* llm-mem for people: parameters with their shares, the cache at each context, and what every type comes to. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "llm_mem.h"
@@ -23,12 +24,10 @@ static void heading(const struct mem_report *r)
 static void share(const char *name, uint64_t n, uint64_t total)
 {
 	double part = total ? (double)n / (double)total : 0;
-	int bar = (int)(part * BAR + 0.5);
 	char count[32];
 
 	printf("  %-16s %17s  %5.1f%%  ", name, cli_thousands(n, count), 100 * part);
-	for (int i = 0; i < bar; i++)
-		putchar('#');
+	cli_print_bar(stdout, part, BAR);
 	putchar('\n');
 }
 
@@ -43,7 +42,9 @@ static void parameters(const struct fmt_estimate *e)
 	if (e->n_experts) {
 		printf("active per token   %17s  %s: %" PRIu64 " of %" PRIu64 " experts\n", cli_thousands(e->active, count),
 		       cli_count(e->active, short_count), e->n_experts_used, e->n_experts);
-		printf("  without input embedding %10s\n", cli_thousands(e->active_without_input_embedding, count));
+		printf("                   %17s  %s: without the input embedding\n",
+		       cli_thousands(e->active_without_input_embedding, count),
+		       cli_count(e->active_without_input_embedding, short_count));
 	}
 	if (e->n_next_layers)
 		printf("besides            %17s  multi-token prediction, %" PRIu64 " layer%s\n", cli_thousands(e->next_params, count),
@@ -53,9 +54,35 @@ static void parameters(const struct fmt_estimate *e)
 	putchar('\n');
 }
 
+/* The first columns of both tables are equally wide, so that contexts stand below each other. */
+static int first_columns(const struct mem_report *r)
+{
+	return r->files_known ? 43 : 27;
+}
+
+static void contexts_row(const struct mem_report *r)
+{
+	char text[32];
+
+	for (size_t i = 0; i < r->n_contexts; i++)
+		printf(" %11s", cli_thousands(r->contexts[i], text));
+}
+
+static void cache_row(const struct mem_report *r, const char *about, const uint64_t *bytes)
+{
+	char text[32];
+
+	printf("  %-*s", first_columns(r) - 2, about);
+	for (size_t i = 0; i < r->n_contexts; i++)
+		printf(" %11s", cli_bytes(bytes[i], text));
+	putchar('\n');
+}
+
 static void cache(const struct mem_report *r)
 {
 	static const char *const about[FMT_KEEP_COUNT] = { "ideal", "no window", "llama.cpp" };
+	uint64_t state[MEM_MAX_CONTEXTS];
+	bool same = true;
 	char text[32];
 
 	if (!r->e.layers_known) {
@@ -68,18 +95,19 @@ static void cache(const struct mem_report *r)
 	printf(", %s elements per token", cli_thousands(r->token_elems, text));
 	if (r->token_elems_beyond != r->token_elems)
 		printf(", %s past the window", cli_thousands(r->token_elems_beyond, text));
-	printf("\n  %-12s", "context");
-	for (size_t i = 0; i < r->n_contexts; i++)
-		printf(" %12s", cli_thousands(r->contexts[i], text));
+	printf("\n  %-*s", first_columns(r) - 2, "tokens");
+	contexts_row(r);
 	putchar('\n');
-	for (int keep = 0; keep < FMT_KEEP_COUNT; keep++) {
-		printf("  %-12s", about[keep]);
-		for (size_t i = 0; i < r->n_contexts; i++)
-			printf(" %12s", cli_bytes(r->kv[keep][i], text));
-		putchar('\n');
-	}
+	for (int keep = 1; keep < FMT_KEEP_COUNT; keep++)
+		same = same && !memcmp(r->kv[keep], r->kv[0], r->n_contexts * sizeof *r->kv[0]);
+	if (same)
+		cache_row(r, "under every policy", r->kv[0]);
+	for (int keep = 0; keep < FMT_KEEP_COUNT && !same; keep++)
+		cache_row(r, about[keep], r->kv[keep]);
+	for (size_t i = 0; i < r->n_contexts; i++)
+		state[i] = r->state;
 	if (r->state)
-		printf("  recurrent state, at any context: %s\n", cli_bytes(r->state, text));
+		cache_row(r, "recurrent state besides", state);
 	putchar('\n');
 }
 
@@ -99,23 +127,23 @@ static void weights(const struct mem_report *r)
 	char text[32];
 
 	printf("weights and cache (%s), %s", fmt_keep_name(r->cache.keep), "without a runtime's buffers");
-	printf("\n  %-10s %6s %12s", "type", "bits", "weights");
+	printf("\n  %-9s %5s %9s", "type", "bits", "weights");
 	if (r->files_known)
-		printf(" %17s", "file, bytes");
-	for (size_t i = 0; i < r->n_contexts && r->e.layers_known; i++)
-		printf(" %12s", cli_thousands(r->contexts[i], text));
+		printf(" %15s", "file, bytes");
+	if (r->e.layers_known)
+		contexts_row(r);
 	if (r->fit)
 		printf("  fits up to");
 	putchar('\n');
 	for (size_t k = 0; k < r->n_weights; k++) {
 		const struct mem_weights *w = &r->weights[k];
 
-		printf("  %-10s %6.2f %12s", w->name, r->e.total ? 8.0 * (double)w->tensor_bytes / (double)r->e.total : 0,
+		printf("  %-9s %5.2f %9s", w->name, r->e.total ? 8.0 * (double)w->tensor_bytes / (double)r->e.total : 0,
 		       cli_bytes(w->tensor_bytes, text));
 		if (r->files_known)
-			printf(" %17s", cli_thousands(w->file_bytes, text));
+			printf(" %15s", cli_thousands(w->file_bytes, text));
 		for (size_t i = 0; i < r->n_contexts && r->e.layers_known; i++)
-			printf(" %12s", sum(r, w, r->contexts[i], text));
+			printf(" %11s", sum(r, w, r->contexts[i], text));
 		if (r->fit)
 			printf("  %10s", w->fits ? cli_thousands(w->fits, text) : "-");
 		putchar('\n');
@@ -140,38 +168,75 @@ static bool same_layer(const struct fmt_layer *a, const struct fmt_layer *b)
 	       a->window == b->window && a->conv_elems == b->conv_elems && a->state_elems == b->state_elems;
 }
 
-static void layer(const struct fmt_layer *l, uint64_t first, uint64_t last)
+/* What a layer is and keeps. */
+static void layer(const struct fmt_layer *l)
 {
-	char range[48], params[32];
-
-	snprintf(range, sizeof range, first == last ? "%" PRIu64 : "%" PRIu64 "-%" PRIu64, first, last);
-	printf("  %-9s %15s  ", range, cli_thousands(l->params, params));
 	if (l->kind == FMT_LAYER_FEED_FORWARD)
 		printf("feed-forward");
 	else if (!fmt_layer_attends(l))
-		printf("%s, state %" PRIu64 " + %" PRIu64, l->kind == FMT_LAYER_LINEAR ? "linear attention" : "mamba", l->state_elems,
-		       l->conv_elems);
+		printf("%s, state of %" PRIu64 " + %" PRIu64 " elements", l->kind == FMT_LAYER_LINEAR ? "linear attention" : "mamba",
+		       l->state_elems, l->conv_elems);
 	else if (l->kind == FMT_LAYER_LATENT)
 		printf("attention, %" PRIu64 " heads, %" PRIu64 " latent elements per token", l->n_heads, l->latent);
 	else
-		printf("attention, %" PRIu64 " heads, %" PRIu64 " of keys x (%" PRIu64 " + %" PRIu64 ")", l->n_heads, l->n_kv_heads,
+		printf("attention, %" PRIu64 " heads, %" PRIu64 " KV heads of %" PRIu64 " + %" PRIu64, l->n_heads, l->n_kv_heads,
 		       l->k_dim, l->v_dim);
 	if (l->window)
 		printf(", window %" PRIu64, l->window);
 	printf("%s\n", l->experts ? "; experts" : "");
 }
 
-/* Runs of equal layers in one line each. */
+/* The numbers of the layers that are as the first of them: "0-2, 4-6", or "3-47, every 4th". */
+static void numbers(const struct fmt_estimate *e, uint64_t first)
+{
+	uint64_t step = 0, before = first, n = 0;
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (uint64_t i = first; i < e->n_layers; i++) { /* step: between all of them, 0: not the same */
+		if (!same_layer(&e->layers[i], &e->layers[first]))
+			continue;
+		step = n == 1 ? i - before : n > 1 && i - before != step ? 0 : step;
+		before = i;
+		n++;
+	}
+	if (!f)
+		return;
+	fputs(n == 1 ? "number " : "numbers ", f);
+	if (n > 2 && step > 1)
+		fprintf(f, "%" PRIu64 "-%" PRIu64 ", every %" PRIu64 "%s", first, before, step, step == 2 ? "nd" : step == 3 ? "rd" : "th");
+	for (uint64_t i = first, end; (n <= 2 || step <= 1) && i < e->n_layers; i = end) {
+		for (end = i; end < e->n_layers && same_layer(&e->layers[end], &e->layers[first]); end++)
+			;
+		if (end > i)
+			fprintf(f, end == i + 1 ? "%s%" PRIu64 : "%s%" PRIu64 "-%" PRIu64, i == first ? "" : ", ", i, end - 1);
+		else
+			end++;
+	}
+	if (fclose(f) == 0)
+		cli_print_wrapped(stdout, text, 4, 4);
+	free(text);
+}
+
+/* Equal layers together, wherever they stand. */
 static void layers(const struct fmt_estimate *e)
 {
-	if (!e->n_layers)
-		return;
-	printf("\n  %-9s %15s\n", "layers", "parameters each");
-	for (uint64_t first = 0, i = 1; i <= e->n_layers; i++) {
-		if (i < e->n_layers && same_layer(&e->layers[i], &e->layers[first]))
+	char params[32];
+
+	for (uint64_t i = 0; i < e->n_layers; i++) {
+		uint64_t n = 0, j = 0;
+
+		while (!same_layer(&e->layers[j], &e->layers[i]))
+			j++;
+		if (j < i)
 			continue;
-		layer(&e->layers[first], first, i - 1);
-		first = i;
+		for (; j < e->n_layers; j++)
+			n += same_layer(&e->layers[j], &e->layers[i]);
+		printf("\n%" PRIu64 " layer%s: ", n, n == 1 ? "" : "s");
+		layer(&e->layers[i]);
+		printf("    %s parameters%s\n    ", cli_thousands(e->layers[i].params, params), n == 1 ? "" : " each");
+		numbers(e, i);
 	}
 }
 

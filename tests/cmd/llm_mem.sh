@@ -126,6 +126,17 @@ assert w["longest_context"] == ((3 << 20) - w["tensor_bytes"]) // per_token, (w,
 assert r["fit"]["fits"] and r["fit"]["best"] == "Q4_K_M"
 PY
 
+# The overview fits a terminal of 80 columns; --layers puts equal layers together.
+printf '{"model_type": "gemma2"}' >gemma.json
+printf '{"model_type": "qwen3_next", "num_hidden_layers": 10}' >hybrid.json
+for model in gemma.json hybrid.json "$llama"; do
+    (cd "${model%/*}" 2>/dev/null; "$mem" --quiet --layers "${model##*/}") >text || fail "the overview of $model"
+    awk 'length > 80' text | grep . && fail "$model: lines of more than 80 columns"
+done
+"$mem" --quiet --layers gemma.json | grep -qx '    numbers 1-25, every 2nd' || fail "--layers: every second"
+"$mem" --quiet --layers hybrid.json | grep -qx '    numbers 0-2, 4-6, 8-9' || fail "--layers: ranges"
+"$mem" --quiet --layers hybrid.json | grep -qx '    numbers 3, 7' || fail "--layers: two"
+
 # A table: a row per type, context, type of cache and policy; names of files survive it.
 cp "$llama/config.json" 'a "b", c.json'
 "$mem" --quiet --csv --quant Q8_0,Q4_K_M --ctx 256,1024 --kv F16,Q8_0 --policy ideal,llama.cpp --fit 4MiB 'a "b", c.json' >table.csv

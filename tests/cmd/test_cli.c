@@ -127,11 +127,39 @@ static void safe_text(void **state)
 	assert_string_equal(slurp(f, buf, sizeof buf), "a\\x1b]0;\\xc2\\x9b\\xff\xc3\xa9");
 }
 
+static void safe_markup(void **state)
+{
+	FILE *f = tmpfile();
+	char buf[128];
+
+	(void)state;
+	cli_print_xml(f, FMT_STR("<a b=\"&\">\x01\xff\xc2\x9b\xef\xbf\xbf\xc3\xa9"));
+	assert_string_equal(slurp(f, buf, sizeof buf), "&lt;a b=&quot;&amp;&quot;&gt;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xc3\xa9");
+}
+
+/* A file is no terminal, so whole characters. */
+static void bars_and_lines(void **state)
+{
+	FILE *f = tmpfile(), *g = tmpfile();
+	char buf[256];
+
+	(void)state;
+	cli_print_bar(f, 0.49, 10);
+	cli_print_bar(f, 0, 10);
+	fputc('|', f);
+	cli_print_bar(f, 1, 3);
+	assert_string_equal(slurp(f, buf, sizeof buf), "#####|###");
+	cli_print_wrapped(g, "0123456789 0123456789  0123456789", 55, 4);
+	cli_print_wrapped(g, "", 0, 4);
+	assert_string_equal(slurp(g, buf, sizeof buf), "0123456789 0123456789\n    0123456789\n\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes), cmocka_unit_test(numbers_for_people), cmocka_unit_test(options),
-		cmocka_unit_test(json),  cmocka_unit_test(safe_text),
+		cmocka_unit_test(json),  cmocka_unit_test(safe_text),          cmocka_unit_test(safe_markup),
+		cmocka_unit_test(bars_and_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
