@@ -9,6 +9,19 @@
 
 #define GIB (UINT64_C(1) << 30)
 
+struct fmt_str mem_name(const struct mem_report *r)
+{
+	const char *path = r->path;
+	size_t n = strlen(path);
+	const char *p;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	for (p = path + n; p > path && p[-1] != '/';)
+		p--;
+	return (struct fmt_str){ p, (size_t)(path + n - p) };
+}
+
 size_t mem_limits(const struct mem_report *r, struct mem_limit *limits)
 {
 	/* memory of graphics cards on the market, and of two to eight of the largest usual one */

@@ -12,6 +12,9 @@ struct mem_limit {
 
 #define MEM_MAX_LIMITS 16
 
+/* The last part of the model's path. */
+struct fmt_str mem_name(const struct mem_report *r);
+
 /* What was asked for, else the sizes that cards have; ascending.
  * limits   room for MEM_MAX_LIMITS
  * returns  their number */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "llm_mem_chart.h"
+#include "llm_mem_figures.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--ink:#1b1f24;--soft:#5a6472;--line:#e3e6ea;--panel:#f6f7f9;--bar:#0b5cad;"
@@ -25,19 +26,19 @@ static const char style[] =
 	".f0{background:var(--f0)}.f1{background:var(--f1)}.f2{background:var(--f2)}.f3{background:var(--f3)}"
 	".f4{background:var(--f4)}.f5{background:var(--f5)}.f6{background:var(--f6)}\n"
 	"td.f0 small,td.f1 small,td.f2 small,td.f3 small,td.f4 small,td.f5 small,td.f6 small{color:var(--ink)}\n"
-	"figure{margin:0}svg{display:block;width:100%;height:auto}\n";
+	"figure{margin:0}svg{display:block;width:100%;min-width:700px;height:auto}"
+	".e td,.e th{white-space:normal;vertical-align:top}.e td:nth-child(n+3){text-align:left}.e td:nth-child(2){white-space:nowrap}\n";
 
 static void head(const struct mem_report *r, FILE *f)
 {
-	struct fmt_str path = { r->path, strlen(r->path) };
 	char context[32];
 
 	fprintf(f, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
 	        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>");
-	cli_print_xml(f, path);
+	cli_print_xml(f, mem_name(r));
 	fprintf(f, ": memory</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>", style);
-	cli_print_xml(f, path);
+	cli_print_xml(f, mem_name(r));
 	fprintf(f, "</h1>\n<p class=\"s\">");
 	cli_print_xml(f, r->view->arch_name);
 	if (r->e.layers_known)
@@ -158,6 +159,43 @@ static bool totals(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	return true;
 }
 
+/* Keys that a figure rests on; what was taken for one that is not there stands with it. */
+static void keys(const struct figures *x, const struct figure *figure, FILE *f)
+{
+	struct fmt_origin o;
+	bool more = false;
+
+	for (unsigned i = 0; i < FMT_MAX_ORIGINS && fmt_origin_get(x->r->view, i, &o); i++) {
+		if (!fmt_origin_in(&figure->used, i))
+			continue;
+		fputs(more ? ", " : "", f);
+		cli_print_xml(f, o.key);
+		if (o.given != FMT_GIVEN && o.rule[0])
+			fprintf(f, " <em>(%s: %s)</em>", o.given == FMT_NULL ? "null" : "absent", o.rule);
+		more = true;
+	}
+}
+
+/* With --explain. */
+static bool products(const struct mem_report *r, FILE *f, struct fmt_err *err)
+{
+	struct figures x;
+	bool ok = figures_init(&x, r, err);
+	char count[32];
+
+	fprintf(f, "<h2>Where the figures come from</h2>\n<div class=\"w\"><table class=\"e\">\n<thead><tr><th>figure</th><th></th>"
+	        "<th style=\"text-align:left\">product</th><th style=\"text-align:left\">keys of config.json</th></tr></thead>\n<tbody>\n");
+	for (size_t i = 0; ok && i < x.n; i++) {
+		fprintf(f, "<tr><th>%s</th><td>%s%s</td><td>%s</td><td>", x.list[i].title, cli_thousands(x.list[i].value, count),
+		        x.list[i].bytes ? " bytes" : "", x.list[i].expression);
+		keys(&x, &x.list[i], f);
+		fprintf(f, "</td></tr>\n");
+	}
+	fprintf(f, "</tbody></table></div>\n");
+	figures_finish(&x);
+	return ok;
+}
+
 bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
 {
 	head(r, f);
@@ -171,6 +209,9 @@ bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	fprintf(f, "</figure>\n");
 	if (!totals(r, f, err))
 		return false;
-	fprintf(f, "<p class=\"s\">A runtime's own buffers and the program itself come on top.</p>\n</body>\n</html>\n");
+	fprintf(f, "<p class=\"s\">A runtime's own buffers and the program itself come on top.</p>\n");
+	if (r->explain && !products(r, f, err))
+		return false;
+	fprintf(f, "</body>\n</html>\n");
 	return true;
 }

@@ -148,18 +148,6 @@ static void look(const struct chart *c, size_t i)
 	fprintf(c->f, "style=\"stroke:var(--mc-%zu)%s\"", i % COLOURS, dashes[i / COLOURS % 4]);
 }
 
-static struct fmt_str base_name(const char *path)
-{
-	size_t n = strlen(path);
-	const char *p;
-
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	for (p = path + n; p > path && p[-1] != '/';)
-		p--;
-	return (struct fmt_str){ p, (size_t)(path + n - p) };
-}
-
 /* A name that is too long for the title loses its end, at a character. */
 static struct fmt_str short_name(struct fmt_str name, size_t most)
 {
@@ -173,7 +161,7 @@ static struct fmt_str short_name(struct fmt_str name, size_t most)
 
 static void head(const struct chart *c, bool on_page, double height)
 {
-	struct fmt_str name = base_name(c->r->path), title = short_name(name, 64);
+	struct fmt_str name = mem_name(c->r), title = short_name(name, 64);
 
 	fprintf(c->f, "<svg class=\"mc\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" role=\"img\"", WIDTH, height);
 	if (!on_page)

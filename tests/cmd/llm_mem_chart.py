@@ -113,6 +113,12 @@ with tempfile.TemporaryDirectory() as d:
     texts, cells = pictures(config, '--fit', '4MiB', '--quant', 'Q8_0,Q4_K_M')
     assert any(c == 'lt' and t == '4.00 MiB' for c, x, y, t in texts), 'the limit is not drawn'
     assert [c.split('|')[1] for c in cells if '|' in c] == ['\u2717 too large', '\u2713 fits'], cells
+    run('--html', 'e.html', '--explain', config)
+    page = open('e.html', encoding='utf-8').read()
+    check_alone(page)
+    parser = Page()
+    parser.feed(page)
+    assert not parser.open and '4 layers x (2 x 256 x 256 + 2 x 128 x 256)' in parser.cells, parser.cells
     for path in configs:
         texts, cells = pictures(path, '--ctx', '4K,32K,128K')
         drawn = sum(c == 'lt' for c, x, y, t in texts)
