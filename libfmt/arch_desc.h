@@ -37,6 +37,7 @@ enum arch_param {
 	P_FF_SHARED,    /* their width together */
 	P_DENSE_FIRST,  /* so many layers have no experts */
 	P_MOE_STEP,     /* every n-th layer has experts */
+	P_NORM_TOPK,    /* the weights of a token's experts add up to 1 */
 	P_NEXT_LAYERS,  /* multi-token prediction: layers past the last that the class leaves out */
 
 	/* latent attention: keys and values from one narrow vector per token */
@@ -183,6 +184,12 @@ enum arch_move {
 	MAKE_ROPE_FACTORS /* not in the checkpoint: made from the llama3 scaling's numbers */
 };
 
+/* What the person should know where the condition holds. The list ends with a NULL text. */
+struct arch_note {
+	struct arch_when when;
+	const char *text;
+};
+
 struct arch_tensor {
 	enum fmt_role role;
 	const char *gguf;        /* without "blk.N." */
@@ -216,6 +223,8 @@ struct fmt_arch {
 	const char *const *skip;      /* ends of tensor names that carry nothing (buffers), ended by NULL */
 	unsigned mixer;               /* LAYER_*, what its layers have instead of attention; 0: attention */
 	const struct arch_word *pattern; /* letters of config.json's hybrid_override_pattern, one per layer; NULL: none */
+	const struct arch_note *notes; /* where llama.cpp will differ; NULL: nowhere */
+	bool only_moe;                /* llama.cpp has this architecture with experts in every layer only */
 	bool own_windows;             /* llama.cpp has this architecture's windows */
 };
 
@@ -245,6 +254,7 @@ extern const struct fmt_arch arch_nemotronh;
 extern const struct fmt_arch arch_olmo2;
 extern const struct fmt_arch arch_phi3;
 extern const struct fmt_arch arch_qwen2;
+extern const struct fmt_arch arch_qwen2moe;
 extern const struct fmt_arch arch_qwen3;
 extern const struct fmt_arch arch_qwen3moe;
 extern const struct fmt_arch arch_qwen35;

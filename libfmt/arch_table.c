@@ -6,7 +6,9 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_mistral,
 	&arch_mixtral,
 	&arch_qwen2,
+	&arch_qwen2moe,
 	&arch_qwen3,
+	&arch_qwen3moe,
 	NULL,
 };
 
@@ -23,7 +25,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_nemotronh,
 	&arch_olmo2,
 	&arch_phi3,
-	&arch_qwen3moe,
 	&arch_qwen35,
 	&arch_qwen3next,
 	&arch_stablelm,
@@ -85,7 +86,7 @@ bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_
 
 	for (; row && row->role; row++)
 		if (row->role == role)
-			return !row->when.param && !row->in;
+			return !row->when.param && !(row->in & ~(unsigned)(LAYER_DENSE | LAYER_MOE));
 	return false;
 }
 

@@ -11,12 +11,13 @@ static struct fmt_str rope_word(uint64_t type)
 	return type == ROPE_LINEAR ? FMT_STR("linear") : FMT_STR("yarn");
 }
 
-static uint64_t n_windows(const struct arch_conf *conf)
+/* How many layers are of a kind: LAYER_*. */
+static uint64_t n_layers(const struct arch_conf *conf, unsigned kind)
 {
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++)
-		n += (conf->layer[i] & LAYER_WINDOW) != 0;
+		n += (conf->layer[i] & kind) != 0;
 	return n;
 }
 
@@ -24,7 +25,7 @@ static uint64_t n_windows(const struct arch_conf *conf)
 static void add_pattern(struct kv_list *l, const char *key, const struct arch_conf *conf)
 {
 	uint64_t n = conf->n[P_LAYERS];
-	uint8_t *flags = n_windows(conf) == n ? NULL : fmt_arena_alloc(l->mem, n, sizeof *flags, l->err);
+	uint8_t *flags = n_layers(conf, LAYER_WINDOW) == n ? NULL : fmt_arena_alloc(l->mem, n, sizeof *flags, l->err);
 
 	for (uint64_t i = 0; flags && i < n; i++)
 		flags[i] = (conf->layer[i] & LAYER_WINDOW) != 0;
@@ -39,7 +40,7 @@ static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct
 
 	if (!conf->set[row->value] || !arch_conf_when(conf, row->when))
 		return;
-	if (row->value == P_WINDOW && !n_windows(conf))
+	if (row->value == P_WINDOW && !n_layers(conf, LAYER_WINDOW))
 		return;
 	key = kv_key(l, arch->gguf, row->suffix);
 	switch (row->type) {
@@ -74,7 +75,13 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 {
 	const struct arch_conf *c = &v->impl->conf;
 
-	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] && n_windows(c) && !v->arch->own_windows &&
+	for (const struct arch_note *n = v->arch->notes; n && n->text; n++)
+		if (arch_conf_when(c, n->when) && !view_note(v, err, "%s", n->text))
+			return false;
+	if (v->arch->only_moe && n_layers(c, LAYER_DENSE) &&
+	    !view_note(v, err, "llama.cpp will not load it: it has '%s' with experts in every layer only", v->arch->gguf))
+		return false;
+	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] && n_layers(c, LAYER_WINDOW) && !v->arch->own_windows &&
 	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no sliding window for '%s'", c->n[P_WINDOW],
 	               v->arch->gguf))
 		return false;

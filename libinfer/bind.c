@@ -136,6 +136,7 @@ static bool bind_one(const struct infer_model *m, const struct infer_need *need,
 	uint64_t rows = infer_dim(m, l, need->rows), cols = infer_dim(m, l, need->cols);
 	uint64_t stack = infer_dim(m, l, need->stack);
 	struct infer_w *w = &table[need->role];
+	bool vector;
 
 	if (l && need->in != IN_ALL && l->experts != (need->in == IN_MOE))
 		return true;
@@ -144,7 +145,8 @@ static bool bind_one(const struct infer_model *m, const struct infer_need *need,
 		return accept_absent(m, need->role, need->name, "weight", need->optional, layer, err);
 	if (need->cols == DIM_ANY && w->tensor->n_dims == 1)
 		cols = w->tensor->dims[0];
-	if (!check_shape(w->tensor, shape_of(stack, rows, cols, need->rows == DIM_ONE, need->stack != DIM_ONE), err))
+	vector = need->rows == DIM_ONE || (need->rows == DIM_ROW && w->tensor->n_dims == 1);
+	if (!check_shape(w->tensor, shape_of(stack, rows, cols, vector, need->stack != DIM_ONE), err))
 		return false;
 	w->n_stacked = (size_t)stack;
 	w->rows = (size_t)rows;

@@ -44,6 +44,7 @@ struct infer_layer {
 struct infer_moe {
 	uint32_t n_experts, n_used; /* 0: the model has none */
 	uint32_t d_ff;              /* of one expert */
+	uint32_t d_shared;          /* of the expert that every token passes; 0: none */
 	bool normalise;             /* the weights of a token's experts are made to add up to 1 */
 };
 
@@ -60,9 +61,11 @@ struct infer_model {
 	struct infer_layer *layers;       /* [n_layers] */
 };
 
-/* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs; DIM_ANY: whatever it is. */
+/* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs. DIM_ONE as rows: a vector; DIM_ROW: a
+ * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
-	DIM_ONE, DIM_VOCAB, DIM_MODEL, DIM_HEAD_K, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_EXPERTS, DIM_EXPERT_FF, DIM_ANY
+	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEAD_K, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_EXPERTS, DIM_EXPERT_FF,
+	DIM_SHARED_FF, DIM_ANY
 };
 
 /* In which layers a weight is needed. */

@@ -4,7 +4,9 @@
 static const struct infer_forward *const table[] = {
 	&infer_fwd_llama,
 	&infer_fwd_qwen2,
+	&infer_fwd_qwen2moe,
 	&infer_fwd_qwen3,
+	&infer_fwd_qwen3moe,
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch)

@@ -75,7 +75,8 @@ static bool read_moe(struct infer_model *m, struct fmt_err *err)
 	if (!fmt_view_u32(m->view, "expert_count", -1, 0, &moe->n_experts, err) ||
 	    !fmt_view_u32(m->view, "expert_used_count", -1, 0, &moe->n_used, err) ||
 	    !fmt_view_u32(m->view, "feed_forward_length", -1, 0, &d_ff, err) ||
-	    !fmt_view_u32(m->view, "expert_feed_forward_length", -1, d_ff, &moe->d_ff, err))
+	    !fmt_view_u32(m->view, "expert_feed_forward_length", -1, d_ff, &moe->d_ff, err) ||
+	    !fmt_view_u32(m->view, "expert_shared_feed_forward_length", -1, 0, &moe->d_shared, err))
 		return false;
 	moe->normalise = norm && norm->type == FMT_KV_BOOL ? norm->as.b : m->forward->normalise;
 	if (!moe->n_experts)
@@ -133,7 +134,10 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->moe.n_experts;
 	case DIM_EXPERT_FF:
 		return m->moe.d_ff;
+	case DIM_SHARED_FF:
+		return m->moe.d_shared;
 	case DIM_ONE:
+	case DIM_ROW:
 	case DIM_ANY:
 		break;
 	}

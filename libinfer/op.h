@@ -42,6 +42,9 @@ void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer
 /* g = silu(g) * u, n_rows rows of n. */
 void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
 
+/* g [T, n] *= sigmoid(gate [T]), per token. */
+void op_sigmoid_gate(struct infer_run *r, float *g, size_t n, const float *gate);
+
 /* Chooses the experts of every token of x [T, D] (arXiv:1701.06538): softmax of x Wrouter' over all experts, the n_used
  * largest (of equal ones the first), which are made to add up to 1 where the model asks for it. Result: r->route. */
 void op_route(struct infer_run *r, const float *x, const struct infer_w *router);

@@ -29,3 +29,26 @@ void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer
 	op_linear(r, r->u, x, up);
 	op_silu_mul(r, g, r->u, r->n_tok, gate->rows);
 }
+
+struct gate {
+	float *g;
+	size_t n;
+	const float *gate;
+};
+
+static void gate_token(void *ctx, uint64_t t, unsigned worker)
+{
+	const struct gate *c = ctx;
+	float *g = c->g + t * c->n, factor = 1.0f / (1.0f + infer_expf(-c->gate[t]));
+
+	(void)worker;
+	for (size_t i = 0; i < c->n; i++)
+		g[i] *= factor;
+}
+
+void op_sigmoid_gate(struct infer_run *r, float *g, size_t n, const float *gate)
+{
+	struct gate c = { .g = g, .n = n, .gate = gate };
+
+	quant_pool_run(r->pool, r->n_tok, gate_token, &c);
+}

@@ -55,6 +55,7 @@ static struct widths widest(const struct infer_model *m)
 		w.ff = larger(w.ff, l->d_ff);
 		w.group = larger(w.group, l->n_head / l->n_head_kv);
 	}
+	w.ff = larger(w.ff, m->moe.d_shared);
 	w.cols = larger(larger(w.h, w.ff), m->moe.d_ff);
 	w.ff = larger(w.ff, (uint64_t)m->moe.n_used * m->moe.d_ff);
 	return w;

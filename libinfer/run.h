@@ -14,7 +14,7 @@ struct infer_group {
 /* Which experts each token of the batch goes to. Pairs of a token and an expert have a row each, sorted by expert and then
  * by token, so that the rows of one expert are a group. */
 struct infer_route {
-	float *p;          /* [n_batch, n_experts]: what the router says */
+	float *p;          /* [n_batch, n_experts]: what the router says; then [n_batch], the gate of the shared expert */
 	float *weight;     /* [n_batch, n_used] */
 	uint32_t *expert;  /* [n_batch, n_used], ascending in each token */
 	uint32_t *row;     /* [n_batch, n_used]: where the pair's row is */

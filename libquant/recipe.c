@@ -169,6 +169,16 @@ static enum fmt_type kept_type(const struct fmt_view *v, const struct fmt_view_t
 	return vt->type;
 }
 
+/* Dimensions as llama.cpp counts them: a matrix of one row is a vector. */
+static uint32_t n_dims(const struct fmt_view_tensor *vt)
+{
+	uint32_t skip = 0;
+
+	while (skip < vt->n_dims && vt->dims[skip] == 1)
+		skip++;
+	return vt->n_dims - skip;
+}
+
 /* A checkpoint is converted by the rules of convert_hf_to_gguf.py, which the view knows (keep_f32); Q8_0 is one of its
  * types. A GGUF, and everything else that is quantized, goes by the rules of llama-quantize. */
 static bool by_converter(const struct fmt_view *v, const struct quant_recipe *r)
@@ -198,7 +208,7 @@ bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, e
 			text = "norms, biases and the like stay F32";
 		} else if (by_converter(v, r)) {
 			type = fit(type, vt, &text);
-		} else if (!quant_mix_allowed(vt->name, vt->n_dims)) {
+		} else if (!quant_mix_allowed(vt->name, n_dims(vt))) {
 			type = kept_type(v, vt);
 			text = "never quantized";
 		} else if (!is_float(type)) {

@@ -11,7 +11,7 @@ import sys
 N_IDS = 96
 
 # transformers 5 adds tokens of its own to a tokenizer that does not look like the class's
-TOKENIZERS = {"Qwen2": "../shared/models/qwen2"}
+TOKENIZERS = {"Qwen2": "../shared/models/qwen2", "Qwen2Moe": "../shared/models/qwen2"}
 TOKENIZER = "testdata/models/llama"
 
 BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
@@ -49,6 +49,15 @@ MODELS = {
     "qwen3": ("Qwen3", dict(head_dim=24)),
     "qwen3-window": ("Qwen3", dict(attention_bias=True, use_sliding_window=True, sliding_window=17, max_window_layers=2,
                                    tie_word_embeddings=True, head_dim=16)),
+    "qwen2moe": ("Qwen2Moe", dict(QWEN3_MOE, head_dim=16, shared_expert_intermediate_size=56)),
+    "qwen2moe-window": ("Qwen2Moe", dict(QWEN3_MOE, head_dim=16, shared_expert_intermediate_size=56, norm_topk_prob=True,
+                                         use_sliding_window=True, sliding_window=17, max_window_layers=1)),
+    "qwen2moe-dense": ("Qwen2Moe", dict(QWEN3_MOE, head_dim=16, shared_expert_intermediate_size=56, decoder_sparse_step=2,
+                                        qkv_bias=False)),
+    "qwen3moe": ("Qwen3Moe", dict(QWEN3_MOE, norm_topk_prob=True)),
+    "qwen3moe-weights": ("Qwen3Moe", dict(QWEN3_MOE, num_experts=11, attention_bias=True, tie_word_embeddings=True)),
+    "qwen3moe-dense": ("Qwen3Moe", dict(QWEN3_MOE, norm_topk_prob=True, mlp_only_layers=[1], use_sliding_window=True,
+                                        sliding_window=17)),
 }
 
 

@@ -81,7 +81,15 @@ static const struct arch_tensor layers[] = {
 
 static const struct arch_param_row *const dense_params[] = { dense_sizes, switches, dense_window, arch_silu, arch_rope_params,
                                                             NULL };
-static const struct arch_param_row *const moe_params[] = { moe_sizes, switches, arch_widths, arch_silu, arch_rope_params, NULL };
+static const struct arch_param_row *const moe_params[] = { moe_sizes, switches, arch_widths, arch_norm_topk, arch_silu,
+                                                          arch_rope_params, NULL };
+static const struct arch_key moe_keys[] = {
+	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
+	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 0 } },
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	{ NULL },
+};
+
 static const char *const dense_classes[] = { "Qwen3ForCausalLM", NULL };
 static const char *const dense_types[] = { "qwen3", NULL };
 static const char *const moe_classes[] = { "Qwen3MoeForCausalLM", NULL };
@@ -105,9 +113,11 @@ const struct fmt_arch arch_qwen3moe = {
 	.classes = moe_classes,
 	.types = moe_types,
 	.params = moe_params,
-	.keys = arch_window_keys,
+	.keys = moe_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = arch_note_normalises,
+	.only_moe = true,
 };

@@ -11,6 +11,23 @@ const struct arch_param_row arch_silu[] = {
 	{ P_NONE },
 };
 
+const struct arch_param_row arch_norm_topk[] = {
+	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 0 } },
+	{ P_NONE },
+};
+
+const struct arch_note arch_note_normalises[] = {
+	{ { P_NORM_TOPK, 0 }, "llama.cpp will differ: it makes the weights of a token's experts add up to 1, config.json says "
+	                      "norm_topk_prob false" },
+	{ { P_NONE }, NULL },
+};
+
+const struct arch_note arch_note_no_normalising[] = {
+	{ { P_NORM_TOPK, 1 }, "llama.cpp will differ: it takes the weights of a token's experts as they are, config.json says "
+	                      "norm_topk_prob true" },
+	{ { P_NONE }, NULL },
+};
+
 const struct arch_param_row arch_widths[] = {
 	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_QUOTIENT, P_MODEL, P_HEADS }, .max = ARCH_MAX_WIDTH },
 	{ P_HEAD_GIVEN, KIND_COUNT, "head_dim", { ELSE_UNSET }, { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },

@@ -7,6 +7,12 @@
 /* P_ACT, which must be SiLU. */
 extern const struct arch_param_row arch_silu[];
 
+/* P_NORM_TOPK; and notes for those of which llama.cpp always makes the weights add up to 1, and for those of which it never
+ * does. The key expert_weights_norm is then carried for those who read it. */
+extern const struct arch_param_row arch_norm_topk[];
+extern const struct arch_note arch_note_normalises[];
+extern const struct arch_note arch_note_no_normalising[];
+
 /* The names of P_ROPE_THETA, for those whose default is not that of arch_rope_params. */
 #define ARCH_ROPE_THETA "rope_parameters.rope_theta rope_theta"
 

@@ -6,6 +6,8 @@
 
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_qwen2;
+extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;
+extern const struct infer_forward infer_fwd_qwen3moe;
 
 #endif

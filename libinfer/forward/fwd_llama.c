@@ -1,7 +1,8 @@
 /* The decoder block of Llama, and the models that keep it:
  * - Llama 1 to 3 (arXiv:2302.13971, 2307.09288, 2407.21783), Mistral (arXiv:2310.06825);
  * - Mixtral (arXiv:2401.04088): experts for the feed-forward block;
- * - Qwen 2 (arXiv:2407.10671): biases on q, k and v; Qwen 3 (arXiv:2505.09388): a norm on every head of q and k.
+ * - Qwen 2 (arXiv:2407.10671): biases on q, k and v; with experts: beside them a gated one for every token;
+ * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k.
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -29,8 +30,23 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
 	{ FMT_ROLE_MOE_UP, "ffn_up_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
 	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps", FMT_ROLE_NONE, DIM_MODEL, DIM_EXPERT_FF, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_SHARED_ROUTER, "ffn_gate_inp_shexp", FMT_ROLE_NONE, DIM_ROW, DIM_MODEL, .in = IN_MOE, .optional = true },
+	{ FMT_ROLE_SHARED_GATE, "ffn_gate_shexp", FMT_ROLE_NONE, DIM_SHARED_FF, DIM_MODEL, .in = IN_MOE, .optional = true },
+	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp", FMT_ROLE_NONE, DIM_SHARED_FF, DIM_MODEL, .in = IN_MOE, .optional = true },
+	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp", FMT_ROLE_NONE, DIM_MODEL, DIM_SHARED_FF, .in = IN_MOE, .optional = true },
 	{ FMT_ROLE_NONE },
 };
+
+/* What every token passes beside its experts, with a gate: x += sigmoid(h wg') * (silu(h Wg') * (h Wu')) Wd' */
+static void shared_expert(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
+{
+	if (!w[FMT_ROLE_SHARED_GATE].tensor)
+		return;
+	op_swiglu(r, r->g, h, &w[FMT_ROLE_SHARED_GATE], &w[FMT_ROLE_SHARED_UP]);
+	op_linear(r, r->route.p, h, &w[FMT_ROLE_SHARED_ROUTER]);
+	op_sigmoid_gate(r, r->g, w[FMT_ROLE_SHARED_GATE].rows, r->route.p);
+	op_linear_add(r, x, r->g, &w[FMT_ROLE_SHARED_DOWN]);
+}
 
 static void feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h)
 {
@@ -39,6 +55,7 @@ static void feed_forward(struct infer_run *r, const struct infer_layer *l, float
 	if (l->experts) {
 		op_route(r, h, &w[FMT_ROLE_MOE_ROUTER]);     /* each token's experts and their weights   */
 		op_experts_add(r, x, h, &w[FMT_ROLE_MOE_GATE], &w[FMT_ROLE_MOE_UP], &w[FMT_ROLE_MOE_DOWN]);
+		shared_expert(r, w, x, h);
 		return;
 	}
 	op_swiglu(r, r->g, h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* silu(h Wg') * (h Wu')   [T, F] */
@@ -100,4 +117,21 @@ const struct infer_forward infer_fwd_qwen3 = {
 	.global = global,
 	.layer = layer,
 	.pairs = INFER_HALVES,
+};
+
+const struct infer_forward infer_fwd_qwen2moe = {
+	.arch = "qwen2moe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+};
+
+const struct infer_forward infer_fwd_qwen3moe = {
+	.arch = "qwen3moe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+	.normalise = true,
 };

@@ -77,8 +77,10 @@ static void make_model(const char *path, const struct shape *s)
 		add(t, &n, FMT_F16, 4, s->cols, "blk.%u.attn_v.weight", i);
 		add(t, &n, FMT_F16, 4, s->cols, "blk.%u.attn_output.weight", i);
 		add(t, &n, FMT_F16, 4, s->cols, s->n_experts ? "blk.%u.ffn_down_exps.weight" : "blk.%u.ffn_down.weight", i);
-		if (s->n_experts)
-			add(t, &n, FMT_F32, 4, s->cols, "blk.%u.ffn_gate_inp.weight", i);
+		if (!s->n_experts)
+			continue;
+		add(t, &n, FMT_F32, 4, s->cols, "blk.%u.ffn_gate_inp.weight", i);
+		add(t, &n, FMT_F32, 1, s->cols, "blk.%u.ffn_gate_inp_shexp.weight", i); /* a matrix of one row is no matrix */
 	}
 	make_gguf(path, list, sizeof list / sizeof list[0], t, n);
 }
@@ -185,6 +187,7 @@ static void eight_experts(void **state)
 		check_type(&p, "blk.%u.attn_k.weight", i, FMT_Q8_0);
 		check_type(&p, "blk.%u.attn_output.weight", i, FMT_Q5_K);
 		check_type(&p, "blk.%u.ffn_gate_inp.weight", i, FMT_F32);
+		check_type(&p, "blk.%u.ffn_gate_inp_shexp.weight", i, FMT_F32);
 		check_type(&p, "blk.%u.ffn_down_exps.weight", i, more ? FMT_Q6_K : FMT_Q4_K);
 	}
 	fmt_view_close(p.view);

@@ -78,8 +78,8 @@ struct fmt_arch;
 const struct fmt_arch *fmt_arch_by_gguf(struct fmt_str name);
 const struct fmt_arch *fmt_arch_by_class(struct fmt_str name);
 
-/* Whether every model of the architecture has a tensor of that role (outside the layers, or in each): its description has
- * no condition on it. arch may be NULL: false. */
+/* Whether every model of the architecture has a tensor of that role (outside the layers; or in each that is dense, or has
+ * experts, as the role wants it): its description has no other condition on it. arch may be NULL: false. */
 bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_layer);
 
 #endif
