@@ -16,6 +16,7 @@ struct runtime {
 
 static const struct runtime runtimes[FMT_RUNTIME_COUNT] = {
 	[FMT_RUNTIME_LLAMA_CPP] = { "llama.cpp", 2048, 512, runtime_llama },
+	[FMT_RUNTIME_LLAMA_CPP_0_7] = { "llama.cpp-0.7", 2048, 512, runtime_llama },
 };
 
 const char *fmt_runtime_name(enum fmt_runtime r)

@@ -46,6 +46,8 @@ struct fmt_layer {
 	uint64_t window;      /* positions that it looks back; 0: all */
 	uint64_t conv_elems;  /* convolution state: (kernel - 1) columns; constant per sequence */
 	uint64_t state_elems; /* recurrent state; constant per sequence */
+	uint64_t rows[FMT_ROLE_COUNT]; /* of its matrices, of one expert where they are stacked; elements of its vectors;
+	                                  0: there is none */
 };
 
 const char *fmt_layer_kind_name(enum fmt_layer_kind k); /* "linear_attention" */

@@ -8,11 +8,12 @@
 #include <libfmt/estimate.h>
 
 enum fmt_runtime {
-	FMT_RUNTIME_LLAMA_CPP,
+	FMT_RUNTIME_LLAMA_CPP,     /* of August 2026 (3f545be) */
+	FMT_RUNTIME_LLAMA_CPP_0_7, /* of October 2026 (0.7.0): tokens and embeddings in one batch */
 	FMT_RUNTIME_COUNT
 };
 
-const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp" */
+const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp", "llama.cpp-0.7" */
 bool fmt_runtime_from_name(const char *name, enum fmt_runtime *r);
 
 enum fmt_flash {

@@ -1,0 +1,173 @@
+/* llama.cpp's graph: embedding, layers, output. The order of what is expanded when is llama.cpp's, since it decides
+ * what lies beside what. */
+#include <string.h>
+
+#include "ckd.h"
+#include "runtime_graph.h"
+
+static struct plan_shape row(uint64_t n0, const struct graph *g)
+{
+	return plan_shape(n0, g->tokens, 1);
+}
+
+int graph_fresh(struct graph *g, uint64_t n0, int a, int b)
+{
+	return plan_tensor(&g->plan, PLAN_FRESH, row(n0, g), 4, a, b, PLAN_ELSEWHERE);
+}
+
+int graph_change(struct graph *g, int a, int b)
+{
+	struct plan_shape s = a == PLAN_ELSEWHERE ? row(1, g) : g->plan.tensors[a].shape;
+
+	return plan_tensor(&g->plan, PLAN_IN_PLACE, s, 4, a, b, PLAN_ELSEWHERE);
+}
+
+int graph_linear(struct graph *g, uint64_t n0, uint64_t bias, int x)
+{
+	int y = graph_fresh(g, n0, PLAN_ELSEWHERE, x);
+
+	return bias ? graph_change(g, y, PLAN_ELSEWHERE) : y;
+}
+
+int graph_norm(struct graph *g, uint64_t weight, uint64_t bias, int x)
+{
+	struct plan_shape s = x == PLAN_ELSEWHERE ? row(1, g) : g->plan.tensors[x].shape;
+
+	if (!weight)
+		return x;
+	x = plan_tensor(&g->plan, g->layer_norm ? PLAN_FRESH : PLAN_IN_PLACE, s, 4, x, PLAN_ELSEWHERE, PLAN_ELSEWHERE);
+	x = graph_change(g, x, PLAN_ELSEWHERE);
+	return bias ? graph_change(g, x, PLAN_ELSEWHERE) : x;
+}
+
+/* Only rows whose scores are asked for go on past the last attention: all of them, in the largest step. */
+static int wanted(struct graph *g, int x)
+{
+	return plan_tensor(&g->plan, PLAN_FRESH, g->plan.tensors[x].shape, 4, x, g->rows_wanted, PLAN_ELSEWHERE);
+}
+
+static int mixer(struct graph *g, const struct fmt_layer *l, int x)
+{
+	switch (l->kind) {
+	case FMT_LAYER_LATENT:
+		return graph_latent(g, l, x);
+	case FMT_LAYER_LINEAR:
+	case FMT_LAYER_MAMBA:
+		return graph_mamba(g, l, x);
+	default:
+		return graph_attention(g, l, x);
+	}
+}
+
+static int layer(struct graph *g, const struct fmt_layer *l, bool last, int x)
+{
+	const uint64_t *rows = l->rows;
+	int normed = graph_norm(g, rows[FMT_ROLE_ATTN_NORM], rows[FMT_ROLE_ATTN_NORM_B], x), y, inside;
+	bool feeds = rows[FMT_ROLE_FFN_UP] || rows[FMT_ROLE_MOE_UP];
+
+	if (l->kind == FMT_LAYER_FEED_FORWARD) {
+		y = graph_feed_forward(g, l, normed);
+		return graph_change(g, last ? wanted(g, y) : y, last ? wanted(g, x) : x);
+	}
+	y = mixer(g, l, normed);
+	if (last) {
+		y = wanted(g, y);
+		x = wanted(g, x);
+	}
+	if (!feeds)
+		return graph_change(g, y, x);
+	if (!rows[FMT_ROLE_FFN_NORM] && !rows[FMT_ROLE_FFN_POST_NORM]) { /* side by side with attention */
+		if (last)
+			normed = wanted(g, normed);
+		inside = graph_feed_forward(g, l, normed);
+		return graph_change(g, graph_change(g, inside, y), x);
+	}
+	y = graph_norm(g, rows[FMT_ROLE_ATTN_POST_NORM], 0, y);
+	x = graph_change(g, y, x);
+	y = graph_norm(g, rows[FMT_ROLE_FFN_NORM], rows[FMT_ROLE_FFN_NORM_B], x);
+	y = graph_feed_forward(g, l, y);
+	y = graph_norm(g, rows[FMT_ROLE_FFN_POST_NORM], 0, y);
+	return graph_change(g, y, x);
+}
+
+static int input(struct graph *g, uint64_t n0, uint64_t n1, unsigned elem_bytes)
+{
+	return plan_tensor(&g->plan, PLAN_INPUT, plan_shape(n0, n1, 1), elem_bytes, PLAN_ELSEWHERE, PLAN_ELSEWHERE,
+	                   PLAN_ELSEWHERE);
+}
+
+/* What attention reads beside queries, keys and values. */
+static bool inputs(struct graph *g)
+{
+	const struct fmt_estimate *e = g->e;
+
+	g->positions = input(g, g->tokens, 1, 4);
+	g->rows_wanted = input(g, g->tokens, 1, 4);
+	for (uint64_t i = 0; i < e->n_layers; i++) {
+		const struct fmt_layer *l = &e->layers[i];
+		int slide = g->windows && l->window;
+		uint64_t cells = 0, width = 0;
+
+		if (!fmt_layer_attends(l) || g->mask[slide] != PLAN_ELSEWHERE)
+			continue;
+		if (!runtime_llama_cells(e, l, g->o, &cells) || ckd_mul(&width, l->v_dim, l->n_kv_heads))
+			return false;
+		g->mask[slide] = input(g, cells, g->tokens, g->flash ? 2 : 4);
+		g->k_cells[slide] = input(g, g->tokens, 1, 8);
+		g->v_cells[slide] = input(g, g->tokens, g->flash ? 1 : width, 8);
+		if (l->kind != FMT_LAYER_LATENT && g->k_turn == PLAN_ELSEWHERE) {
+			if (fmt_type_info(g->o->k_type)->block_elems > 1 && l->k_dim % 64 == 0)
+				g->k_turn = input(g, l->k_dim & -l->k_dim, l->k_dim & -l->k_dim, 4);
+			if (fmt_type_info(g->o->v_type)->block_elems > 1 && l->v_dim % 64 == 0)
+				g->v_turn = input(g, 64, 64, 4);
+		}
+	}
+	return true;
+}
+
+/* Rows of the table; and the place where embeddings would be handed over instead, which nothing gives up. Version 0.7
+ * takes both in one batch too: given embeddings are copied, and rows of the table are put among them. */
+static int embedding(struct graph *g)
+{
+	uint64_t width = g->e->model_width;
+	int x = graph_fresh(g, width, PLAN_ELSEWHERE, input(g, g->tokens, 1, 4)), table, given, both;
+
+	plan_expand(&g->plan, x);
+	plan_expand(&g->plan, input(g, width, g->tokens, 4));
+	if (g->o->runtime != FMT_RUNTIME_LLAMA_CPP_0_7)
+		return x;
+	table = graph_fresh(g, width, PLAN_ELSEWHERE, input(g, g->tokens, 1, 4));
+	plan_expand(&g->plan, table);
+	given = graph_fresh(g, width, input(g, width, g->tokens, 4), PLAN_ELSEWHERE);
+	plan_expand(&g->plan, given);
+	both = plan_tensor(&g->plan, PLAN_CUT, row(width, g), 0, given, table, input(g, g->tokens, 1, 8));
+	plan_expand(&g->plan, both);
+	return x;
+}
+
+bool graph_peak(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, uint64_t *n_bytes, struct fmt_err *err)
+{
+	struct graph g = { .e = e, .o = o, .tokens = o->ubatch, .flash = o->flash != FMT_FLASH_OFF,
+		               .mask = { PLAN_ELSEWHERE, PLAN_ELSEWHERE }, .k_turn = PLAN_ELSEWHERE, .v_turn = PLAN_ELSEWHERE };
+	uint64_t all = 0;
+	int x;
+	bool ok;
+
+	g.windows = e->own_windows;
+	if (!ckd_mul(&all, o->context, o->sequences) && all < g.tokens)
+		g.tokens = all;
+	ok = inputs(&g) || fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the cache's size does not fit into 64 bits");
+	if (ok) {
+		x = embedding(&g);
+		for (uint64_t i = 0; i < e->n_layers; i++)
+			x = layer(&g, &e->layers[i], i + 1 == e->n_layers, x);
+		x = graph_norm(&g, 1, 0, x);
+		plan_keep(&g.plan, x);
+		x = graph_linear(&g, e->vocab, 0, x);
+		plan_keep(&g.plan, x);
+		plan_expand(&g.plan, x);
+		ok = plan_peak(&g.plan, n_bytes, err);
+	}
+	plan_finish(&g.plan);
+	return ok;
+}
