@@ -2,6 +2,7 @@
 #include "runtime_graph.h"
 
 #define NO PLAN_ELSEWHERE
+#define MOST_USED 4096 /* experts per token */
 
 static int fresh(struct graph *g, uint64_t n0, uint64_t n1, uint64_t n2, int a, int b)
 {
@@ -32,6 +33,10 @@ static int experts(struct graph *g, const struct fmt_layer *l, int x)
 	uint64_t n = g->e->n_experts, used = g->e->n_experts_used, tokens = g->tokens, width = g->e->model_width;
 	int scores = graph_change(g, graph_linear(g, n, 0, x), NO), chosen, weights, up, y, sum, first;
 
+	if (used > MOST_USED) { /* a slip in a file: the graph would have as many tensors */
+		g->plan.too_large = true;
+		return x;
+	}
 	chosen = l->rows[FMT_ROLE_MOE_BIAS] ? graph_change(g, scores, NO) : scores;
 	chosen = view(g, PLAN_CUT, used, tokens, 1, fresh(g, n, tokens, 1, chosen, NO));
 	weights = fresh(g, 1, used, tokens, view(g, PLAN_VIEW, 1, n, tokens, scores), chosen);
