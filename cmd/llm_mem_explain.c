@@ -165,7 +165,8 @@ bool mem_explain(const struct mem_report *r, struct cli_json *j, struct fmt_err 
 	} else if (ok) {
 			printf("\nwhere the figures come from (a type at a context: weights + cache + state)\n");
 		for (size_t i = 0; i < x.n; i++)
-			figure(&x, &x.list[i]);
+			if (!x.list[i].plain)
+				figure(&x, &x.list[i]);
 		numbers(&x);
 	}
 	figures_finish(&x);

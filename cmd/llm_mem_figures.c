@@ -389,6 +389,29 @@ static void weights(struct figures *x, const struct mem_weights *w)
 	end(x, f, w->tensor_bytes);
 }
 
+/* Everything at once, at each context. A sum past 64 bits is left out, as in the JSON. */
+static void totals(struct figures *x, const struct mem_weights *w)
+{
+	struct fmt_cache_opts o = x->r->cache;
+
+	for (size_t i = 0; i < x->r->n_contexts; i++) {
+		struct fmt_err ignored = { .code = FMT_OK };
+		struct mem_sum s;
+		char name[80], title[64], context[32];
+
+		o.context = x->r->contexts[i];
+		if (!mem_sum(x->r, w, &o, &s, &ignored))
+			continue;
+		snprintf(name, sizeof name, "weights.%s.total_bytes.%" PRIu64, w->name, o.context);
+		snprintf(title, sizeof title, "%s at %s tokens", w->name, cli_thousands(o.context, context));
+		combined(x, name, title, s.total, "%" PRIu64 " of weights + %" PRIu64 " of cache + %" PRIu64 " of state", s.weights, s.kv,
+		         s.state);
+		if (x->no_memory)
+			return;
+		x->list[x->n - 1].bytes = x->list[x->n - 1].plain = true;
+	}
+}
+
 bool figures_init(struct figures *x, const struct mem_report *r, struct fmt_err *err)
 {
 	*x = (struct figures){ .r = r };
@@ -402,6 +425,8 @@ bool figures_init(struct figures *x, const struct mem_report *r, struct fmt_err 
 	}
 	for (size_t i = 0; i < r->n_weights; i++)
 		weights(x, &r->weights[i]);
+	for (size_t i = 0; i < r->n_weights && r->e.layers_known; i++)
+		totals(x, &r->weights[i]);
 	return !x->no_memory || fmt_fail_nomem(err, x->cap * sizeof *x->list);
 }
 

@@ -16,6 +16,7 @@ struct figure {
 	char *expression;
 	int share;      /* enum fmt_share whose tensors make it; -1: none */
 	const struct mem_weights *weights; /* whose sum it is; NULL: none */
+	bool plain;     /* a sum that anyone can see: not in the text */
 	struct fmt_origin_set used;
 };
 

@@ -186,6 +186,8 @@ static bool products(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	fprintf(f, "<h2>Where the figures come from</h2>\n<div class=\"w\"><table class=\"e\">\n<thead><tr><th>figure</th><th></th>"
 	        "<th style=\"text-align:left\">product</th><th style=\"text-align:left\">keys of config.json</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; ok && i < x.n; i++) {
+		if (x.list[i].plain)
+			continue;
 		fprintf(f, "<tr><th>%s</th><td>%s%s</td><td>%s</td><td>", x.list[i].title, cli_thousands(x.list[i].value, count),
 		        x.list[i].bytes ? " bytes" : "", x.list[i].expression);
 		keys(&x, &x.list[i], f);

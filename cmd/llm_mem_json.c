@@ -107,6 +107,25 @@ static void layers(struct cli_json *j, const struct fmt_estimate *e)
 	cli_json_close(j, ']');
 }
 
+/* With cache and state, at each context. A sum past 64 bits is left out. */
+static void totals(struct cli_json *j, const struct mem_report *r, const struct mem_weights *w)
+{
+	struct fmt_cache_opts o = r->cache;
+
+	cli_json_object(j, "total_bytes");
+	for (size_t i = 0; i < r->n_contexts; i++) {
+		struct fmt_err ignored = { .code = FMT_OK };
+		struct mem_sum sum;
+		char context[24];
+
+		o.context = r->contexts[i];
+		snprintf(context, sizeof context, "%" PRIu64, o.context);
+		if (mem_sum(r, w, &o, &sum, &ignored))
+			cli_json_u64(j, context, sum.total);
+	}
+	cli_json_close(j, '}');
+}
+
 static void weights(struct cli_json *j, const struct mem_report *r)
 {
 	cli_json_array(j, "weights");
@@ -118,6 +137,8 @@ static void weights(struct cli_json *j, const struct mem_report *r)
 		cli_json_u64(j, "tensor_bytes", w->tensor_bytes);
 		if (r->files_known)
 			cli_json_u64(j, "file_bytes", w->file_bytes);
+		if (r->e.layers_known)
+			totals(j, r, w);
 		if (r->fit)
 			cli_json_u64(j, "longest_context", w->fits);
 		cli_json_close(j, '}');

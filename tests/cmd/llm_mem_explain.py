@@ -40,8 +40,8 @@ def look_up_list(tree, path):
     """Types have a list of their own."""
     if not path.startswith('weights.'):
         return look_up(tree, path)
-    name, member = path[len('weights.'):].rsplit('.', 1)
-    return next(w[member] for w in tree['weights'] if w['quant'] == name)
+    name, member = path[len('weights.'):].split('.', 1)
+    return next(look_up(w, member) for w in tree['weights'] if w['quant'] == name)
 
 
 def run(path, *args):
@@ -78,7 +78,7 @@ def check(path, *args):
     # the same in the text, whose long lines go on in the next
     text = run(path, *args)
     blocks = re.findall(r'^(\S.*): ([0-9,]+) (?:bytes|elements).*\n  = (.*(?:\n {6}\S.*)*)', text, re.M)
-    assert len(blocks) == len(names), (path, len(blocks), len(names))
+    assert len(blocks) == len([n for n in names if '.total_bytes.' not in n]) < len(names), (path, len(blocks), len(names))
     for title, figure, expression in blocks:
         assert value(re.sub(r'\s+', ' ', expression)) == int(figure.replace(',', '')), (path, title, expression)
     return got, len(names)
