@@ -211,11 +211,18 @@ static void print_notes(const struct mem_report *r)
 		cli_note(r->program, "note: the model was trained for %s tokens", cli_thousands(r->e.context, n));
 }
 
+static bool is_stdout(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
 static bool print(const struct mem_report *r, const struct options *o, struct fmt_err *err)
 {
 	if ((o->svg && !mem_write_picture(r, o->svg, false, o->force, err)) ||
 	    (o->html && !mem_write_picture(r, o->html, true, o->force, err)))
 		return false;
+	if (is_stdout(o->svg) || is_stdout(o->html))
+		return true;
 	if (o->csv)
 		return mem_print_csv(r, err);
 	if (r->program->json)
@@ -271,8 +278,8 @@ int main(int argc, char **argv)
 		  "and what was taken for those that are not there", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
 		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy", NULL },
-		{ CLI_STRING, 0, "svg", "FILE", &o.svg, "write a chart of memory over context as well", NULL },
-		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well", NULL },
+		{ CLI_STRING, 0, "svg", "FILE", &o.svg, "write a chart of memory over context as well; -: to stdout", NULL },
+		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well; -: to stdout", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
 		{ 0 },
@@ -293,6 +300,8 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", word);
 	if (o.csv && (p.json || r.explain || r.layers))
 		return cli_usage_error(&p, "--csv is a table and nothing else: no --json, --explain or --layers");
+	if (is_stdout(o.svg) + is_stdout(o.html) + p.json + o.csv > 1)
+		return cli_usage_error(&p, "stdout is one of --svg -, --html -, --json and --csv");
 	if (!o.csv && (r.n_cache_types > 1 || r.n_keeps > 1))
 		return cli_usage_error(&p, "several types or policies of cache make a table: --csv");
 	if (o.sequences == 0 || o.sequences > MAX_SEQUENCES || o.ubatch == 0 || o.ubatch > MAX_CONTEXT)

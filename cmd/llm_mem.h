@@ -81,7 +81,8 @@ bool mem_explain(const struct mem_report *r, struct cli_json *j, struct fmt_err 
  * returns false with *err set as mem_sum does; rows before it are printed */
 bool mem_print_csv(const struct mem_report *r, struct fmt_err *err);
 
-/* llm_mem_chart.c: the chart of memory over context, or the page around it, to a file that appears whole or not at all.
+/* llm_mem_chart.c: the chart of memory over context, or the page around it, to a file that appears whole or not at all;
+ * to stdout for "-".
  * returns false with *err set: FMT_EXISTS without `force`, a file that cannot be written, a sum past 64 bits */
 bool mem_write_picture(const struct mem_report *r, const char *path, bool page, bool force, struct fmt_err *err);
 

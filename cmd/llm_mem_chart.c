@@ -72,6 +72,11 @@ bool mem_write_picture(const struct mem_report *r, const char *path, bool page, 
 		ok = false;
 	if (!ok && !err->code)
 		fmt_fail_nomem(err, n);
+	if (ok && !strcmp(path, "-")) {
+		fwrite(text, 1, n, stdout); /* cli_finish looks whether it could be written */
+		free(text);
+		return true;
+	}
 	ok = ok && (sink = fmt_sink_create(path, force, err));
 	if (ok && !fmt_sink_write(sink, 0, text, n, err)) {
 		fmt_sink_abort(sink);

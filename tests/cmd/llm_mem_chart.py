@@ -145,6 +145,14 @@ with tempfile.TemporaryDirectory() as d:
         parser.feed(page)
         assert not parser.open
 
+    # to stdout, alone
+    run('--svg', 'a.svg', '--html', 'a.html', '--force', config)
+    assert run('--svg', '-', config).stdout == open('a.svg', 'rb').read()
+    assert run('--html', '-', config).stdout == open('a.html', 'rb').read()
+    for other in (['--html', '-'], ['--json'], ['--csv']):
+        run('--svg', '-', *other, config, status=2)
+    assert not os.path.exists('-')
+
     # whole or not at all, and nothing is replaced unasked
     open('kept.svg', 'w').write('mine')
     p = run('--svg', 'kept.svg', config, status=2)
