@@ -61,6 +61,7 @@ bool mem_cache(struct mem_report *r, struct fmt_err *err);
 
 /* Everything at once: of one kind of weights, under o's policy, at o's context, in o's type. The one place where the
  * pieces are added up. A model whose layers are not known counts by its weights.
+ * w       NULL: what stands beside the weights
  * returns false with *err set: heads that the type does not fit, a sum past 64 bits */
 bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
              struct fmt_err *err);

@@ -35,6 +35,7 @@ struct chart {
 	struct line lines[MEM_MAX_TYPES];
 	struct mem_limit limits[MEM_MAX_LIMITS];
 	size_t n_limits;
+	uint64_t beside_at, beside; /* a context, and the bytes beside the weights there */
 	uint64_t y_step;      /* bytes from one grid line to the next */
 	uint64_t y_max;       /* bytes at the upper edge */
 	double below;         /* the y that the axis ends at: top + PLOT_HEIGHT */
@@ -74,16 +75,21 @@ static void contexts(struct chart *c)
 	c->x[c->n_points++] = c->last;
 }
 
-static bool bytes_at(const struct chart *c, size_t line, uint64_t context, uint64_t *bytes, struct fmt_err *err)
+/* What stands beside the weights is the same for every line, and worked out once for all of them. */
+static bool bytes_at(struct chart *c, size_t line, uint64_t context, uint64_t *bytes, struct fmt_err *err)
 {
 	struct fmt_cache_opts o = c->r->cache;
 	struct mem_sum sum;
 
 	o.context = context;
-	if (!mem_sum(c->r, &c->r->weights[line], &o, &sum, err))
-		return false;
-	*bytes = sum.total;
-	return true;
+	if (c->beside_at != context) {
+		if (!mem_sum(c->r, NULL, &o, &sum, err))
+			return false;
+		c->beside = sum.total;
+		c->beside_at = context;
+	}
+	*bytes = c->r->weights[line].tensor_bytes + c->beside;
+	return *bytes >= c->beside || mem_sum(c->r, &c->r->weights[line], &o, &sum, err); /* it says that it is too large */
 }
 
 /* The limit that the upper edge makes room for, above everything that is drawn: one that was asked for; of the usual
@@ -116,8 +122,8 @@ static bool scale(struct chart *c, struct fmt_err *err)
 
 static bool points(struct chart *c, struct fmt_err *err)
 {
-	for (size_t i = 0; i < c->r->n_weights; i++)
-		for (size_t k = 0; k < c->n_points; k++) {
+	for (size_t k = 0; k < c->n_points; k++)
+		for (size_t i = 0; i < c->r->n_weights; i++) {
 			uint64_t bytes = 0;
 
 			if (!bytes_at(c, i, c->x[k], &bytes, err))
@@ -306,7 +312,7 @@ static void lines(const struct chart *c)
 }
 
 /* A dot at each context that was asked for; a browser shows its title. */
-static bool dots(const struct chart *c, struct fmt_err *err)
+static bool dots(struct chart *c, struct fmt_err *err)
 {
 	char size[32], tokens[32];
 

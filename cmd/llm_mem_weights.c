@@ -105,7 +105,7 @@ bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err)
 bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
              struct fmt_err *err)
 {
-	*s = (struct mem_sum){ .weights = w->tensor_bytes };
+	*s = (struct mem_sum){ .weights = w ? w->tensor_bytes : 0 };
 	if (r->e.layers_known && !fmt_estimate_cache(&r->e, o, &s->kv, &s->state, err))
 		return false;
 	if (s->weights > UINT64_MAX - s->kv || s->weights + s->kv > UINT64_MAX - s->state)
