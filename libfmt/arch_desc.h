@@ -95,6 +95,7 @@ enum arch_param {
 	P_NORM_EPS,
 
 	/* rotary positions */
+	P_NO_ROPE_EVERY, /* every n-th layer knows no positions, unless a list says which */
 	P_ROPE_TYPE, /* enum arch_rope */
 	P_ROPE_THETA,
 	P_ROPE_DIM, /* elements of a head that rotate */
@@ -200,7 +201,7 @@ struct arch_tensor {
 	unsigned in; /* LAYER_*: only in layers of one of these kinds; 0: in all */
 };
 
-/* What a layer consists of; bits, at most one of the first four and one of the last two. */
+/* What a layer consists of; bits, at most one of the first four and one of the two after them. */
 enum {
 	LAYER_FULL = 1,   /* attention to everything before */
 	LAYER_WINDOW = 2, /* attention to the last P_WINDOW tokens */
@@ -208,6 +209,7 @@ enum {
 	LAYER_LINEAR = 8, /* linear attention */
 	LAYER_DENSE = 16, /* one feed-forward block */
 	LAYER_MOE = 32,   /* experts */
+	LAYER_NO_ROPE = 64, /* beside these: its attention does not rotate */
 };
 
 struct fmt_arch {
@@ -252,6 +254,7 @@ extern const struct fmt_arch arch_mamba;
 extern const struct fmt_arch arch_mixtral;
 extern const struct fmt_arch arch_nemotronh;
 extern const struct fmt_arch arch_olmo2;
+extern const struct fmt_arch arch_olmoe;
 extern const struct fmt_arch arch_phi3;
 extern const struct fmt_arch arch_qwen2;
 extern const struct fmt_arch arch_qwen2moe;
@@ -259,6 +262,7 @@ extern const struct fmt_arch arch_qwen3;
 extern const struct fmt_arch arch_qwen3moe;
 extern const struct fmt_arch arch_qwen35;
 extern const struct fmt_arch arch_qwen3next;
+extern const struct fmt_arch arch_smollm3;
 extern const struct fmt_arch arch_stablelm;
 extern const struct fmt_arch arch_starcoder2;
 

@@ -26,6 +26,8 @@ static bool has_window(const struct arch_conf *conf, uint64_t layer)
 {
 	if (!conf->set[P_WINDOW])
 		return false;
+	if (conf->set[P_NO_ROPE_EVERY])
+		return conf->layer[layer] & LAYER_NO_ROPE;
 	if (conf->set[P_WINDOW_FROM] && layer < conf->n[P_WINDOW_FROM])
 		return false;
 	return !conf->set[P_FULL_EVERY] || (layer + 1) % conf->n[P_FULL_EVERY] != 0;
@@ -109,9 +111,32 @@ static bool read_dense(const struct json *config, struct arch_conf *conf, struct
 	return true;
 }
 
+/* no_rope_layers: against its name, 1 for each layer that rotates and 0 for each that does not. */
+static bool read_no_rope(const struct json *config, struct arch_conf *conf, struct fmt_err *err)
+{
+	const struct json *list = arch_conf_find(config, "no_rope_layers", 14), *j = json_first(list);
+	bool given = json_is(list, JSON_ARRAY);
+	uint64_t rotates;
+
+	if (!conf->set[P_NO_ROPE_EVERY])
+		return true;
+	if (given && json_count(list) != conf->n[P_LAYERS])
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "no_rope_layers: %zu numbers for %" PRIu64 " layers",
+		                json_count(list), conf->n[P_LAYERS]);
+	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++, j = json_next(j)) {
+		rotates = (i + 1) % conf->n[P_NO_ROPE_EVERY] != 0;
+		if (given && (!json_u64(j, &rotates) || rotates > 1))
+			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "no_rope_layers: expected 0 or 1 for each layer");
+		conf->layer[i] = rotates ? 0 : LAYER_NO_ROPE;
+	}
+	return true;
+}
+
 bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,
                       struct fmt_err *err)
 {
+	if (!read_no_rope(config, conf, err))
+		return false;
 	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++) {
 		bool linear = conf->set[P_ATTN_EVERY] && (i + 1) % conf->n[P_ATTN_EVERY] != 0;
 		unsigned mixer = arch->mixer         ? arch->mixer :
@@ -120,7 +145,7 @@ bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, st
 		                                       LAYER_FULL;
 
 		/* a state space is the whole layer: it has no feed-forward block behind it */
-		conf->layer[i] = (uint8_t)(mixer | (mixer & LAYER_SSM ? 0 : has_experts(conf, i) ? LAYER_MOE : LAYER_DENSE));
+		conf->layer[i] |= (uint8_t)(mixer | (mixer & LAYER_SSM ? 0 : has_experts(conf, i) ? LAYER_MOE : LAYER_DENSE));
 	}
 	return read_types(config, conf, err) && read_dense(config, conf, err) && read_pattern(arch, config, conf, err);
 }

@@ -5,10 +5,12 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_llama,
 	&arch_mistral,
 	&arch_mixtral,
+	&arch_olmoe,
 	&arch_qwen2,
 	&arch_qwen2moe,
 	&arch_qwen3,
 	&arch_qwen3moe,
+	&arch_smollm3,
 	NULL,
 };
 

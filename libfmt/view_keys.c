@@ -21,16 +21,34 @@ static uint64_t n_layers(const struct arch_conf *conf, unsigned kind)
 	return n;
 }
 
-/* Which layers have the window: a flag for each. Not written where it is all of them. */
-static void add_pattern(struct kv_list *l, const char *key, const struct arch_conf *conf)
+/* A flag for each layer: whether it is of the kind. */
+static void add_flags(struct kv_list *l, const char *key, const struct arch_conf *conf, unsigned kind, bool is)
 {
 	uint64_t n = conf->n[P_LAYERS];
-	uint8_t *flags = n_layers(conf, LAYER_WINDOW) == n ? NULL : fmt_arena_alloc(l->mem, n, sizeof *flags, l->err);
+	uint8_t *flags = fmt_arena_alloc(l->mem, n, sizeof *flags, l->err);
 
 	for (uint64_t i = 0; flags && i < n; i++)
-		flags[i] = (conf->layer[i] & LAYER_WINDOW) != 0;
+		flags[i] = ((conf->layer[i] & kind) != 0) == is;
 	if (flags)
 		kv_array(l, key, FMT_KV_BOOL, flags, n);
+}
+
+/* llama.cpp's rule where nothing is written: every fourth layer does not rotate. */
+static bool every_fourth(const struct arch_conf *conf)
+{
+	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++)
+		if (((conf->layer[i] & LAYER_NO_ROPE) != 0) != ((i + 1) % 4 == 0))
+			return false;
+	return true;
+}
+
+/* Which layers have the window, unless all do; which rotate, unless it is the usual ones. */
+static void add_pattern(struct kv_list *l, const char *key, enum arch_param value, const struct arch_conf *conf)
+{
+	if (value == P_WINDOW && n_layers(conf, LAYER_WINDOW) != conf->n[P_LAYERS])
+		add_flags(l, key, conf, LAYER_WINDOW, true);
+	if (value == P_NO_ROPE_EVERY && !every_fourth(conf))
+		add_flags(l, key, conf, LAYER_NO_ROPE, false);
 }
 
 static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct arch_conf *conf,
@@ -53,8 +71,8 @@ static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct
 	case FMT_KV_BOOL:
 		kv_bool(l, key, conf->n[row->value]);
 		return;
-	case FMT_KV_ARR: /* the only list that keys hold */
-		add_pattern(l, key, conf);
+	case FMT_KV_ARR: /* lists have an element per layer */
+		add_pattern(l, key, row->value, conf);
 		return;
 	default: /* the only word that keys hold */
 		kv_str(l, key, rope_word(conf->n[row->value]));
@@ -78,6 +96,9 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	for (const struct arch_note *n = v->arch->notes; n && n->text; n++)
 		if (arch_conf_when(c, n->when) && !view_note(v, err, "%s", n->text))
 			return false;
+	if (c->set[P_NO_ROPE_EVERY] && !every_fourth(c) &&
+	    !view_note(v, err, "llama.cpp will differ: of '%s' every fourth layer does not rotate there", v->arch->gguf))
+		return false;
 	if (v->arch->only_moe && n_layers(c, LAYER_DENSE) &&
 	    !view_note(v, err, "llama.cpp will not load it: it has '%s' with experts in every layer only", v->arch->gguf))
 		return false;

@@ -36,6 +36,7 @@ struct infer_layer {
 	uint32_t n_head_kv; /* key and value heads; divides n_head */
 	uint32_t d_ff;
 	uint32_t window;    /* a token sees itself and window - 1 before it; 0: all */
+	bool no_rope;       /* its queries and keys do not turn */
 	bool experts;       /* the feed-forward block is a mixture */
 	struct infer_w w[FMT_ROLE_COUNT];
 };
@@ -64,7 +65,7 @@ struct infer_model {
 /* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs. DIM_ONE as rows: a vector; DIM_ROW: a
  * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
-	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEAD_K, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_EXPERTS, DIM_EXPERT_FF,
+	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_Q_NORM, DIM_K_NORM, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_EXPERTS, DIM_EXPERT_FF,
 	DIM_SHARED_FF, DIM_ANY
 };
 
@@ -93,6 +94,8 @@ struct infer_forward {
 	const struct infer_need *global; /* ended by FMT_ROLE_NONE */
 	const struct infer_need *layer;
 	enum infer_pairs pairs;          /* how its rotary embedding pairs elements */
+	uint32_t no_rope_every;          /* every n-th layer has no_rope, where the model does not say which; 0: none has */
+	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */
 };
 

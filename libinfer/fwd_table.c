@@ -3,10 +3,12 @@
 
 static const struct infer_forward *const table[] = {
 	&infer_fwd_llama,
+	&infer_fwd_olmoe,
 	&infer_fwd_qwen2,
 	&infer_fwd_qwen2moe,
 	&infer_fwd_qwen3,
 	&infer_fwd_qwen3moe,
+	&infer_fwd_smollm3,
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch)

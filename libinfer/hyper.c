@@ -14,19 +14,32 @@ static bool read_one(const struct fmt_view *v, const char *key, uint32_t absent,
 	return fmt_view_u32(v, key, -1, absent, out, err) && need_positive(key, *out, err);
 }
 
-/* A window of 0 for the layers that sliding_window_pattern, a flag per layer, leaves out. */
-static bool read_window(const struct fmt_view *v, int32_t i, uint32_t *window, struct fmt_err *err)
+/* Element i of a key that may hold a flag per layer. */
+static bool read_flag(const struct fmt_view *v, const char *key, int32_t i, bool absent, bool *out, struct fmt_err *err)
 {
-	const struct fmt_value *pattern = fmt_view_arch_get(v, "attention.sliding_window_pattern");
+	const struct fmt_value *x = fmt_view_arch_get(v, key);
 
-	if (!fmt_view_u32(v, "attention.sliding_window", i, 0, window, err))
-		return false;
-	if (!pattern || pattern->type != FMT_KV_ARR || pattern->elem != FMT_KV_BOOL)
+	*out = absent;
+	if (!x || x->type != FMT_KV_ARR || x->elem != FMT_KV_BOOL)
 		return true;
-	if ((uint64_t)i >= pattern->n)
-		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "attention.sliding_window_pattern has fewer elements than layers");
-	if (!((const uint8_t *)pattern->as.data)[i])
-		*window = 0;
+	if ((uint64_t)i >= x->n)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%s has fewer elements than layers", key);
+	*out = ((const uint8_t *)x->as.data)[i];
+	return true;
+}
+
+/* What single layers differ in: those without a window, or without positions. */
+static bool read_patterns(struct infer_model *m, int32_t i, struct infer_layer *l, struct fmt_err *err)
+{
+	uint32_t every = m->forward->no_rope_every;
+	bool window, rotates;
+
+	if (!fmt_view_u32(m->view, "attention.sliding_window", i, 0, &l->window, err) ||
+	    !read_flag(m->view, "attention.sliding_window_pattern", i, true, &window, err) ||
+	    !read_flag(m->view, "attention.rope_pattern", i, !every || (uint32_t)(i + 1) % every, &rotates, err))
+		return false;
+	l->window = window ? l->window : 0;
+	l->no_rope = !rotates;
 	return true;
 }
 
@@ -40,7 +53,7 @@ static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, 
 	    !need_positive("attention.head_count_kv", l->n_head_kv, err) ||
 	    !fmt_view_u32(v, "feed_forward_length", i, 0, &l->d_ff, err) ||
 	    !need_positive("feed_forward_length", l->d_ff, err) ||
-	    !read_window(v, i, &l->window, err))
+	    !read_patterns(m, i, l, err))
 		return false;
 	l->experts = m->moe.n_experts && (fmt_view_role(v, FMT_ROLE_MOE_ROUTER, i) || fmt_view_role(v, FMT_ROLE_MOE_DOWN, i));
 	if (l->n_head % l->n_head_kv)
@@ -118,8 +131,10 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->n_vocab;
 	case DIM_MODEL:
 		return m->d_model;
-	case DIM_HEAD_K:
-		return m->d_k;
+	case DIM_Q_NORM:
+		return (uint64_t)(m->forward->norm_across_heads ? l->n_head : 1) * m->d_k;
+	case DIM_K_NORM:
+		return (uint64_t)(m->forward->norm_across_heads ? l->n_head_kv : 1) * m->d_k;
 	case DIM_Q:
 		return (uint64_t)l->n_head * m->d_k;
 	case DIM_K:

@@ -13,8 +13,8 @@ void op_embed(struct infer_run *r, float *x, const struct infer_w *w);
 /* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
-/* The same in place for each of n_heads rows of every token's x [T, n_heads * head], w [head]; nothing where the model has
- * no such weight. */
+/* The same in place for the heads of every token's x [T, n_heads * d_k], each for itself where w is [d_k], all together
+ * where it is [n_heads * d_k]; nothing where the model has no such weight. */
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w);
 
 /* y [T, rows] = x [T, cols] W' + bias, W [rows, cols] of any type, decoded to float32 as it is used. */
@@ -26,7 +26,8 @@ void op_linear_add(struct infer_run *r, float *y, const float *x, const struct i
 void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,
                       const struct infer_group *groups, size_t n_groups);
 
-/* Turns the first rope.n_dims of every head of x [T, n_heads * d_k], in the model's pairs, by the tokens' positions. */
+/* Turns the first rope.n_dims of every head of x [T, n_heads * d_k], in the model's pairs, by the tokens' positions;
+ * nothing in a layer that knows none. */
 void op_rope(struct infer_run *r, float *x, uint32_t n_heads);
 /* The sines and cosines of the batch's positions, for op_rope: once per batch. */
 void op_rope_angles(struct infer_run *r);

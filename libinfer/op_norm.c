@@ -53,5 +53,5 @@ void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct i
 	struct norm c = { .r = r, .y = x, .x = x, .w = w };
 
 	if (w->tensor)
-		quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads, rmsnorm_row, &c);
+		quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads * r->model->d_k / w->cols, rmsnorm_row, &c);
 }

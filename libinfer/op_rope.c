@@ -57,5 +57,6 @@ void op_rope(struct infer_run *r, float *x, uint32_t n_heads)
 {
 	struct rotation c = { .r = r, .x = x, .n_heads = n_heads };
 
-	quant_pool_run(r->pool, r->n_tok, rotate_token, &c);
+	if (!r->model->layers[r->layer].no_rope)
+		quant_pool_run(r->pool, r->n_tok, rotate_token, &c);
 }

@@ -15,8 +15,8 @@ TOKENIZERS = {"Qwen2": "../shared/models/qwen2", "Qwen2Moe": "../shared/models/q
 TOKENIZER = "testdata/models/llama"
 
 BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
-            vocab_size=1024, max_position_embeddings=128, bos_token_id=1019, eos_token_id=1020, rms_norm_eps=1e-5,
-            tie_word_embeddings=False)
+            vocab_size=1024, max_position_embeddings=128, bos_token_id=1019, eos_token_id=1020, pad_token_id=None,
+            rms_norm_eps=1e-5, tie_word_embeddings=False)
 ROPE = dict(rope_theta=10000.0)
 YARN = dict(ROPE, rope_type="yarn", factor=4.0, original_max_position_embeddings=32)
 MIXTRAL = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
@@ -58,6 +58,10 @@ MODELS = {
     "qwen3moe-weights": ("Qwen3Moe", dict(QWEN3_MOE, num_experts=11, attention_bias=True, tie_word_embeddings=True)),
     "qwen3moe-dense": ("Qwen3Moe", dict(QWEN3_MOE, norm_topk_prob=True, mlp_only_layers=[1], use_sliding_window=True,
                                         sliding_window=17)),
+    "olmoe": ("Olmoe", dict(num_experts=6, num_experts_per_tok=2, intermediate_size=44, num_key_value_heads=4)),
+    "olmoe-weights": ("Olmoe", dict(num_experts=5, num_experts_per_tok=3, intermediate_size=44, norm_topk_prob=True)),
+    "smollm3": ("SmolLM3", dict(num_hidden_layers=5, tie_word_embeddings=True)),
+    "smollm3-pattern": ("SmolLM3", dict(attention_bias=True, no_rope_layers=[0, 1, 0], use_sliding_window=True, sliding_window=17)),
 }
 
 

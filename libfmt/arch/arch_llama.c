@@ -1,6 +1,6 @@
-/* Llama 1 to 3.x and what has its shape: Mistral 7B, SmolLM, TinyLlama, Yi, ...
+/* Llama 1 to 3.x and what has its shape: Mistral 7B, SmolLM 1 to 3, TinyLlama, Yi, ...
  *
- * Sources: the classes LlamaConfig and MistralConfig of transformers 5 for the defaults (transformers 4 has the same);
+ * Sources: the classes LlamaConfig, MistralConfig and SmolLM3Config of transformers 5 for the defaults (transformers 4 has the same);
  * llama.cpp's "llama" for the GGUF side. */
 #include "arch_shared.h"
 
@@ -30,6 +30,30 @@ static const struct arch_param_row mistral_sizes[] = {
 	{ P_NONE },
 };
 
+static const struct arch_param_row smollm3_sizes[] = {
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 36 }, .max = ARCH_MAX_LAYERS },
+	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 32768 }, .max = UINT32_MAX },
+	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 2048 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 11008 }, .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 16 }, .max = ARCH_MAX_HEADS },
+	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_FIXED, .fixed = 4 }, { ELSE_SAME, P_HEADS },
+	  .max = ARCH_MAX_HEADS, .divides = P_HEADS },
+	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 128256 }, .max = ARCH_MAX_VOCAB },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_MLP_BIAS, KIND_FLAG, "mlp_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
+	{ P_USE_WINDOW, KIND_FLAG, "use_sliding_window", { ELSE_FIXED, .fixed = 0 } },
+	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_UNSET }, .max = UINT32_MAX, .when = { P_USE_WINDOW, 1 } },
+	{ P_NO_ROPE_EVERY, KIND_COUNT, "no_rope_layer_interval", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_LAYERS },
+	{ P_NONE },
+};
+
+static const struct arch_param_row smollm3_theta[] = {
+	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 2e6 } },
+	{ P_NONE },
+};
+
 static const struct arch_param_row shared_params[] = {
 	{ P_HEAD_GIVEN, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
@@ -43,6 +67,15 @@ static const struct arch_key keys[] = {
 	/* llama.cpp's "llama" has neither: carried for those who do */
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
 	{ "rope.scaling.dynamic_factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_DYNAMIC } },
+	{ NULL },
+};
+
+static const struct arch_key smollm3_keys[] = {
+	{ "vocab_size", FMT_KV_U32, P_VOCAB },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	{ "attention.rope_pattern", FMT_KV_ARR, P_NO_ROPE_EVERY },
 	{ NULL },
 };
 
@@ -81,10 +114,16 @@ static const struct arch_param_row *const llama_params[] = { llama_sizes, arch_w
 static const struct arch_param_row *const mistral_params[] = { mistral_sizes, arch_widths, arch_silu, shared_params,
                                                               arch_rope_params, NULL };
 
+static const struct arch_param_row *const smollm3_params[] = { smollm3_sizes, arch_widths, arch_silu, arch_rope_params,
+                                                              smollm3_theta, NULL };
+
 static const char *const llama_classes[] = { "LlamaForCausalLM", "LLaMAForCausalLM", NULL };
 static const char *const llama_types[] = { "llama", NULL };
 static const char *const mistral_classes[] = { "MistralForCausalLM", NULL };
 static const char *const mistral_types[] = { "mistral", NULL };
+
+static const char *const smollm3_classes[] = { "SmolLM3ForCausalLM", NULL };
+static const char *const smollm3_types[] = { "smollm3", NULL };
 
 const struct fmt_arch arch_llama = {
 	.gguf = "llama",
@@ -105,6 +144,19 @@ const struct fmt_arch arch_mistral = {
 	.types = mistral_types,
 	.params = mistral_params,
 	.keys = keys,
+	.globals = globals,
+	.layers = layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+};
+
+/* SmolLM 3: Llama's tensors; every fourth layer knows no positions. */
+const struct fmt_arch arch_smollm3 = {
+	.gguf = "smollm3",
+	.classes = smollm3_classes,
+	.types = smollm3_types,
+	.params = smollm3_params,
+	.keys = smollm3_keys,
 	.globals = globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

@@ -5,9 +5,11 @@
 #include "../op.h"
 
 extern const struct infer_forward infer_fwd_llama;
+extern const struct infer_forward infer_fwd_olmoe;
 extern const struct infer_forward infer_fwd_qwen2;
 extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;
 extern const struct infer_forward infer_fwd_qwen3moe;
+extern const struct infer_forward infer_fwd_smollm3;
 
 #endif

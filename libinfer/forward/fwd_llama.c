@@ -2,7 +2,9 @@
  * - Llama 1 to 3 (arXiv:2302.13971, 2307.09288, 2407.21783), Mistral (arXiv:2310.06825);
  * - Mixtral (arXiv:2401.04088): experts for the feed-forward block;
  * - Qwen 2 (arXiv:2407.10671): biases on q, k and v; with experts: beside them a gated one for every token;
- * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k.
+ * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k;
+ * - OLMoE (arXiv:2409.02060): experts, and norms over all heads of q and of k;
+ * - SmolLM 3: every fourth layer without positions (arXiv:2501.18795).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -19,8 +21,8 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_ATTN_Q_B, DIM_Q, DIM_MODEL },
 	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_ATTN_K_B, DIM_K, DIM_MODEL },
 	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL },
-	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm", FMT_ROLE_NONE, DIM_ONE, DIM_HEAD_K, .optional = true },
-	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm", FMT_ROLE_NONE, DIM_ONE, DIM_HEAD_K, .optional = true },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm", FMT_ROLE_NONE, DIM_ONE, DIM_Q_NORM, .optional = true },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm", FMT_ROLE_NONE, DIM_ONE, DIM_K_NORM, .optional = true },
 	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_ATTN_OUT_B, DIM_MODEL, DIM_HEADS_V },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_FFN_GATE_B, DIM_FF, DIM_MODEL, .in = IN_DENSE },
@@ -70,7 +72,7 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear(r, r->q, r->h, &w[FMT_ROLE_ATTN_Q]);       /* q = h Wq' + bq                [T, Hq*Dk] */
 	op_linear(r, r->k, r->h, &w[FMT_ROLE_ATTN_K]);       /* k = h Wk' + bk                [T, Hk*Dk] */
 	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv' + bv                [T, Hk*Dv] */
-	op_headnorm(r, r->q, l->n_head, &w[FMT_ROLE_ATTN_Q_NORM]); /* Qwen 3                             */
+	op_headnorm(r, r->q, l->n_head, &w[FMT_ROLE_ATTN_Q_NORM]); /* Qwen 3, OLMoE                      */
 	op_headnorm(r, r->k, l->n_head_kv, &w[FMT_ROLE_ATTN_K_NORM]);
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
@@ -134,4 +136,22 @@ const struct infer_forward infer_fwd_qwen3moe = {
 	.layer = layer,
 	.pairs = INFER_HALVES,
 	.normalise = true,
+};
+
+const struct infer_forward infer_fwd_olmoe = {
+	.arch = "olmoe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+	.norm_across_heads = true,
+};
+
+const struct infer_forward infer_fwd_smollm3 = {
+	.arch = "smollm3",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_NEIGHBOURS,
+	.no_rope_every = 4,
 };

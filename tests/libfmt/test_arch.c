@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -31,13 +32,18 @@ static struct arch_conf accepted(const struct fmt_arch *arch, const char *text)
 	return conf;
 }
 
-static void refused(const char *text, enum fmt_code code, const char *words)
+static void refused_by(const struct fmt_arch *arch, const char *text, enum fmt_code code, const char *words)
 {
 	struct fmt_err err = { .code = FMT_OK };
 	struct arch_conf conf;
 
-	if (read_conf(&arch_llama, text, &conf, &err) || err.code != code || !strstr(err.msg, words))
+	if (read_conf(arch, text, &conf, &err) || err.code != code || !strstr(err.msg, words))
 		fail_msg("%s: code %d, '%s'", text, err.code, err.msg);
+}
+
+static void refused(const char *text, enum fmt_code code, const char *words)
+{
+	refused_by(&arch_llama, text, code, words);
 }
 
 static void an_empty_config_has_the_defaults(void **state)
@@ -131,6 +137,40 @@ static void bad_numbers_name_their_key(void **state)
 	refused("{\"rope_theta\": -1}", FMT_LIMIT, "rope_theta");
 }
 
+/* The layers of a config as letters: w window, e experts, p no positions (of several, the last). */
+static void assert_layers(const struct fmt_arch *arch, const char *text, const char *want)
+{
+	struct arch_conf c = accepted(arch, text);
+	char got[64] = "";
+
+	assert_true(c.n[P_LAYERS] < sizeof got);
+	for (uint64_t i = 0; i < c.n[P_LAYERS]; i++)
+		got[i] = c.layer[i] & LAYER_NO_ROPE ? 'p' : c.layer[i] & LAYER_MOE ? 'e' : c.layer[i] & LAYER_WINDOW ? 'w' : '.';
+	assert_string_equal(got, want);
+}
+
+static void layers_follow_rules_and_lists(void **state)
+{
+	static const char lists[] = "{\"num_hidden_layers\": 4, \"use_sliding_window\": true, \"sliding_window\": 8, "
+	                            "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"full_attention\"%s]}";
+	char text[300];
+
+	(void)state;
+	assert_layers(&arch_qwen2, "{\"num_hidden_layers\": 4, \"use_sliding_window\": true, \"max_window_layers\": 3}", "...w");
+	assert_layers(&arch_qwen2, "{\"num_hidden_layers\": 4, \"sliding_window\": 8, \"max_window_layers\": 0}", "....");
+	assert_layers(&arch_qwen2moe, "{\"num_hidden_layers\": 5, \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]}", ".e...");
+	assert_layers(&arch_smollm3, "{\"num_hidden_layers\": 9}", "...p...p.");
+	assert_layers(&arch_smollm3, "{\"num_hidden_layers\": 5, \"no_rope_layer_interval\": 2}", ".p.p.");
+	assert_layers(&arch_smollm3, "{\"num_hidden_layers\": 3, \"no_rope_layers\": [0, 1, 0]}", "p.p");
+	snprintf(text, sizeof text, lists, ", \"sliding_attention\"");
+	assert_layers(&arch_qwen3, text, ".w.w");
+	snprintf(text, sizeof text, lists, "");
+	refused_by(&arch_qwen3, text, FMT_MISMATCH, "layer_types: 3 words for 4 layers");
+	refused_by(&arch_smollm3, "{\"num_hidden_layers\": 3, \"no_rope_layers\": [0, 1]}", FMT_MISMATCH,
+	           "no_rope_layers: 2 numbers for 3 layers");
+	refused_by(&arch_smollm3, "{\"num_hidden_layers\": 2, \"no_rope_layers\": [0, 2]}", FMT_MALFORMED, "no_rope_layers");
+}
+
 static void descriptions_are_found(void **state)
 {
 	(void)state;
@@ -163,6 +203,7 @@ int main(void)
 		cmocka_unit_test(rope_has_two_spellings),
 		cmocka_unit_test(an_inner_config_comes_first),
 		cmocka_unit_test(bad_numbers_name_their_key),
+		cmocka_unit_test(layers_follow_rules_and_lists),
 		cmocka_unit_test(descriptions_are_found),
 		cmocka_unit_test(llama3_factors_equal_the_references),
 	};

@@ -113,7 +113,11 @@ static void put_key(struct fmt_writer *w, const struct key *k, struct fmt_err *e
 {
 	struct fmt_kv kv = { .key = { k->name, strlen(k->name) }, .value = { .type = k->type } };
 
-	if (k->type == FMT_KV_STR)
+	if (k->type == FMT_KV_ARR) { /* of flags: the bytes of `text` */
+		kv.value.elem = FMT_KV_BOOL;
+		kv.value.n = (uint64_t)k->number;
+		kv.value.as.data = k->text;
+	} else if (k->type == FMT_KV_STR)
 		kv.value.as.s = (struct fmt_str){ k->text, strlen(k->text) };
 	else if (k->type == FMT_KV_F32)
 		kv.value.as.f = (double)(float)k->number;
@@ -393,6 +397,34 @@ static void what_every_model_of_an_architecture_has_must_be_there(void **state)
 	refused(&r, FMT_MISMATCH, "blk.0.attn_k_norm.weight: shape [8], but the keys ask for [4]");
 }
 
+static void layers_differ_by_flags(void **state)
+{
+	struct recipe r = usual();
+	struct fmt_err err = { 0 };
+	struct opened o;
+
+	(void)state;
+	put(&r, "llama.attention.sliding_window", FMT_KV_U32, 16, NULL);
+	put(&r, "llama.attention.sliding_window_pattern", FMT_KV_ARR, 1, "\0");
+	put(&r, "llama.attention.rope_pattern", FMT_KV_ARR, 1, "\0");
+	o = open_model(&r, &err);
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	assert_int_equal(o.m->layers[0].window, 0);
+	assert_true(o.m->layers[0].no_rope);
+	close_model(&o);
+	put(&r, "llama.attention.sliding_window_pattern", FMT_KV_ARR, 1, "\1");
+	put(&r, "llama.attention.rope_pattern", FMT_KV_ARR, 1, "\1");
+	o = open_model(&r, &err);
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	assert_int_equal(o.m->layers[0].window, 16);
+	assert_false(o.m->layers[0].no_rope);
+	close_model(&o);
+	put(&r, "llama.attention.rope_pattern", FMT_KV_ARR, 0, "");
+	refused(&r, FMT_MISMATCH, "attention.rope_pattern has fewer elements than layers");
+}
+
 /* The frequencies and magnitude of a recipe must be these. */
 static void check_rope(const struct recipe *r, const double *want, double magnitude)
 {
@@ -550,6 +582,7 @@ int main(void)
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(other_architectures_are_not_guessed),
 		cmocka_unit_test(mixtures_are_bound_by_layer),
+		cmocka_unit_test(layers_differ_by_flags),
 		cmocka_unit_test(what_every_model_of_an_architecture_has_must_be_there),
 		cmocka_unit_test(rope_frequencies),
 		cmocka_unit_test(rope_yarn),
