@@ -11,8 +11,8 @@
 #define MAX_SEQUENCES (UINT64_C(1) << 20)
 
 struct options {
-	const char *quant, *contexts, *kv, *policy, *svg, *html;
-	uint64_t sequences, ubatch, fit;
+	const char *quant, *contexts, *kv, *policy, *runtime, *flash, *svg, *html;
+	uint64_t sequences, batch, ubatch, fit;
 	bool fit_given, csv, force;
 };
 
@@ -188,7 +188,7 @@ static bool prepare(struct mem_report *r, const struct options *o, struct fmt_er
 		return false;
 	if (!o->contexts)
 		usual_contexts(r);
-	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err))
+	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err) || !mem_runtime(r, err))
 		return false;
 	if (o->fit_given) {
 		r->fit = o->fit;
@@ -253,7 +253,7 @@ static int run(struct mem_report *r, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .kv = "F16", .policy = "llama.cpp", .sequences = 1, .ubatch = 512 };
+	struct options o = { .kv = "F16", .policy = "llama.cpp", .runtime = "llama.cpp", .flash = "auto", .sequences = 1, .ubatch = 512 };
 	struct mem_report r = { .path = NULL };
 	struct cli_program p = {
 		.name = "llm-mem",
@@ -271,7 +271,12 @@ int main(int argc, char **argv)
 		{ CLI_UINT, 0, "parallel", "N", &o.sequences, "sequences of that context at once; default: 1", NULL },
 		{ CLI_STRING, 0, "policy", "NAME", &o.policy, "whose cache is added to the weights: ideal, no_window or\n"
 		  "llama.cpp; default: llama.cpp; with --csv a list", NULL },
+		{ CLI_STRING, 0, "runtime", "NAME", &o.runtime, "whose buffers come on top: llama.cpp, llama.cpp-0.7, vllm or\n"
+		  "transformers; default: llama.cpp", NULL },
+		{ CLI_UINT, 0, "batch", "N", &o.batch, "tokens that a runtime takes at once; default: its own", NULL },
 		{ CLI_UINT, 0, "ubatch", "N", &o.ubatch, "tokens that llama.cpp computes at once; default: 512", NULL },
+		{ CLI_STRING, 0, "flash-attn", "WORD", &o.flash, "on, off or auto; off: scores of attention are kept too", NULL },
+		{ CLI_FLAG, 0, "swa-full", NULL, &r.runtime.swa_full, "llama.cpp's sliding layers keep the whole context too", NULL },
 		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much: 24GiB", &o.fit_given },
 		{ CLI_FLAG, 0, "layers", NULL, &r.layers, "the layers, one by one", NULL },
 		{ CLI_FLAG, 0, "explain", NULL, &r.explain, "each figure as its product, the keys of config.json behind it,\n"
@@ -298,6 +303,11 @@ int main(int argc, char **argv)
 		                       "IQ4_NL, fp8", word);
 	if (parse_policies(&r, o.policy, word, sizeof word))
 		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", word);
+	if (!fmt_runtime_from_name(o.runtime, &r.runtime.runtime))
+		return cli_usage_error(&p, "unknown runtime '%s' for --runtime; known are llama.cpp, llama.cpp-0.7, vllm, transformers",
+		                       o.runtime);
+	if (!fmt_flash_from_name(o.flash, &r.runtime.flash))
+		return cli_usage_error(&p, "unknown word '%s' for --flash-attn; known are on, off, auto", o.flash);
 	if (o.csv && (p.json || r.explain || r.layers))
 		return cli_usage_error(&p, "--csv is a table and nothing else: no --json, --explain or --layers");
 	if (is_stdout(o.svg) + is_stdout(o.html) + p.json + o.csv > 1)
@@ -306,9 +316,13 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "several types or policies of cache make a table: --csv");
 	if (o.sequences == 0 || o.sequences > MAX_SEQUENCES || o.ubatch == 0 || o.ubatch > MAX_CONTEXT)
 		return cli_usage_error(&p, "--parallel and --ubatch: numbers from 1 up");
+	if (o.batch > MAX_CONTEXT)
+		return cli_usage_error(&p, "--batch: a number of tokens");
 	if (o.fit_given && o.fit == 0)
 		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
 	r.cache.sequences = o.sequences;
 	r.cache.ubatch = o.ubatch;
+	r.runtime.batch = o.batch;
+	r.runtime.ubatch = o.ubatch;
 	return cli_finish(&p, run(&r, &o));
 }

@@ -3,6 +3,7 @@
 #define CMD_LLM_MEM_H
 
 #include <libfmt/estimate.h>
+#include <libfmt/runtime.h>
 #include <libquant/recipe.h>
 
 #include "cli.h"
@@ -41,6 +42,8 @@ struct mem_report {
 	uint64_t contexts[MEM_MAX_CONTEXTS]; /* ascending */
 	size_t n_contexts;
 	uint64_t kv[FMT_KEEP_COUNT][MEM_MAX_CONTEXTS]; /* bytes of keys and values, under each policy */
+	struct fmt_runtime_opts runtime; /* as asked for; types, context and sequences are those of `cache` */
+	struct fmt_runtime_bytes buffers[MEM_MAX_CONTEXTS]; /* what it takes beside the weights, where the layers are known */
 	uint64_t state;        /* bytes of recurrent state */
 	uint64_t token_elems, token_elems_beyond; /* of keys and values, that one token adds; that one past all windows adds */
 	struct mem_weights weights[MEM_MAX_TYPES]; /* as asked for: large ones first by default */
@@ -65,6 +68,12 @@ bool mem_cache(struct mem_report *r, struct fmt_err *err);
  * returns false with *err set: heads that the type does not fit, a sum past 64 bits */
 bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
              struct fmt_err *err);
+
+/* llm_mem_runtime.c: fills in the buffers.
+ * returns false with *err set: what the runtime cannot keep, a sum past 64 bits */
+bool mem_runtime(struct mem_report *r, struct fmt_err *err);
+void mem_runtime_text(const struct mem_report *r);
+void mem_runtime_json(const struct mem_report *r, struct cli_json *j); /* members "runtime" and "buffers" */
 
 /* For --fit: the longest context of each, and the best. */
 bool mem_fit(struct mem_report *r, struct fmt_err *err);

@@ -161,6 +161,7 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err)
 	lora(&j, &r->e);
 	if (r->e.layers_known)
 		cache(&j, r);
+	mem_runtime_json(r, &j);
 	weights(&j, r);
 	if (r->fit) {
 		cli_json_object(&j, "fit");

@@ -246,6 +246,7 @@ void mem_print_text(const struct mem_report *r)
 	parameters(&r->e);
 	cache(r);
 	weights(r);
+	mem_runtime_text(r);
 	if (r->fit)
 		fit(r);
 	if (r->layers)

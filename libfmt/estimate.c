@@ -175,6 +175,7 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 	e->model_width = c->n[P_MODEL];
 	e->n_next_layers = c->n[P_NEXT_LAYERS];
 	e->own_windows = v->arch->own_windows;
+	e->repeated_heads = c->n[P_NEW_DECODER];
 	return true;
 }
 

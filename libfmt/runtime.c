@@ -9,7 +9,7 @@
 
 struct runtime {
 	const char *name;
-	uint64_t batch, ubatch; /* by default */
+	uint64_t batch, ubatch; /* by default; 0: the context */
 	bool (*bytes)(const struct fmt_estimate *, const struct fmt_runtime_opts *, struct fmt_runtime_bytes *,
 	              struct fmt_err *);
 };
@@ -17,6 +17,8 @@ struct runtime {
 static const struct runtime runtimes[FMT_RUNTIME_COUNT] = {
 	[FMT_RUNTIME_LLAMA_CPP] = { "llama.cpp", 2048, 512, runtime_llama },
 	[FMT_RUNTIME_LLAMA_CPP_0_7] = { "llama.cpp-0.7", 2048, 512, runtime_llama },
+	[FMT_RUNTIME_VLLM] = { "vllm", 8192, 8192, runtime_vllm },
+	[FMT_RUNTIME_TRANSFORMERS] = { "transformers", 0, 0, runtime_transformers },
 };
 
 const char *fmt_runtime_name(enum fmt_runtime r)
@@ -48,6 +50,11 @@ bool fmt_flash_from_name(const char *name, enum fmt_flash *f)
 	return false;
 }
 
+bool runtime_too_large(struct fmt_err *err)
+{
+	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the size of cache and buffers does not fit into 64 bits");
+}
+
 bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_opts *asked, struct fmt_runtime_bytes *b,
                        struct fmt_err *err)
 {
@@ -55,8 +62,8 @@ bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_op
 	struct fmt_runtime_opts o = *asked;
 
 	*b = (struct fmt_runtime_bytes){ .total = 0 };
-	o.batch = o.batch ? o.batch : r->batch;
-	o.ubatch = o.ubatch ? o.ubatch : r->ubatch;
+	o.batch = o.batch ? o.batch : r->batch ? r->batch : o.context;
+	o.ubatch = o.ubatch ? o.ubatch : r->ubatch ? r->ubatch : o.batch;
 	o.ubatch = o.ubatch < o.batch ? o.ubatch : o.batch;
 	if (!o.context || !o.sequences || o.context > MOST || o.sequences > MOST || o.batch > MOST)
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "contexts, sequences and batches are numbers from 1 to 2^40");
@@ -66,6 +73,6 @@ bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_op
 		return false;
 	if (ckd_add(&b->total, b->kv, b->state) || ckd_add(&b->total, b->total, b->compute) ||
 	    ckd_add(&b->total, b->total, b->output) || ckd_add(&b->total, b->total, b->other))
-		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the sum of cache and buffers does not fit into 64 bits");
+		return runtime_too_large(err);
 	return true;
 }

@@ -7,11 +7,6 @@
 /* Cells are allocated in multiples of this many (llama-kv-cache.cpp, August 2026). */
 #define CELLS 256
 
-static bool too_large(struct fmt_err *err)
-{
-	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the size of llama.cpp's buffers does not fit into 64 bits");
-}
-
 bool runtime_llama_cells(const struct fmt_estimate *e, const struct fmt_layer *l, const struct fmt_runtime_opts *o,
                          uint64_t *cells)
 {
@@ -46,11 +41,11 @@ static bool kept(const struct fmt_estimate *e, const struct fmt_layer *l, const 
 			return false;
 		if (!runtime_llama_cells(e, l, o, &cells) || ckd_add(&k, k, v) || ckd_mul(&k, k, cells) ||
 		    ckd_mul(&k, k, o->sequences) || ckd_add(&b->kv, b->kv, k))
-			return too_large(err);
+			return runtime_too_large(err);
 	}
 	if (ckd_add(&state, l->conv_elems, l->state_elems) || ckd_mul(&state, state, 4) ||
 	    ckd_mul(&state, state, o->sequences) || ckd_add(&b->state, b->state, state))
-		return too_large(err);
+		return runtime_too_large(err);
 	return true;
 }
 
@@ -64,6 +59,6 @@ bool runtime_llama(const struct fmt_estimate *e, const struct fmt_runtime_opts *
 		if (!kept(e, &e->layers[i], o, b, err))
 			return false;
 	if (ckd_mul(&b->output, e->vocab, 4) || ckd_mul(&b->output, b->output, o->sequences))
-		return too_large(err);
+		return runtime_too_large(err);
 	return graph_peak(e, o, &b->compute, err);
 }

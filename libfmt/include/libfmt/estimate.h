@@ -69,6 +69,7 @@ struct fmt_estimate {
 	uint64_t largest_elems;
 	struct fmt_str largest_name; /* of the view */
 	bool own_windows;     /* llama.cpp has the windows of this architecture */
+	bool repeated_heads;  /* transformers caches a head of keys for each head of queries (Falcon's new decoder) */
 	bool layers_known;    /* false: a GGUF whose architecture is not described here; the list is empty */
 	uint64_t n_layers;
 	struct fmt_layer *layers;

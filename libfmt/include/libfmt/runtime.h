@@ -10,10 +10,12 @@
 enum fmt_runtime {
 	FMT_RUNTIME_LLAMA_CPP,     /* of August 2026 (3f545be) */
 	FMT_RUNTIME_LLAMA_CPP_0_7, /* of October 2026 (0.7.0): tokens and embeddings in one batch */
+	FMT_RUNTIME_VLLM,
+	FMT_RUNTIME_TRANSFORMERS,
 	FMT_RUNTIME_COUNT
 };
 
-const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp", "llama.cpp-0.7" */
+const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp", "llama.cpp-0.7", "vllm", "transformers" */
 bool fmt_runtime_from_name(const char *name, enum fmt_runtime *r);
 
 enum fmt_flash {
@@ -30,8 +32,8 @@ struct fmt_runtime_opts {
 	enum fmt_type k_type, v_type;
 	uint64_t context;   /* tokens of one sequence */
 	uint64_t sequences; /* of that context, at once */
-	uint64_t batch;     /* tokens that are handed over at once; 0: the runtime's default */
-	uint64_t ubatch;    /* tokens that are computed at once, at most `batch`; 0: the runtime's default */
+	uint64_t batch;     /* tokens that are handed over at once; 0: the runtime's default, the context for transformers */
+	uint64_t ubatch;    /* of llama.cpp: tokens that are computed at once, at most `batch`; 0: its default */
 	enum fmt_flash flash;
 	bool swa_full;      /* sliding layers keep the whole context too */
 };
