@@ -188,7 +188,7 @@ static bool prepare(struct mem_report *r, const struct options *o, struct fmt_er
 		return false;
 	if (!o->contexts)
 		usual_contexts(r);
-	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err) || !mem_runtime(r, err))
+	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err) || !mem_runtime(r, err) || !mem_train(r, err))
 		return false;
 	if (o->fit_given) {
 		r->fit = o->fit;
@@ -227,8 +227,17 @@ static bool print(const struct mem_report *r, const struct options *o, struct fm
 		return mem_print_csv(r, err);
 	if (r->program->json)
 		return mem_print_json(r, err);
-	mem_print_text(r);
+	if (r->train.kind)
+		mem_train_text(r);
+	else
+		mem_print_text(r);
 	return !r->explain || mem_explain(r, NULL, err);
+}
+
+/* What --fit asks; true where it is not given. */
+static bool fits(const struct mem_report *r)
+{
+	return !r->fit || (r->train.kind ? mem_train_fits(r) : r->best != NULL);
 }
 
 static int run(struct mem_report *r, const struct options *o)
@@ -245,7 +254,7 @@ static int run(struct mem_report *r, const struct options *o)
 		compare_stored(r);
 		ok = print(r, o, &err);
 	}
-	status = !ok ? cli_fail(r->program, &err) : r->fit && !r->best ? CLI_CHECK : CLI_OK;
+	status = !ok ? cli_fail(r->program, &err) : fits(r) ? CLI_OK : CLI_CHECK;
 	fmt_estimate_finish(&r->e);
 	fmt_view_close(v);
 	return status;
@@ -254,7 +263,9 @@ static int run(struct mem_report *r, const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .kv = "F16", .policy = "llama.cpp", .runtime = "llama.cpp", .flash = "auto", .sequences = 1, .ubatch = 512 };
-	struct mem_report r = { .path = NULL };
+	struct mem_report r = { .train = MEM_TRAIN_DEFAULTS };
+	struct mem_train *t = &r.train;
+	struct fmt_err err = { .code = FMT_OK };
 	struct cli_program p = {
 		.name = "llm-mem",
 		.usage = "llm-mem [--quant TYPE,...] [--ctx N,...] [--fit SIZE] CONFIG|DIRECTORY|GGUF|SAFETENSORS",
@@ -287,6 +298,26 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well; -: to stdout", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "training", NULL },
+		{ CLI_STRING, 0, "train", "KIND", &t->kind, "what training takes instead: full, lora, qlora", NULL },
+		{ CLI_STRING, 0, "optimizer", "NAME", &t->optimizer, "adamw, adamw8bit, paged-adamw8bit, sgd, sgd-momentum,\n"
+		  "adafactor, lion, muon; default: adamw", NULL },
+		{ CLI_UINT, 0, "rank", "N", &t->rank, "of adapters; default: 16", NULL },
+		{ CLI_STRING, 0, "lora-targets", "NAME,...", &t->targets, "all, qv, attention, or modules: q_proj,down_proj;\n"
+		  "default: all linear ones of the layers but experts and routers", NULL },
+		{ CLI_STRING, 0, "precision", "TYPE", &t->precision, "bf16 or fp16 (mixed: a float32 copy for the optimizer), fp32;\n"
+		  "default: bf16", NULL },
+		{ CLI_STRING, 0, "gradients", "TYPE", &t->gradients, "same as the weights, or fp32; default: same", NULL },
+		{ CLI_UINT, 0, "micro-batch", "N", &t->micro_batch, "sequences at once on each device; default: 1", NULL },
+		{ CLI_UINT, 0, "seq", "N", &t->seq, "tokens of each; default: 2048", NULL },
+		{ CLI_STRING, 0, "attention", "KIND", &t->attention, "flash (SDPA too), or eager, which stores scores;\n"
+		  "default: flash", NULL },
+		{ CLI_STRING, 0, "checkpointing", "KIND", &t->checkpointing, "none, full (a layer keeps its input), selective (scores\n"
+		  "are computed again); default: none", NULL },
+		{ CLI_UINT, 0, "devices", "N", &t->devices, "that the model is trained on; default: 1", NULL },
+		{ CLI_UINT, 0, "zero", "STAGE", &t->zero, "of ZeRO: 0, 1, 2, 3; default: 0", &t->zero_given },
+		{ CLI_STRING, 0, "fsdp", "KIND", &t->fsdp, "full, grad-op or no: as the stages 3, 2, 0", NULL },
+		{ CLI_STRING, 0, "offload", "PART", &t->offload, "optimizer, params or both, to the host's memory", NULL },
 		{ 0 },
 	};
 	char word[24];
@@ -320,6 +351,8 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "--batch: a number of tokens");
 	if (o.fit_given && o.fit == 0)
 		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
+	if (!mem_train_options(t, &err))
+		return cli_finish(&p, cli_fail(&p, &err));
 	r.cache.sequences = o.sequences;
 	r.cache.ubatch = o.ubatch;
 	r.runtime.batch = o.batch;

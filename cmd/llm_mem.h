@@ -7,6 +7,7 @@
 #include <libquant/recipe.h>
 
 #include "cli.h"
+#include "llm_mem_train.h"
 
 #define MEM_MAX_CONTEXTS 16
 #define MEM_MAX_TYPES 32
@@ -52,6 +53,7 @@ struct mem_report {
 	uint64_t fit_context;  /* that must fit */
 	const struct mem_weights *best; /* the largest that fits; NULL: none */
 	bool layers, explain;
+	struct mem_train train;
 };
 
 /* llm_mem_weights.c: sizes under each recipe named in `quant` ("Q4_K_M,Q8_0", "all", NULL: a choice).

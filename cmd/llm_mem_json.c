@@ -173,6 +173,7 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err)
 			cli_json_cstr(&j, "best", r->best->name);
 		cli_json_close(&j, '}');
 	}
+	mem_train_json(&j, r);
 	if (r->layers)
 		layers(&j, &r->e);
 	ok = !r->explain || mem_explain(r, &j, err);

@@ -107,7 +107,7 @@ static uint64_t active_part(const struct fmt_estimate *e, enum fmt_share s, uint
 }
 
 /* Adapters stand beside the matrices of a layer, but not beside experts and routers. */
-static bool takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
+bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
 {
 	return t->layer >= 0 && t->n_dims == 2 && t->name.n > 7 && !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
 	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d");
@@ -120,7 +120,7 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t
 	bool over = ckd_add(&e->total, e->total, t->n_elems) || ckd_add(&e->active, e->active, active) ||
 	            ckd_add(&e->by_share[s], e->by_share[s], t->n_elems);
 
-	if (takes_adapter(t, s)) {
+	if (fmt_estimate_takes_adapter(t, s)) {
 		over = over || ckd_add(&sides, t->dims[0], t->dims[1]) || ckd_add(&e->lora_linear, e->lora_linear, sides);
 		/* GGUF's names for q_proj and v_proj; a fused matrix has another */
 		if (has(t->name, ".attn_q.weight") || has(t->name, ".attn_v.weight"))

@@ -85,6 +85,9 @@ void fmt_estimate_finish(struct fmt_estimate *e); /* a zeroed one is fine */
  * that training keeps beside the parameters). */
 bool fmt_estimate_share(const struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share *s);
 
+/* Whether an adapter of low rank stands beside a tensor: the matrices of layers, but not experts and routers. */
+bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s);
+
 /* How much of a sequence is kept. */
 enum fmt_keep {
 	FMT_KEEP_IDEAL,     /* what attention can look at: the last `window` tokens where there is a window */
