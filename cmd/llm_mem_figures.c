@@ -269,10 +269,15 @@ static void type_bytes(FILE *f, enum fmt_type type)
 static void tokens(struct figures *x, struct figure *f, const struct fmt_layer *l, const struct fmt_cache_opts *o)
 {
 	uint64_t cells = o->context;
+	bool window = l->window && o->keep != FMT_KEEP_NO_WINDOW;
 
 	fmt_estimate_cells(&x->r->e, l, o, &cells); /* it did not overflow when the cache was counted */
-	fprintf(x->f, " x %" PRIu64 " %s", cells, cells == o->context ? "tokens" : l->window ? "of the window" : "cells");
-	if (l->window && o->keep != FMT_KEEP_NO_WINDOW)
+	fprintf(x->f, " x %" PRIu64 " %s", cells,
+	        cells == o->context                       ? "tokens" :
+	        window && o->keep == FMT_KEEP_LLAMA_CPP ? "cells for window and ubatch" :
+	        window                                  ? "tokens of the window" :
+	                                                  "cells");
+	if (window)
 		rests_on(x, f, FMT_NUMBER_WINDOW);
 }
 
