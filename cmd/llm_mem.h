@@ -26,6 +26,7 @@ struct mem_weights {
 /* What the model takes at one context, piece by piece. */
 struct mem_sum {
 	uint64_t weights, kv, state;
+	uint64_t buffers; /* of the runtime, where its policy is asked for */
 	uint64_t total;
 };
 
@@ -64,12 +65,16 @@ bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err);
  * returns false with *err set: heads that the type does not fit, a product past 64 bits */
 bool mem_cache(struct mem_report *r, struct fmt_err *err);
 
-/* Everything at once: of one kind of weights, under o's policy, at o's context, in o's type. The one place where the
- * pieces are added up. A model whose layers are not known counts by its weights.
+/* Everything at once: of one kind of weights, under o's policy, at o's context, in o's type. FMT_KEEP_LLAMA_CPP stands for
+ * the runtime that was asked for, which is llama.cpp by default, with its buffers; the others are a cache and no program.
+ * The one place where the pieces are added up. A model whose layers are not known counts by its weights.
  * w       NULL: what stands beside the weights
  * returns false with *err set: heads that the type does not fit, a sum past 64 bits */
 bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
              struct fmt_err *err);
+
+/* The policy's name, or the runtime's that it stands for. */
+const char *mem_keep_name(const struct mem_report *r, enum fmt_keep keep);
 
 /* llm_mem_runtime.c: fills in the buffers.
  * returns false with *err set: what the runtime cannot keep, a sum past 64 bits */

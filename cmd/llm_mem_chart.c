@@ -48,9 +48,10 @@ void mem_print_scope(FILE *f, const struct mem_report *r)
 		fprintf(f, "weights alone: what its layers keep is not known");
 		return;
 	}
-	fprintf(f, "weights + cache in %s (%s)", fmt_type_info(r->cache.type)->name, fmt_keep_name(r->cache.keep));
+	fprintf(f, "weights + cache in %s", fmt_type_info(r->cache.type)->name);
 	if (r->state)
 		fprintf(f, " + state");
+	fprintf(f, r->cache.keep == FMT_KEEP_LLAMA_CPP ? " + buffers of %s" : " (%s)", mem_keep_name(r, r->cache.keep));
 	if (r->cache.sequences > 1)
 		fprintf(f, ", %s sequences", cli_thousands(r->cache.sequences, n));
 }

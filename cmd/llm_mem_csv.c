@@ -31,7 +31,7 @@ static void number(uint64_t n)
 static bool row(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o,
                 struct fmt_err *err)
 {
-	const char *type = fmt_type_info(o->type)->name, *keep = fmt_keep_name(o->keep);
+	const char *type = fmt_type_info(o->type)->name, *keep = mem_keep_name(r, o->keep);
 	struct mem_sum s;
 
 	if (!mem_sum(r, w, o, &s, err))
@@ -47,11 +47,12 @@ static bool row(const struct mem_report *r, const struct mem_weights *w, const s
 	number(r->e.active);
 	number(s.weights);
 	if (!r->e.layers_known) { /* what is not certain is left empty */
-		fputs(",,,\r\n", stdout);
+		fputs(",,,,\r\n", stdout);
 		return true;
 	}
 	number(s.kv);
 	number(s.state);
+	number(s.buffers);
 	number(s.total);
 	printf("%s\r\n", !r->fit ? "" : s.total <= r->fit ? "yes" : "no");
 	return true;
@@ -60,7 +61,7 @@ static bool row(const struct mem_report *r, const struct mem_weights *w, const s
 bool mem_print_csv(const struct mem_report *r, struct fmt_err *err)
 {
 	fputs("model,architecture,quant,kv_type,policy,context,sequences,parameters,active_parameters,"
-	      "weights_bytes,cache_bytes,state_bytes,total_bytes,fits\r\n", stdout);
+	      "weights_bytes,cache_bytes,state_bytes,buffers_bytes,total_bytes,fits\r\n", stdout);
 	for (size_t w = 0; w < r->n_weights; w++)
 		for (size_t c = 0; c < r->n_contexts; c++)
 			for (size_t t = 0; t < r->n_cache_types; t++)

@@ -409,12 +409,27 @@ static void totals(struct figures *x, const struct mem_weights *w)
 			continue;
 		snprintf(name, sizeof name, "weights.%s.total_bytes.%" PRIu64, w->name, o.context);
 		snprintf(title, sizeof title, "%s at %s tokens", w->name, cli_thousands(o.context, context));
-		combined(x, name, title, s.total, "%" PRIu64 " of weights + %" PRIu64 " of cache + %" PRIu64 " of state", s.weights, s.kv,
-		         s.state);
+		combined(x, name, title, s.total, "%" PRIu64 " of weights + %" PRIu64 " of cache + %" PRIu64 " of state + %" PRIu64
+		         " of buffers", s.weights, s.kv, s.state, s.buffers);
 		if (x->no_memory)
 			return;
 		x->list[x->n - 1].bytes = x->list[x->n - 1].plain = true;
 	}
+}
+
+/* What the runtime takes beside the weights. */
+static void buffers(struct figures *x, size_t i)
+{
+	const struct fmt_runtime_bytes *b = &x->r->buffers[i];
+	char name[80], title[64], context[32];
+
+	snprintf(name, sizeof name, "buffers.%" PRIu64 ".total_bytes", x->r->contexts[i]);
+	snprintf(title, sizeof title, "beside the weights, %s tokens, %s", cli_thousands(x->r->contexts[i], context),
+	         fmt_runtime_name(x->r->runtime.runtime));
+	combined(x, name, title, b->total, "%" PRIu64 " cache + %" PRIu64 " state + %" PRIu64 " compute + %" PRIu64 " output + %" PRIu64
+	         " of its own", b->kv, b->state, b->compute, b->output, b->other);
+	if (!x->no_memory)
+		x->list[x->n - 1].bytes = true;
 }
 
 bool figures_init(struct figures *x, const struct mem_report *r, struct fmt_err *err)
@@ -427,6 +442,8 @@ bool figures_init(struct figures *x, const struct mem_report *r, struct fmt_err 
 	if (r->e.layers_known) {
 		caches(x);
 		state(x);
+		for (size_t i = 0; i < r->n_contexts; i++)
+			buffers(x, i);
 	}
 	for (size_t i = 0; i < r->n_weights; i++)
 		weights(x, &r->weights[i]);

@@ -211,7 +211,8 @@ bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	fprintf(f, "</figure>\n");
 	if (!totals(r, f, err))
 		return false;
-	fprintf(f, "<p class=\"s\">A runtime's own buffers and the program itself come on top.</p>\n");
+	fprintf(f, "<p class=\"s\">%s come on top.</p>\n", r->cache.keep == FMT_KEEP_LLAMA_CPP ? "The program itself and its libraries" :
+	        "A runtime's own buffers and the program itself");
 	if (r->explain && !products(r, f, err))
 		return false;
 	fprintf(f, "</body>\n</html>\n");

@@ -126,7 +126,8 @@ static void weights(const struct mem_report *r)
 {
 	char text[32];
 
-	printf("weights and cache (%s), %s", fmt_keep_name(r->cache.keep), "without a runtime's buffers");
+	printf(r->cache.keep == FMT_KEEP_LLAMA_CPP ? "weights, cache and buffers (%s)" : "weights and cache (%s), without a runtime's buffers",
+	       mem_keep_name(r, r->cache.keep));
 	printf("\n  %-9s %5s %9s", "type", "bits", "weights");
 	if (r->files_known)
 		printf(" %15s", "file, bytes");

@@ -102,15 +102,42 @@ bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err)
 	}
 }
 
+const char *mem_keep_name(const struct mem_report *r, enum fmt_keep keep)
+{
+	return keep == FMT_KEEP_LLAMA_CPP ? fmt_runtime_name(r->runtime.runtime) : fmt_keep_name(keep);
+}
+
+/* What stands beside the weights. */
+static bool beside(const struct mem_report *r, const struct fmt_cache_opts *o, struct mem_sum *s, struct fmt_err *err)
+{
+	struct fmt_runtime_opts runtime = r->runtime;
+	struct fmt_runtime_bytes b = { .kv = 0 };
+
+	if (!r->e.layers_known)
+		return true;
+	if (o->keep != FMT_KEEP_LLAMA_CPP)
+		return fmt_estimate_cache(&r->e, o, &s->kv, &s->state, err);
+	runtime.k_type = runtime.v_type = o->type;
+	runtime.context = o->context;
+	runtime.sequences = o->sequences;
+	if (!fmt_runtime_bytes(&r->e, &runtime, &b, err))
+		return false;
+	s->kv = b.kv;
+	s->state = b.state;
+	s->buffers = b.total - b.kv - b.state;
+	return true;
+}
+
 bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct mem_sum *s,
              struct fmt_err *err)
 {
 	*s = (struct mem_sum){ .weights = w ? w->tensor_bytes : 0 };
-	if (r->e.layers_known && !fmt_estimate_cache(&r->e, o, &s->kv, &s->state, err))
+	if (!beside(r, o, s, err))
 		return false;
-	if (s->weights > UINT64_MAX - s->kv || s->weights + s->kv > UINT64_MAX - s->state)
-		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the sum of weights and cache does not fit into 64 bits");
-	s->total = s->weights + s->kv + s->state;
+	if (s->weights > UINT64_MAX - s->kv || s->weights + s->kv > UINT64_MAX - s->state ||
+	    s->weights + s->kv + s->state > UINT64_MAX - s->buffers)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the sum of weights, cache and buffers does not fit into 64 bits");
+	s->total = s->weights + s->kv + s->state + s->buffers;
 	return true;
 }
 

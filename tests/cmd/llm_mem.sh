@@ -155,7 +155,10 @@ for r in rows:
     kv = got["kv_cache"]["bytes"][r["policy"]][r["context"]]
     weights = got["weights"][0]["tensor_bytes"]
     assert (int(r["weights_bytes"]), int(r["cache_bytes"]), r["state_bytes"]) == (weights, kv, "0"), (r, got)
-    assert int(r["total_bytes"]) == weights + kv and r["fits"] == ("yes" if weights + kv <= 4 << 20 else "no"), r
+    buffers = got["buffers"][r["context"]]["total_bytes"] - kv if r["policy"] == "llama.cpp" else 0
+    total = weights + kv + buffers
+    assert int(r["buffers_bytes"]) == buffers and int(r["total_bytes"]) == total, (r, buffers)
+    assert r["fits"] == ("yes" if total <= 4 << 20 else "no"), r
     assert int(r["parameters"]) == got["parameters"]["total"] and r["architecture"] == "llama"
 assert {r["fits"] for r in rows} == {"yes", "no"}
 PY

@@ -110,8 +110,8 @@ config = os.path.join(model, "config.json")
 with tempfile.TemporaryDirectory() as d:
     os.chdir(d)
     texts, cells = pictures(config, '--quant', 'all', '--ctx', '300,1000')
-    texts, cells = pictures(config, '--fit', '4MiB', '--quant', 'Q8_0,Q4_K_M')
-    assert any(c == 'lt' and t == '4.00 MiB' for c, x, y, t in texts), 'the limit is not drawn'
+    texts, cells = pictures(config, '--fit', '12MiB', '--quant', 'BF16,Q8_0')
+    assert any(c == 'lt' and t == '12.0 MiB' for c, x, y, t in texts), 'the limit is not drawn'
     assert [c.split('|')[1] for c in cells if '|' in c] == ['\u2717 too large', '\u2713 fits'], cells
     run('--html', 'e.html', '--explain', config)
     page = open('e.html', encoding='utf-8').read()
