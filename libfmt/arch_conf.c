@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch_conf.h"
+#include "rope_factors.h"
 
 static const struct json *find_below(const struct json *node, const char *path, size_t n)
 {
@@ -96,10 +97,12 @@ static bool read_value(const struct arch_param_row *row, const struct json *j, s
 		conf->n[row->id] = flag;
 		return true;
 	case KIND_FALSE:
+	case KIND_TRUE:
 		if (!json_bool(j, &flag))
 			return bad_value(err, key, "true or false");
-		if (flag)
-			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s: true is not known here", (int)key.n, key.p);
+		if (flag != (row->kind == KIND_TRUE))
+			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s: %s is not known here", (int)key.n, key.p,
+			                flag ? "true" : "false");
 		return true;
 	case KIND_WORD:
 		return read_word(row, j, key, &conf->n[row->id], err);
@@ -140,6 +143,16 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s%s%" PRIu64 " is not a multiple of %" PRIu64,
 			                (int)key.n, key.p, key.n ? " is not given, and " : "a width of ", conf->n[e->a], by);
 		conf->n[row->id] = conf->n[e->a] / by;
+		break;
+	case ELSE_PART:
+		conf->n[row->id] = conf->n[e->a];
+		if (conf->set[e->b]) /* a bounded count times a real up to 1e30: not above 2^64 once the real is checked */
+			conf->n[row->id] = (uint64_t)((double)conf->n[e->a] * fmin(conf->f[e->b], 1));
+		break;
+	case ELSE_SCALE:
+		if (conf->n[e->a] == conf->n[e->b])
+			return true;
+		conf->f[row->id] = 1 / sqrt((double)conf->n[e->a]);
 		break;
 	}
 	conf->set[row->id] = true;
@@ -203,13 +216,17 @@ static bool read_row(const struct arch_param_row *row, const struct json *config
 	return !conf->set[row->id] || check_value(row, key, conf, err);
 }
 
-/* A scaling is nothing without its factor. */
-static bool check_rope(const struct arch_conf *conf, struct fmt_err *err)
+/* A scaling is nothing without its factor; LongRoPE's follows from the contexts where it is not given. */
+static bool check_rope(struct arch_conf *conf, struct fmt_err *err)
 {
 	uint64_t type = conf->n[P_ROPE_TYPE];
 
 	if (!conf->set[P_ROPE_TYPE])
 		return true;
+	if (type == ROPE_LONG && !conf->set[P_ROPE_MAGNITUDE]) {
+		conf->f[P_ROPE_MAGNITUDE] = rope_long_magnitude(conf);
+		conf->set[P_ROPE_MAGNITUDE] = true;
+	}
 	if ((type == ROPE_LINEAR || type == ROPE_DYNAMIC || type == ROPE_YARN || type == ROPE_LLAMA3) &&
 	    !conf->set[P_ROPE_FACTOR])
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET,

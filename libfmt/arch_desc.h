@@ -6,6 +6,7 @@
 #define FMT_ARCH_DESC_H
 
 #include <libfmt/arch.h>
+#include <libfmt/view.h>
 
 enum arch_param {
 	P_NONE,
@@ -23,6 +24,7 @@ enum arch_param {
 	P_KV_WIDTH, /* heads_kv * head_dim */
 	P_VOCAB,
 	P_WINDOW, /* positions that attention looks back; unset: all */
+	P_WINDOW_KEY,  /* P_WINDOW, or 0 where it is unset: for a key that says so */
 	P_USE_WINDOW,  /* P_WINDOW counts */
 	P_WINDOW_FROM, /* layers from this one on have the window */
 	P_FULL_EVERY,  /* every n-th layer has no window, though the others have */
@@ -93,17 +95,24 @@ enum arch_param {
 	P_CONV_BIAS,
 	P_UNUSED,    /* a setting that must have the one value that the description covers */
 	P_NORM_EPS,
+	P_QUERY_SCALAR, /* queries are scaled as for heads of this width */
+	P_ATTN_SCALE,   /* 1 / sqrt(P_QUERY_SCALAR), where that is not P_HEAD_DIM */
+	P_ATTN_CAP,     /* attention scores are squeezed into +- this */
+	P_FINAL_CAP,    /* and so are logits */
+	P_FILE_TYPE,    /* no number of config.json: where general.file_type stands among the keys */
 
 	/* rotary positions */
 	P_NO_ROPE_EVERY, /* every n-th layer knows no positions, unless a list says which */
 	P_ROPE_TYPE, /* enum arch_rope */
 	P_ROPE_THETA,
+	P_ROPE_PART, /* the part of a head that rotates; unset: all of it */
 	P_ROPE_DIM, /* elements of a head that rotate */
 	P_ROPE_PAIRS, /* half of them: one frequency each */
 	P_ROPE_FACTOR,
 	P_ROPE_ORIG_CONTEXT,
 	P_ROPE_LOW,  /* llama3: low_freq_factor */
 	P_ROPE_HIGH, /* llama3: high_freq_factor */
+	P_ROPE_MAGNITUDE, /* longrope: factor on sin and cos */
 	P_YARN_TRUNCATE,
 	P_YARN_EXT,
 	P_YARN_ATTN,
@@ -114,7 +123,7 @@ enum arch_param {
 };
 
 /* How rotary frequencies are stretched past the context that was trained first. */
-enum arch_rope { ROPE_PLAIN, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_YARN, ROPE_LLAMA3 };
+enum arch_rope { ROPE_PLAIN, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_YARN, ROPE_LLAMA3, ROPE_LONG };
 
 /* A word in config.json and what it means. The list ends with a NULL word. */
 struct arch_word {
@@ -136,12 +145,15 @@ enum arch_kind {
 	KIND_WORD,  /* one of `words` */
 	KIND_NUMBER, /* a whole number from 0 to `max` */
 	KIND_FALSE,  /* a flag that must be false: the description does not cover the other case */
+	KIND_TRUE,   /* the same, true */
 };
 
 /* Where a value comes from that config.json does not give. */
 struct arch_else {
-	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT, ELSE_SUM } how;
-	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b; SUM a + fixed * b. PRODUCT a * fixed without b */
+	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT, ELSE_SUM, ELSE_PART, ELSE_SCALE } how;
+	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b; SUM a + fixed * b. PRODUCT a * fixed without b;
+	                         PART a * b, of which b is a real, rounded down, or a where b is unset; SCALE 1 / sqrt(a), unset
+	                         where a is b */
 	double fixed;
 };
 
@@ -175,14 +187,21 @@ struct arch_key {
 	enum fmt_kv_type type;
 	enum arch_param value;
 	struct arch_when when;
+	double usual; /* of a real: what readers take where the key is absent, so that it is not written; 0: always is */
 };
+
+/* Where general.file_type stands. */
+#define ARCH_FILE_TYPE { "file_type", FMT_KV_U32, P_FILE_TYPE }
 
 /* What lies between a tensor in the checkpoint and the same tensor in a GGUF. */
 enum arch_move {
 	MOVE_NONE,
 	MOVE_ROPE_Q,      /* rows of each query head: halves (x, y) become pairs, as llama.cpp rotates neighbours */
 	MOVE_ROPE_K,      /* the same for key heads */
-	MAKE_ROPE_FACTORS /* not in the checkpoint: made from the llama3 scaling's numbers */
+	MOVE_TRANSPOSE,   /* rows are columns in the checkpoint */
+	MAKE_ROPE_FACTORS, /* not in the checkpoint: made from the llama3 scaling's numbers */
+	MAKE_ROPE_LONG,   /* config.json's long_factor, */
+	MAKE_ROPE_SHORT   /* and its short_factor */
 };
 
 /* What the person should know where the condition holds. The list ends with a NULL text. */
@@ -199,6 +218,7 @@ struct arch_tensor {
 	struct arch_when when;
 	enum arch_move move;
 	unsigned in; /* LAYER_*: only in layers of one of these kinds; 0: in all */
+	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
 };
 
 /* What a layer consists of; bits, at most one of the first four and one of the two after them. */
@@ -219,15 +239,19 @@ struct fmt_arch {
 	const struct arch_param_row *const *params; /* tables read in turn, ended by NULL; each table ends with P_NONE, and
 	                                               each row may use those before it */
 	const struct arch_key *keys;  /* after the keys that all architectures share; ends with a NULL suffix */
+	bool own_keys;                /* these are all its keys, ARCH_FILE_TYPE among them: its order is its own */
 	const struct arch_tensor *globals; /* ends with FMT_ROLE_NONE */
 	const struct arch_tensor *layers;  /* of every layer; ends with FMT_ROLE_NONE */
 	const char *layer_prefix;     /* Hugging Face's; the layer's number and a dot follow */
+	const char *base_prefix;      /* of the names above, which some checkpoints leave off; NULL: none do */
 	const char *const *skip;      /* ends of tensor names that carry nothing (buffers), ended by NULL */
 	unsigned mixer;               /* LAYER_*, what its layers have instead of attention; 0: attention */
 	const struct arch_word *pattern; /* letters of config.json's hybrid_override_pattern, one per layer; NULL: none */
 	const struct arch_note *notes; /* where llama.cpp will differ; NULL: nowhere */
 	bool only_moe;                /* llama.cpp has this architecture with experts in every layer only */
 	bool own_windows;             /* llama.cpp has this architecture's windows */
+	uint32_t full_every;          /* in a GGUF that has a window, but no attention.sliding_window_pattern: every n-th layer
+	                                 sees everything; 0: none does */
 };
 
 /* Every description, in the order in which they are tried; ended by NULL. */
@@ -239,6 +263,9 @@ extern const struct fmt_arch *const arch_counted[];
 /* The settings of rotary positions, in the spelling of transformers 4 (rope_theta, rope_scaling) and 5
  * (rope_parameters). Needs P_CONTEXT and P_HEAD_DIM. */
 extern const struct arch_param_row arch_rope_params[];
+
+/* The same for those that llama.cpp has no other scaling for than a linear one; P_ROPE_PART too. */
+extern const struct arch_param_row arch_rope_simple[];
 
 extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_mistral;

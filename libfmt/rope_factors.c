@@ -1,11 +1,11 @@
-/* The one place where libfmt computes: factors of rotary frequencies, which a GGUF holds as a tensor.
+/* The one place where libfmt computes: factors of rotary frequencies, which a GGUF holds as tensors and keys.
  *
  * Every step is rounded to float, in the order in which torch does it for the reference converter, where a scalar over
  * a tensor is the reciprocal times the scalar. The power is taken in double and rounded, so that it does not depend on
  * the C library; torch's own is within one unit in the last place of it. */
 #include <math.h>
 
-#include "view_impl.h"
+#include "rope_factors.h"
 
 #define TWO_PI 6.283185307179586
 
@@ -35,4 +35,12 @@ void rope_factors_llama3(const struct arch_conf *conf, float *factors, uint64_t 
 
 		factors[i] = factor_of((1.0f / frequency) * (float)TWO_PI, conf);
 	}
+}
+
+double rope_long_magnitude(const struct arch_conf *conf)
+{
+	double old_context = (double)conf->n[P_ROPE_ORIG_CONTEXT];
+	double stretch = conf->set[P_ROPE_FACTOR] ? conf->f[P_ROPE_FACTOR] : (double)conf->n[P_CONTEXT] / old_context;
+
+	return stretch > 1 && old_context > 1 ? sqrt(1 + log(stretch) / log(old_context)) : 1;
 }

@@ -120,6 +120,8 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 		tok_bpe_keys(l, d, &vocab, pre);
 	if (!l->err->code)
 		tok_special_keys(l, d, &vocab);
+	if (vocab.no_prefix && !kv_find(l, "tokenizer.ggml.add_space_prefix"))
+		kv_bool(l, "tokenizer.ggml.add_space_prefix", false);
 	if (vocab.n_beyond)
 		view_note(v, l->err, "%" PRIu64 " tokens are left out: their ids are past the embedding's %" PRIu64 " rows",
 		          vocab.n_beyond, vocab.n);

@@ -20,6 +20,7 @@ struct tok_vocab {
 	float *scores;          /* SentencePiece only */
 	uint64_t n;
 	uint64_t n_beyond;      /* tokens left out because the embedding has no row for them */
+	bool no_prefix;         /* SentencePiece only: no space is put before a text */
 };
 
 /* tok_keys.c: all keys. pre: the name to write instead of the one that is found, or NULL. */

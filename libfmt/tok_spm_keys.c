@@ -204,6 +204,5 @@ void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 	kv_array(l, "tokenizer.ggml.token_type", FMT_KV_I32, vocab->types, vocab->n);
 	if (tokenizer)
 		prefix = has_prefix(tokenizer);
-	if (!prefix && !kv_find(l, "tokenizer.ggml.add_space_prefix"))
-		kv_bool(l, "tokenizer.ggml.add_space_prefix", false);
+	vocab->no_prefix = !prefix;
 }

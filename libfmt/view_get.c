@@ -51,6 +51,10 @@ static struct fmt_value element(const struct fmt_value *a, uint64_t i)
 	struct fmt_value e = { .type = a->elem };
 
 	switch (a->elem) {
+	case FMT_KV_BOOL:
+		e.type = FMT_KV_U8;
+		e.as.u = ((const uint8_t *)a->as.data)[i];
+		break;
 	case FMT_KV_U8: e.as.u = ((const uint8_t *)a->as.data)[i]; break;
 	case FMT_KV_U16: e.as.u = ((const uint16_t *)a->as.data)[i]; break;
 	case FMT_KV_U32: e.as.u = ((const uint32_t *)a->as.data)[i]; break;
@@ -103,6 +107,20 @@ bool fmt_view_u32(const struct fmt_view *v, const char *suffix, int32_t layer, u
 		x = &e;
 	}
 	return fits_u32(x, out) || fail_key(v, suffix, "expected a whole number of 32 bits", err);
+}
+
+bool fmt_view_window(const struct fmt_view *v, int32_t layer, uint32_t *out, struct fmt_err *err)
+{
+	const char suffix[] = "attention.sliding_window_pattern";
+	const struct fmt_value *pattern = fmt_view_arch_get(v, suffix);
+	uint32_t n;
+
+	if (!fmt_view_u32(v, "attention.sliding_window", layer, 0, out, err) ||
+	    !fmt_view_u32(v, suffix, layer, v->arch ? v->arch->full_every : 0, &n, err))
+		return false;
+	if (pattern && pattern->type == FMT_KV_ARR ? !n : n && ((uint32_t)layer + 1) % n == 0)
+		*out = 0;
+	return true;
 }
 
 bool fmt_view_f32(const struct fmt_view *v, const char *suffix, float absent, float *out, struct fmt_err *err)

@@ -56,8 +56,4 @@ bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 /* view_gguf.c: keys and tensors of a GGUF, as they are. */
 bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err);
 
-/* rope_factors.c: what llama3's scaling divides each of n frequencies by. Source: transformers, modeling_rope_utils.py,
- * _compute_llama3_parameters, in the float32 steps of the reference converter. */
-void rope_factors_llama3(const struct arch_conf *conf, float *factors, uint64_t n);
-
 #endif

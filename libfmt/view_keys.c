@@ -11,6 +11,15 @@ static struct fmt_str rope_word(uint64_t type)
 	return type == ROPE_LINEAR ? FMT_STR("linear") : FMT_STR("yarn");
 }
 
+/* general.file_type of the checkpoint as it is stored: that of its first matrix. A writer puts its own in its place. */
+static uint32_t stored_file_type(const struct fmt_view *v)
+{
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		if (v->tensors[i].n_dims > 1 && !v->tensors[i].keep_f32)
+			return v->tensors[i].type == FMT_BF16 ? 32 : v->tensors[i].type == FMT_F16 ? 1 : 0;
+	return 0;
+}
+
 /* How many layers are of a kind: LAYER_*. */
 static uint64_t n_layers(const struct arch_conf *conf, unsigned kind)
 {
@@ -33,34 +42,46 @@ static void add_flags(struct kv_list *l, const char *key, const struct arch_conf
 		kv_array(l, key, FMT_KV_BOOL, flags, n);
 }
 
-/* llama.cpp's rule where nothing is written: every fourth layer does not rotate. */
-static bool every_fourth(const struct arch_conf *conf)
+/* Whether it is every n-th layer that is not of the kind: what a GGUF of this architecture means without saying so. 0: all
+ * are. */
+static bool all_but_every(const struct arch_conf *conf, unsigned kind, bool is, uint32_t every)
 {
 	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++)
-		if (((conf->layer[i] & LAYER_NO_ROPE) != 0) != ((i + 1) % 4 == 0))
+		if ((((conf->layer[i] & kind) != 0) == is) != (!every || (i + 1) % every != 0))
 			return false;
 	return true;
 }
 
-/* Which layers have the window, unless all do; which rotate, unless it is the usual ones. */
-static void add_pattern(struct kv_list *l, const char *key, enum arch_param value, const struct arch_conf *conf)
+static bool has_usual_windows(const struct fmt_view *v)
 {
-	if (value == P_WINDOW && n_layers(conf, LAYER_WINDOW) != conf->n[P_LAYERS])
+	return all_but_every(&v->impl->conf, LAYER_WINDOW, true, v->arch->full_every);
+}
+
+/* Which layers have the window; which rotate, of which llama.cpp's rule is that every fourth does not. */
+static void add_pattern(struct kv_list *l, const char *key, enum arch_param value, const struct fmt_view *v)
+{
+	const struct arch_conf *conf = &v->impl->conf;
+
+	if (value == P_WINDOW && !has_usual_windows(v))
 		add_flags(l, key, conf, LAYER_WINDOW, true);
-	if (value == P_NO_ROPE_EVERY && !every_fourth(conf))
+	if (value == P_NO_ROPE_EVERY && !all_but_every(conf, LAYER_NO_ROPE, false, 4))
 		add_flags(l, key, conf, LAYER_NO_ROPE, false);
 }
 
-static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct arch_conf *conf,
-                    const struct arch_key *row)
+static void add_key(struct kv_list *l, const struct fmt_view *v, const struct arch_key *row)
 {
+	const struct arch_conf *conf = &v->impl->conf;
 	const char *key;
 
-	if (!conf->set[row->value] || !arch_conf_when(conf, row->when))
+	if (row->value == P_FILE_TYPE) {
+		kv_u32(l, "general.file_type", stored_file_type(v));
+		return;
+	}
+	if (!conf->set[row->value] || !arch_conf_when(conf, row->when) || (row->usual > 0 && conf->f[row->value] == row->usual))
 		return;
 	if (row->value == P_WINDOW && !n_layers(conf, LAYER_WINDOW))
 		return;
-	key = kv_key(l, arch->gguf, row->suffix);
+	key = kv_key(l, v->arch->gguf, row->suffix);
 	switch (row->type) {
 	case FMT_KV_U32:
 		kv_u32(l, key, (uint32_t)conf->n[row->value]);
@@ -72,20 +93,11 @@ static void add_key(struct kv_list *l, const struct fmt_arch *arch, const struct
 		kv_bool(l, key, conf->n[row->value]);
 		return;
 	case FMT_KV_ARR: /* lists have an element per layer */
-		add_pattern(l, key, row->value, conf);
+		add_pattern(l, key, row->value, v);
 		return;
 	default: /* the only word that keys hold */
 		kv_str(l, key, rope_word(conf->n[row->value]));
 	}
-}
-
-/* general.file_type of the checkpoint as it is stored: that of its first matrix. A writer puts its own in its place. */
-static uint32_t stored_file_type(const struct fmt_view *v)
-{
-	for (uint64_t i = 0; i < v->n_tensors; i++)
-		if (v->tensors[i].n_dims > 1 && !v->tensors[i].keep_f32)
-			return v->tensors[i].type == FMT_BF16 ? 32 : v->tensors[i].type == FMT_F16 ? 1 : 0;
-	return 0;
 }
 
 /* What llama.cpp will not do with this model. */
@@ -96,7 +108,7 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	for (const struct arch_note *n = v->arch->notes; n && n->text; n++)
 		if (arch_conf_when(c, n->when) && !view_note(v, err, "%s", n->text))
 			return false;
-	if (c->set[P_NO_ROPE_EVERY] && !every_fourth(c) &&
+	if (c->set[P_NO_ROPE_EVERY] && !all_but_every(c, LAYER_NO_ROPE, false, 4) &&
 	    !view_note(v, err, "llama.cpp will differ: of '%s' every fourth layer does not rotate there", v->arch->gguf))
 		return false;
 	if (v->arch->only_moe && n_layers(c, LAYER_DENSE) &&
@@ -109,6 +121,9 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	if (c->n[P_ROPE_TYPE] == ROPE_DYNAMIC &&
 	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))
 		return false;
+	if (c->set[P_WINDOW] && v->arch->own_windows && !has_usual_windows(v) &&
+	    !view_note(v, err, "llama.cpp will differ: it has another pattern of windows for '%s'", v->arch->gguf))
+		return false;
 	return true;
 }
 
@@ -120,11 +135,10 @@ bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	kv_str(&l, "general.architecture", v->arch_name);
 	kv_str(&l, "general.type", FMT_STR("model"));
 	meta_keys(&l, v);
-	for (const struct arch_key *row = arch_common_keys; row->suffix; row++)
-		add_key(&l, v->arch, &im->conf, row);
-	kv_u32(&l, "general.file_type", stored_file_type(v));
+	for (const struct arch_key *row = arch_common_keys; row->suffix && !v->arch->own_keys; row++)
+		add_key(&l, v, row);
 	for (const struct arch_key *row = v->arch->keys; row->suffix; row++)
-		add_key(&l, v->arch, &im->conf, row);
+		add_key(&l, v, row);
 	kv_u32(&l, "general.quantization_version", 2); /* ggml.h, GGML_QNT_VERSION */
 	if (!opts->no_tokenizer && !v->counted_only && !err->code)
 		tok_keys(&l, v, opts->pre);

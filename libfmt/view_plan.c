@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rope_factors.h"
 #include "view_impl.h"
 
 /* A plan while it is made: which of the checkpoint's tensors have been used. */
@@ -49,6 +50,10 @@ static struct shape shape_in_checkpoint(const struct arch_tensor *row, const str
 	struct shape s = { .n = t->n_dims - skip };
 
 	memcpy(s.dims, t->dims + skip, s.n * sizeof *s.dims);
+	if (row->move == MOVE_TRANSPOSE) {
+		s.dims[0] = t->dims[1];
+		s.dims[1] = t->dims[0];
+	}
 	return s;
 }
 
@@ -80,11 +85,14 @@ static bool check_type(struct plan *p, const struct fmt_tensor *t)
 	}
 }
 
-/* The checkpoint's tensor of that name, marked as used. */
+/* The checkpoint's tensor of that name, with its base prefix or without, marked as used. */
 static const struct fmt_tensor *take(struct plan *p, const char *name, const char *why)
 {
 	const struct fmt_tensor *t = fmt_model_find(p->weights, (struct fmt_str){ name, strlen(name) });
+	const char *base = p->v->arch->base_prefix;
 
+	if (!t && base && !strncmp(name, base, strlen(base)))
+		t = fmt_model_find(p->weights, (struct fmt_str){ name + strlen(base), strlen(name) - strlen(base) });
 	if (!t) {
 		fmt_fail(p->err, FMT_MISSING, FMT_NO_OFFSET, "tensor '%s' is missing%s", name, why);
 		fmt_err_file(p->err, p->weights->n_files == 1 ? p->weights->files[0] : p->im->dir.path);
@@ -94,15 +102,37 @@ static const struct fmt_tensor *take(struct plan *p, const char *name, const cha
 	return t;
 }
 
+/* A list of n factors in config.json's settings of rotary positions. */
+static bool read_factors(struct plan *p, const char *name, float *factors, uint64_t n)
+{
+	const struct json *config = hf_json(&p->im->dir, HF_CONFIG), *list;
+	char path[64];
+	double f = 0;
+	uint64_t i = 0;
+
+	snprintf(path, sizeof path, "rope_parameters.%s", name);
+	list = arch_conf_find(config, path, strlen(path));
+	snprintf(path, sizeof path, "rope_scaling.%s", name);
+	list = list ? list : arch_conf_find(config, path, strlen(path));
+	for (const struct json *j = json_first(list); j && i < n && json_f64(j, &f) && f > 0 && f < 1e9; j = json_next(j))
+		factors[i++] = (float)f;
+	if (i == n && json_count(list) == n)
+		return true;
+	fmt_fail(p->err, FMT_MALFORMED, FMT_NO_OFFSET, "%s: expected a list of %" PRIu64 " numbers above 0", path, n);
+	fmt_err_file(p->err, hf_file_path(&p->im->dir, HF_CONFIG));
+	return false;
+}
+
 static bool make_factors(struct plan *p, const struct arch_tensor *row, struct view_source *src, uint64_t n)
 {
 	float *factors = fmt_arena_alloc(&p->im->mem, n, sizeof *factors, p->err);
 
+	src->made = factors;
 	if (!factors)
 		return false;
-	if (row->move == MAKE_ROPE_FACTORS)
-		rope_factors_llama3(p->conf, factors, n);
-	src->made = factors;
+	if (row->move != MAKE_ROPE_FACTORS)
+		return read_factors(p, row->move == MAKE_ROPE_LONG ? "long_factor" : "short_factor", factors, n);
+	rope_factors_llama3(p->conf, factors, n);
 	return true;
 }
 
@@ -241,6 +271,7 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 		if (!find_source(p, row, layer, &t, &src))
 			return false;
 		t.type = src.tensor->type;
+		t.op = row->op;
 	} else if (!make_factors(p, row, &src, t.n_elems)) {
 		return false;
 	}

@@ -63,11 +63,59 @@ static bool read_rope(const struct rows *r, struct fmt_err *err)
 	return true;
 }
 
+/* What is read of a transposed tensor at a time where it is not mapped, unless a single row is more. */
+#define PIECE_BYTES (UINT64_C(1) << 20)
+
+/* dst[i * stride] = src[i], n items of 2, 4 or 8 bytes. */
+static void scatter(uint8_t *dst, uint64_t stride, const uint8_t *src, uint64_t n, uint64_t size)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		if (size == 4)
+			memcpy(dst + i * stride, src + i * 4, 4);
+		else if (size == 2)
+			memcpy(dst + i * stride, src + i * 2, 2);
+		else
+			memcpy(dst + i * stride, src + i * 8, 8);
+	}
+}
+
+/* Rows that are columns in the checkpoint: a bit of each of its n rows that lie at `from`, rows `first` and on. */
+static void scatter_rows(const struct rows *r, const uint8_t *from, uint64_t first, uint64_t n)
+{
+	uint64_t bytes = r->part->n_bytes / r->part->dims[0], size = r->part->n_bytes / r->part->n_elems;
+
+	for (uint64_t i = 0; i < n; i++)
+		scatter(r->dst + (first + i) * size, r->row_bytes, from + i * bytes + r->row * size, r->n_rows, size);
+}
+
+static bool read_transposed(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t n_all = r->part->dims[0], bytes = r->part->n_bytes / n_all;
+	uint64_t step = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
+	const uint8_t *mapped = fmt_tensor_map(r->v->weights, r->part);
+	uint8_t *piece = mapped ? NULL : malloc((size_t)(step * bytes));
+	bool ok = mapped || piece;
+
+	if (!ok)
+		return fmt_fail_nomem(err, step * bytes);
+	if (mapped)
+		scatter_rows(r, mapped, 0, n_all);
+	for (uint64_t i = 0, n; piece && ok && i < n_all; i += n) {
+		n = n_all - i < step ? n_all - i : step;
+		ok = fmt_tensor_read(r->v->weights, r->part, i, n, piece, err);
+		if (ok)
+			scatter_rows(r, piece, i, n);
+	}
+	free(piece);
+	return ok;
+}
+
 /* How each enum arch_move is read. */
 static move_fn *const moves[] = {
 	[MOVE_NONE] = read_plain,
 	[MOVE_ROPE_Q] = read_rope,
 	[MOVE_ROPE_K] = read_rope,
+	[MOVE_TRANSPOSE] = read_transposed,
 };
 
 /* Rows of a tensor that has some: those of each part in turn. */

@@ -122,8 +122,8 @@ static bool bind_bias(const struct infer_model *m, const struct infer_need *need
 	if (!bias->tensor)
 		return accept_absent(m, need->bias, need->name, "bias", true, layer, err);
 	bias->n_stacked = bias->rows = 1;
-	bias->cols = w->rows;
-	if (!check_shape(bias->tensor, shape_of(1, 1, w->rows, true, false), err) || !load(m, bias, err))
+	bias->cols = need->rows == DIM_ONE ? w->cols : w->rows;
+	if (!check_shape(bias->tensor, shape_of(1, 1, bias->cols, true, false), err) || !load(m, bias, err))
 		return false;
 	w->bias = bias->f32;
 	return true;
@@ -189,6 +189,21 @@ struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_po
 	fmt_err_file(err, v->path);
 	infer_model_destroy(m);
 	return NULL;
+}
+
+struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
+{
+	struct infer_w part = *w;
+
+	part.rows = n;
+	part.owned = NULL;
+	if (w->f32)
+		part.f32 = w->f32 + first * w->cols;
+	if (w->data)
+		part.data = w->data + first * w->row_bytes;
+	if (w->bias)
+		part.bias = w->bias + first;
+	return part;
 }
 
 static void free_weights(struct infer_w *table)

@@ -15,7 +15,7 @@ struct infer_w {
 	const uint8_t *data;     /* rows of row_bytes, in the tensor's own type */
 	size_t row_bytes;
 	quant_decode_fn *decode;
-	const float *bias;       /* [rows], or NULL: none */
+	const float *bias;       /* [rows], of a vector [cols]; or NULL: none */
 	void *owned;             /* what to free: contents that could not be used where they lie */
 };
 
@@ -27,8 +27,9 @@ struct infer_rope {
 	enum infer_pairs pairs;
 	uint32_t n_dims;   /* of each head that turn */
 	float *inv_freq;   /* [n_dims / 2] radians per position */
+	float *inv_freq_long;   /* the same for runs with more than n_ctx_short positions (LongRoPE); NULL: none of their own */
+	uint32_t n_ctx_short;
 	float magnitude;   /* factor on sin and cos (YaRN's attention factor) */
-	uint32_t max_ctx;  /* positions for which the frequencies hold; 0: all */
 };
 
 struct infer_layer {
@@ -56,17 +57,25 @@ struct infer_model {
 	uint32_t n_vocab, n_ctx_train, n_layers, d_model;
 	uint32_t d_k, d_v;  /* width of one head's key and value */
 	float eps;          /* of the norms */
+	float attn_scale;   /* of attention scores: 1 / sqrt(d_k), or what the model says */
+	float attn_cap;     /* they are squeezed into +- this; 0: are not */
+	float final_cap;    /* and so are logits */
+	uint32_t max_ctx;   /* positions that it can tell apart; 0: any number */
+	const char *max_ctx_why;
 	struct infer_rope rope;
 	struct infer_moe moe;
 	struct infer_w w[FMT_ROLE_COUNT]; /* those outside the layers */
 	struct infer_layer *layers;       /* [n_layers] */
 };
 
+/* Rows first .. first + n - 1 of a matrix as one of its own: it owns nothing. */
+struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
+
 /* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs. DIM_ONE as rows: a vector; DIM_ROW: a
  * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
-	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_Q_NORM, DIM_K_NORM, DIM_Q, DIM_K, DIM_V, DIM_HEADS_V, DIM_FF, DIM_EXPERTS, DIM_EXPERT_FF,
-	DIM_SHARED_FF, DIM_ANY
+	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_Q_NORM, DIM_K_NORM, DIM_Q, DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF,
+	DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_CTX_TRAIN, DIM_ANY
 };
 
 /* In which layers a weight is needed. */
@@ -97,6 +106,7 @@ struct infer_forward {
 	uint32_t no_rope_every;          /* every n-th layer has no_rope, where the model does not say which; 0: none has */
 	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */
+	bool layer_norm;                 /* norms are LayerNorm: another key has their epsilon */
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch); /* NULL: none */

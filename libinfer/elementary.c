@@ -82,6 +82,45 @@ void infer_silu_mul_row(float *dst, const float *gate, const float *up, size_t n
 		dst[i] = gate[i] / (1.0f + exp_one(-gate[i])) * up[i];
 }
 
+/* (e^2x - 1) / (e^2x + 1); near 0, where that loses digits, the continued fraction x / (1 + x^2 / (3 + x^2 / (5 + ...)))
+ * to the 9, in lowest terms: its error there is below x^11 / 9e6, |x| < 1/2. Both are computed, so that loops have no branch. */
+static inline float tanh_one(float x)
+{
+	double d = x, t, e, near;
+
+	d = d < -20.0 ? -20.0 : d;
+	d = d > 20.0 ? 20.0 : d;
+	t = d * d;
+	e = exp_short(2 * d);
+	near = d * (945 + t * (105 + t)) / (945 + t * (420 + t * 15));
+	return (float)(t < 0.25 ? near : (e - 1) / (e + 1));
+}
+
+float infer_tanhf(float x)
+{
+	return tanh_one(x);
+}
+
+void infer_softcap_row(float *x, float cap, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = tanh_one(x[i] / cap) * cap;
+}
+
+/* (1 + tanh u) / 2 is 1 / (1 + exp(-2u)), which loses no digits. */
+void infer_gelu_row(float *dst, const float *src, size_t n)
+{
+	const double root_2_over_pi = 0.79788456080286535588;
+
+	for (size_t i = 0; i < n; i++) {
+		double x = src[i], u = -2 * root_2_over_pi * (x + 0.044715 * x * x * x);
+
+		u = u < -150.0 ? -150.0 : u;
+		u = u > 150.0 ? 150.0 : u;
+		dst[i] = (float)(x / (1 + exp_short(u)));
+	}
+}
+
 double infer_exp(double x)
 {
 	/* 1/13!, 1/12!, ... 1/0!: |r| <= ln(2)/2, r^14/14! < 5e-18 */

@@ -2,8 +2,11 @@
 #include "forward/forward.h"
 
 static const struct infer_forward *const table[] = {
+	&infer_fwd_gemma2,
+	&infer_fwd_gpt2,
 	&infer_fwd_llama,
 	&infer_fwd_olmoe,
+	&infer_fwd_phi3,
 	&infer_fwd_qwen2,
 	&infer_fwd_qwen2moe,
 	&infer_fwd_qwen3,

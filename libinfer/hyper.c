@@ -2,6 +2,7 @@
  * tensor by tensor, so that nothing is allocated by their word alone. */
 #include "hyper.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static bool need_positive(const char *key, uint32_t value, struct fmt_err *err)
@@ -32,13 +33,11 @@ static bool read_flag(const struct fmt_view *v, const char *key, int32_t i, bool
 static bool read_patterns(struct infer_model *m, int32_t i, struct infer_layer *l, struct fmt_err *err)
 {
 	uint32_t every = m->forward->no_rope_every;
-	bool window, rotates;
+	bool rotates;
 
-	if (!fmt_view_u32(m->view, "attention.sliding_window", i, 0, &l->window, err) ||
-	    !read_flag(m->view, "attention.sliding_window_pattern", i, true, &window, err) ||
+	if (!fmt_view_window(m->view, i, &l->window, err) ||
 	    !read_flag(m->view, "attention.rope_pattern", i, !every || (uint32_t)(i + 1) % every, &rotates, err))
 		return false;
-	l->window = window ? l->window : 0;
 	l->no_rope = !rotates;
 	return true;
 }
@@ -100,6 +99,36 @@ static bool read_moe(struct infer_model *m, struct fmt_err *err)
 	return need_positive("expert_feed_forward_length", moe->d_ff, err);
 }
 
+static bool read_eps(struct infer_model *m, struct fmt_err *err)
+{
+	const char *key = m->forward->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+
+	if (!fmt_view_f32(m->view, key, 0, &m->eps, err))
+		return false;
+	if (!(m->eps > 0) || m->eps > 1)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is missing, or out of range: %g", key, (double)m->eps);
+	return true;
+}
+
+static bool read_real(const struct fmt_view *v, const char *key, float absent, float *out, struct fmt_err *err)
+{
+	if (!fmt_view_f32(v, key, absent, out, err))
+		return false;
+	return (*out >= 0 && *out < 1e30f) || fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is out of range: %g", key, (double)*out);
+}
+
+/* What happens to attention scores and to logits. A scale of 0 is the usual one, as llama.cpp has it. */
+static bool read_scores(struct infer_model *m, struct fmt_err *err)
+{
+	if (!read_real(m->view, "attention.scale", 0, &m->attn_scale, err) ||
+	    !read_real(m->view, "attn_logit_softcapping", 0, &m->attn_cap, err) ||
+	    !read_real(m->view, "final_logit_softcapping", 0, &m->final_cap, err))
+		return false;
+	if (!(m->attn_scale > 0))
+		m->attn_scale = (float)(1 / sqrt((double)m->d_k));
+	return true;
+}
+
 bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
@@ -113,15 +142,13 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	    !read_one(v, "embedding_length", 0, &m->d_model, err) ||
 	    !read_one(v, "block_count", 0, &m->n_layers, err) || !read_moe(m, err) || !read_layers(m, err))
 		return false;
+	if (fmt_view_role(v, FMT_ROLE_POSITION_EMBD, -1)) {
+		m->max_ctx = m->n_ctx_train;
+		m->max_ctx_why = "the model has learned positions for";
+	}
 	head_width = m->d_model / m->layers[0].n_head;
-	if (!read_one(v, "attention.key_length", head_width, &m->d_k, err) ||
-	    !read_one(v, "attention.value_length", head_width, &m->d_v, err) ||
-	    !fmt_view_f32(v, "attention.layer_norm_rms_epsilon", 0, &m->eps, err))
-		return false;
-	if (!(m->eps > 0) || m->eps > 1)
-		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET,
-		                "attention.layer_norm_rms_epsilon is missing, or out of range: %g", (double)m->eps);
-	return true;
+	return read_one(v, "attention.key_length", head_width, &m->d_k, err) &&
+	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_eps(m, err) && read_scores(m, err);
 }
 
 uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enum infer_dim d)
@@ -141,10 +168,16 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return (uint64_t)l->n_head_kv * m->d_k;
 	case DIM_V:
 		return (uint64_t)l->n_head_kv * m->d_v;
+	case DIM_QKV:
+		return (uint64_t)l->n_head * m->d_k + (uint64_t)l->n_head_kv * ((uint64_t)m->d_k + m->d_v);
 	case DIM_HEADS_V:
 		return (uint64_t)l->n_head * m->d_v;
 	case DIM_FF:
 		return l->d_ff;
+	case DIM_FF_TWICE:
+		return 2 * (uint64_t)l->d_ff;
+	case DIM_CTX_TRAIN:
+		return m->n_ctx_train;
 	case DIM_EXPERTS:
 		return m->moe.n_experts;
 	case DIM_EXPERT_FF:

@@ -10,6 +10,22 @@
 /* x [T, D] = rows r->ids of w [vocab, D]. */
 void op_embed(struct infer_run *r, float *x, const struct infer_w *w);
 
+/* x [T, D] += rows r->pos .. r->pos + T - 1 of w [positions, D]. */
+void op_add_positions(struct infer_run *r, float *x, const struct infer_w *w);
+
+/* x *= factor, n elements of every token. */
+void op_scale(struct infer_run *r, float *x, size_t n, float factor);
+
+/* x = cap * tanh(x / cap), n elements of every token; as it is where cap is 0. */
+void op_softcap(struct infer_run *r, float *x, size_t n, float cap);
+
+/* x += y, n elements of every token. */
+void op_add(struct infer_run *r, float *x, const float *y, size_t n);
+
+/* y [T, D] = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + bias, per token; y may be x. Sums in double, eight
+ * partial sums. */
+void op_layernorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
+
 /* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
@@ -22,7 +38,10 @@ void op_linear(struct infer_run *r, float *y, const float *x, const struct infer
 /* y += x W' + bias */
 void op_linear_add(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
-/* The same with rows of a stack of matrices: group by group, rows first .. first + n - 1 of x with one of them. */
+/* r->q [T, Hq * d_k], r->k [T, Hk * d_k], r->v [T, Hk * d_v] of the layer, from one matrix that has their rows in this order. */
+void op_qkv(struct infer_run *r, const float *x, const struct infer_w *w);
+
+/* op_linear with rows of a stack of matrices: group by group, rows first .. first + n - 1 of x with one of them. */
 void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,
                       const struct infer_group *groups, size_t n_groups);
 
@@ -33,12 +52,17 @@ void op_rope(struct infer_run *r, float *x, uint32_t n_heads);
 void op_rope_angles(struct infer_run *r);
 
 /* y [T, Hq * d_v]: causal attention of q [T, Hq * d_k] over the cache of the layer, to which k [T, Hk * d_k] and
- * v [T, Hk * d_v] are added first: softmax(q k' / sqrt(d_k)) v within the layer's window. Query heads share key heads
- * in runs of Hq / Hk. */
+ * v [T, Hk * d_v] are added first: softmax(cap(q k' * scale)) v within the layer's window, where scale and cap are the
+ * model's. Query heads share key heads in runs of Hq / Hk. */
 void op_attend(struct infer_run *r, float *y, const float *q, const float *k, const float *v);
 
 /* g [T, F] = silu(x Wgate') * (x Wup'), biases included; uses r->u. */
 void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up);
+
+/* The same with GELU by its tanh formula (arXiv:1606.08415) in place of SiLU. */
+void op_geglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up);
+/* g [T, F] = gelu(x Wup' + bias) by the same formula. */
+void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up);
 
 /* g = silu(g) * u, n_rows rows of n. */
 void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);

@@ -2,15 +2,12 @@
 #include "elementary.h"
 #include "op.h"
 
-#include <math.h>
-
 struct attention {
 	const struct infer_run *r;
 	const struct infer_layer *layer;
 	float *y;
 	const float *q;
 	const float *k, *v; /* the layer's cache: [Hk, n_ctx, d_k], [Hk, n_ctx, d_v] */
-	float scale;
 };
 
 size_t op_attend_scratch(size_t group, size_t n_ctx)
@@ -51,7 +48,9 @@ static void attend_item(void *ctx, uint64_t item, unsigned worker)
 
 	r->kernels->tile(c->k + (head * n_ctx + start) * d_k, d_k, n_seen, q, d_k, group, d_k, scores, n_seen);
 	for (size_t i = 0; i < group * n_seen; i++)
-		scores[i] *= c->scale;
+		scores[i] *= r->model->attn_scale;
+	if (r->model->attn_cap > 0)
+		infer_softcap_row(scores, r->model->attn_cap, group * n_seen);
 	for (size_t i = 0; i < group; i++)
 		softmax(scores + i * n_seen, n_seen);
 	r->kernels->mix(scores, n_seen, group, c->v + (head * n_ctx + start) * d_v, d_v, n_seen, d_v, y, d_v);
@@ -66,6 +65,5 @@ void op_attend(struct infer_run *r, float *y, const float *q, const float *k, co
 
 	infer_kv_store(cache_k, r->kv.n_ctx, layer->n_head_kv, m->d_k, r->pos, k, r->n_tok);
 	infer_kv_store(cache_v, r->kv.n_ctx, layer->n_head_kv, m->d_v, r->pos, v, r->n_tok);
-	c.scale = (float)(1 / sqrt((double)m->d_k));
 	quant_pool_run(r->pool, (uint64_t)r->n_tok * layer->n_head_kv, attend_item, &c);
 }

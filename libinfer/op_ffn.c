@@ -4,7 +4,7 @@
 
 struct gated {
 	float *g;
-	const float *u;
+	const float *u; /* NULL: no gate */
 	size_t n;
 };
 
@@ -21,6 +21,33 @@ void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, s
 	struct gated c = { .g = g, .u = u, .n = n };
 
 	quant_pool_run(r->pool, n_rows, silu_mul_row, &c);
+}
+
+static void gelu_mul_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct gated *c = ctx;
+
+	(void)worker;
+	infer_gelu_row(c->g + row * c->n, c->g + row * c->n, c->n);
+	for (size_t i = 0; c->u && i < c->n; i++)
+		c->g[row * c->n + i] *= c->u[row * c->n + i];
+}
+
+void op_geglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up)
+{
+	struct gated c = { .g = g, .u = r->u, .n = gate->rows };
+
+	op_linear(r, g, x, gate);
+	op_linear(r, r->u, x, up);
+	quant_pool_run(r->pool, r->n_tok, gelu_mul_row, &c);
+}
+
+void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up)
+{
+	struct gated c = { .g = g, .n = up->rows };
+
+	op_linear(r, g, x, up);
+	quant_pool_run(r->pool, r->n_tok, gelu_mul_row, &c);
 }
 
 void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up)

@@ -33,6 +33,16 @@ void op_embed(struct infer_run *r, float *x, const struct infer_w *w)
 	}
 }
 
+void op_add_positions(struct infer_run *r, float *x, const struct infer_w *w)
+{
+	for (uint32_t t = 0; t < r->n_tok; t++) {
+		const float *row = weight_rows(w, (size_t)r->pos + t, 1, r->scratch);
+
+		for (size_t i = 0; i < w->cols; i++)
+			x[t * w->cols + i] += row[i];
+	}
+}
+
 void op_wanted(struct infer_run *r, float *x)
 {
 	size_t n = r->model->d_model, skip = r->n_tok - r->n_wanted;
@@ -107,6 +117,18 @@ void op_linear(struct infer_run *r, float *y, const float *x, const struct infer
 void op_linear_add(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
 {
 	linear(r, y, x, w, true);
+}
+
+void op_qkv(struct infer_run *r, const float *x, const struct infer_w *w)
+{
+	const struct infer_model *m = r->model;
+	const struct infer_layer *l = &m->layers[r->layer];
+	size_t n_q = (size_t)l->n_head * m->d_k, n_k = (size_t)l->n_head_kv * m->d_k, n_v = (size_t)l->n_head_kv * m->d_v;
+	struct infer_w q = infer_w_rows(w, 0, n_q), k = infer_w_rows(w, n_q, n_k), v = infer_w_rows(w, n_q + n_k, n_v);
+
+	op_linear(r, r->q, x, &q);
+	op_linear(r, r->k, x, &k);
+	op_linear(r, r->v, x, &v);
 }
 
 void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,

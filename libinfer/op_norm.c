@@ -10,6 +10,15 @@ struct norm {
 	const struct infer_w *w;
 };
 
+/* Eight partial sums folded in halves. */
+static double fold(double *s)
+{
+	for (size_t half = 4; half > 0; half /= 2)
+		for (size_t l = 0; l < half; l++)
+			s[l] += s[l + half];
+	return s[0];
+}
+
 /* Sum of squares: partial sum l takes elements l, l + 8, ... in sequence; then the eight are folded in halves. */
 static double sum_of_squares(const float *x, size_t n)
 {
@@ -21,10 +30,26 @@ static double sum_of_squares(const float *x, size_t n)
 			s[l] += (double)x[i + l] * x[i + l];
 	for (size_t l = 0; i < n; i++, l++)
 		s[l] += (double)x[i] * x[i];
-	for (size_t half = 4; half > 0; half /= 2)
-		for (size_t l = 0; l < half; l++)
-			s[l] += s[l + half];
-	return s[0];
+	return fold(s);
+}
+
+/* The same for the mean, and for squares of what is left when it is taken off. */
+static double mean_of(const float *x, size_t n)
+{
+	double s[8] = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		s[i % 8] += (double)x[i];
+	return fold(s) / (double)n;
+}
+
+static double variance(const float *x, size_t n, double mean)
+{
+	double s[8] = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		s[i % 8] += ((double)x[i] - mean) * ((double)x[i] - mean);
+	return fold(s) / (double)n;
 }
 
 /* One row of as many elements as the weight has: a token, or a head of it. */
@@ -46,6 +71,27 @@ void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infe
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
 
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
+}
+
+static void layernorm_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct norm *c = ctx;
+	size_t n = c->w->cols;
+	const float *x = c->x + row * n, *bias = c->w->bias;
+	float *y = c->y + row * n, scale;
+	double mean = mean_of(x, n);
+
+	(void)worker;
+	scale = (float)(1 / sqrt(variance(x, n, mean) + (double)c->r->model->eps));
+	for (size_t i = 0; i < n; i++)
+		y[i] = (float)((double)x[i] - mean) * scale * c->w->f32[i] + (bias ? bias[i] : 0);
+}
+
+void op_layernorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
+{
+	struct norm c = { .r = r, .y = y, .x = x, .w = w };
+
+	quant_pool_run(r->pool, r->n_tok, layernorm_row, &c);
 }
 
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w)

@@ -13,13 +13,15 @@ struct rotation {
 void op_rope_angles(struct infer_run *r)
 {
 	const struct infer_rope *rope = &r->model->rope;
+	bool far = rope->inv_freq_long && r->kv.n_ctx > rope->n_ctx_short;
+	const float *inv_freq = far ? rope->inv_freq_long : rope->inv_freq;
 	size_t half = rope->n_dims / 2;
 
 	for (uint32_t t = 0; t < r->n_tok; t++)
 		for (size_t i = 0; i < half; i++) {
 			float s, c;
 
-			infer_sincosf((float)(r->pos + t) * rope->inv_freq[i], &s, &c);
+			infer_sincosf((float)(r->pos + t) * inv_freq[i], &s, &c);
 			r->sin[t * half + i] = s * rope->magnitude;
 			r->cos[t * half + i] = c * rope->magnitude;
 		}

@@ -4,6 +4,8 @@
  * - linear: all divided by the factor (position interpolation, arXiv:2306.15595);
  * - llama3: divided by the factors of the tensor rope_freqs.weight, one per pair;
  * - yarn: a ramp between plain and linear, and a magnitude (arXiv:2309.00071);
+ * - longrope: divided by the factors of rope_factors_short.weight, or of rope_factors_long.weight in a run with room for
+ *   more than the first context, and a magnitude (arXiv:2402.13753);
  * - dynamic: plain up to the model's own context, to which the run is then held: past it the frequencies would depend
  *   on how long the text becomes, and so on how it is cut into batches. */
 #include "bind.h"
@@ -14,12 +16,12 @@
 
 #define PI 3.14159265358979323846
 
-static void plain(struct infer_rope *rope, float base)
+static void plain(const struct infer_rope *rope, float *freq, float base)
 {
 	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
 		float exponent = (float)(2 * i) / (float)rope->n_dims;
 
-		rope->inv_freq[i] = 1.0f / (float)infer_pow((double)base, (double)exponent);
+		freq[i] = 1.0f / (float)infer_pow((double)base, (double)exponent);
 	}
 }
 
@@ -97,8 +99,10 @@ static bool scale(struct infer_model *m, float base, struct fmt_err *err)
 	const struct fmt_value *kind = fmt_view_arch_get(m->view, "rope.scaling.type");
 	float factor;
 
-	if (fmt_view_arch_get(m->view, "rope.scaling.dynamic_factor"))
-		m->rope.max_ctx = m->n_ctx_train;
+	if (fmt_view_arch_get(m->view, "rope.scaling.dynamic_factor")) {
+		m->max_ctx = m->n_ctx_train;
+		m->max_ctx_why = "the model's dynamic rope scaling is followed up to";
+	}
 	if (!kind)
 		return true;
 	if (kind->type != FMT_KV_STR)
@@ -117,24 +121,37 @@ static bool scale(struct infer_model *m, float base, struct fmt_err *err)
 	return true;
 }
 
-/* rope_freqs.weight, where there is one: a divisor per pair. */
-static bool divide(struct infer_model *m, struct fmt_err *err)
+/* freq[i] /= element i of a weight of one element per pair. */
+static bool divide(const struct infer_rope *rope, float *freq, const struct infer_w *w, const char *name, struct fmt_err *err)
 {
-	const struct infer_w *w = &m->w[FMT_ROLE_ROPE_FREQS];
-
-	if (!w->tensor)
-		return true;
-	if (w->cols != m->rope.n_dims / 2)
+	if (w->cols != rope->n_dims / 2)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-		                "rope_freqs.weight has %zu elements, but %u dimensions turn in pairs", w->cols,
-		                m->rope.n_dims);
-	for (uint32_t i = 0; i < m->rope.n_dims / 2; i++) {
+		                "%s.weight has %zu elements, but %u dimensions turn in pairs", name, w->cols, rope->n_dims);
+	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
 		if (!(w->f32[i] > 0))
-			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope_freqs.weight: element %u is %g", i,
-			                (double)w->f32[i]);
-		m->rope.inv_freq[i] /= w->f32[i];
+			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s.weight: element %u is %g", name, i, (double)w->f32[i]);
+		freq[i] /= w->f32[i];
 	}
 	return true;
+}
+
+/* Two sets of divisors, for texts within the context that was trained first and for longer ones. */
+static bool long_rope(struct infer_model *m, float base, struct fmt_err *err)
+{
+	const struct infer_w *near = &m->w[FMT_ROLE_ROPE_SHORT], *far = &m->w[FMT_ROLE_ROPE_LONG];
+	struct infer_rope *rope = &m->rope;
+
+	if (!near->tensor || !far->tensor)
+		return !near->tensor == !far->tensor ||
+		       fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "rope_factors_long.weight and rope_factors_short.weight: only one is there");
+	rope->inv_freq_long = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq_long);
+	if (!rope->inv_freq_long)
+		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq_long);
+	plain(rope, rope->inv_freq_long, base);
+	return divide(rope, rope->inv_freq, near, "rope_factors_short", err) &&
+	       divide(rope, rope->inv_freq_long, far, "rope_factors_long", err) &&
+	       fmt_view_u32(m->view, "rope.scaling.original_context_length", -1, m->n_ctx_train, &rope->n_ctx_short, err) &&
+	       fmt_view_f32(m->view, "rope.scaling.attn_factor", 1, &rope->magnitude, err);
 }
 
 bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
@@ -156,11 +173,14 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 	rope->inv_freq = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq);
 	if (!rope->inv_freq)
 		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq);
-	plain(rope, base);
-	return scale(m, base, err) && divide(m, err);
+	plain(rope, rope->inv_freq, base);
+	if (!scale(m, base, err) || !long_rope(m, base, err))
+		return false;
+	return !m->w[FMT_ROLE_ROPE_FREQS].tensor || divide(rope, rope->inv_freq, &m->w[FMT_ROLE_ROPE_FREQS], "rope_freqs", err);
 }
 
 void infer_rope_finish(struct infer_rope *rope)
 {
 	free(rope->inv_freq);
+	free(rope->inv_freq_long);
 }

@@ -81,6 +81,7 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	struct widths w = widest(m);
 
 	r->x = carve(c, r->n_batch, m->d_model);
+	r->y = carve(c, r->n_batch, m->d_model);
 	r->h = carve(c, r->n_batch, w.h);
 	r->q = carve(c, r->n_batch, w.q);
 	r->k = carve(c, r->n_batch, w.k);
@@ -116,10 +117,9 @@ struct infer_run *infer_run_create(const struct infer_model *m, uint32_t n_ctx, 
 
 	n_ctx = n_ctx ? n_ctx : m->n_ctx_train;
 	n_batch = n_batch ? n_batch : BATCH_DEFAULT;
-	if (m->rope.max_ctx && n_ctx > m->rope.max_ctx) {
-		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET,
-		         "a context of %u tokens: the model's dynamic rope scaling is followed up to %u only", n_ctx,
-		         m->rope.max_ctx);
+	if (m->max_ctx && n_ctx > m->max_ctx) {
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "a context of %u tokens: %s %u only", n_ctx, m->max_ctx_why,
+		         m->max_ctx);
 		return NULL;
 	}
 	r = calloc(1, sizeof *r);

@@ -40,6 +40,7 @@ struct infer_run {
 
 	/* buffers: [n_batch, ...] */
 	float *x;           /* d_model: the residual stream */
+	float *y;           /* d_model: what is added to it, where that is not done at once */
 	float *h;           /* the widest input of a matrix but the feed-forward's */
 	float *q, *k, *v;   /* heads * d_k, kv heads * d_k, kv heads * d_v */
 	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */

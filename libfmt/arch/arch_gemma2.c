@@ -18,27 +18,67 @@ static const struct arch_param_row sizes[] = {
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
+	{ P_UNUSED, KIND_FALSE, "use_bidirectional_attention", { ELSE_UNSET } },
 	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
+	{ P_QUERY_SCALAR, KIND_COUNT, "query_pre_attn_scalar", { ELSE_FIXED, .fixed = 256 }, .max = ARCH_MAX_WIDTH },
+	{ P_ATTN_SCALE, KIND_REAL, NULL, { ELSE_SCALE, P_QUERY_SCALAR, P_HEAD_DIM } },
+	{ P_ATTN_CAP, KIND_REAL, "attn_logit_softcapping", { ELSE_FIXED, .fixed = 50 }, { ELSE_UNSET } },
+	{ P_FINAL_CAP, KIND_REAL, "final_logit_softcapping", { ELSE_FIXED, .fixed = 30 }, { ELSE_UNSET } },
 	{ P_NONE },
 };
 
+static const struct arch_key keys[] = {
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
+	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
+	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM },
+	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM },
+	ARCH_FILE_TYPE,
+	{ "attn_logit_softcapping", FMT_KV_F32, P_ATTN_CAP },
+	{ "final_logit_softcapping", FMT_KV_F32, P_FINAL_CAP },
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	/* the reference converter leaves these out */
+	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	{ "attention.scale", FMT_KV_F32, P_ATTN_SCALE },
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
+	ARCH_LINEAR_KEYS,
+	{ NULL },
+};
+
+static const struct arch_tensor globals[] = {
+	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
+	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
+	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
+	{ FMT_ROLE_NONE },
+};
+
 static const struct arch_tensor layers[] = {
-	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
+	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
 	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL } },
 	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL } },
 	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL } },
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH } },
-	{ FMT_ROLE_ATTN_POST_NORM, "post_attention_norm.weight", "post_attention_layernorm.weight", { P_MODEL } },
-	{ FMT_ROLE_FFN_NORM, "ffn_norm.weight", "pre_feedforward_layernorm.weight", { P_MODEL } },
+	{ FMT_ROLE_ATTN_POST_NORM, "post_attention_norm.weight", "post_attention_layernorm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
+	{ FMT_ROLE_FFN_NORM, "ffn_norm.weight", "pre_feedforward_layernorm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL } },
 	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL } },
 	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF } },
-	{ FMT_ROLE_FFN_POST_NORM, "post_ffw_norm.weight", "post_feedforward_layernorm.weight", { P_MODEL } },
+	{ FMT_ROLE_FFN_POST_NORM, "post_ffw_norm.weight", "post_feedforward_layernorm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, NULL };
-static const struct arch_key keys[] = { { "attention.sliding_window", FMT_KV_U32, P_WINDOW }, { NULL } };
+static const struct arch_note notes[] = {
+	{ { P_ATTN_SCALE, ARCH_SET }, "llama.cpp will differ unless this is the 27B model: it has no other query_pre_attn_scalar than "
+	                              "head_dim" },
+	{ { P_NONE }, NULL },
+};
+
+static const struct arch_param_row *const params[] = { sizes, arch_gelu_tanh, arch_rope_simple, NULL };
 static const char *const classes[] = { "Gemma2ForCausalLM", NULL };
 static const char *const types[] = { "gemma2", NULL };
 static const char *const skip[] = { NULL };
@@ -49,9 +89,12 @@ const struct fmt_arch arch_gemma2 = {
 	.types = types,
 	.params = params,
 	.keys = keys,
-	.globals = arch_model_globals,
+	.notes = notes,
+	.own_keys = true,
+	.globals = globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.own_windows = true,
+	.full_every = 2,
 };

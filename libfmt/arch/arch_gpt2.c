@@ -1,5 +1,5 @@
 /* GPT-2: learned positions, norms with a bias, one matrix for queries, keys and values, biases everywhere. Its matrices
- * are stored transposed, which changes no count; shapes here are those of the GGUF.
+ * are stored transposed; shapes here are those of the GGUF.
  *
  * Source of defaults: GPT2Config of transformers 5, which knows each number under two names. */
 #include "arch_shared.h"
@@ -16,7 +16,21 @@ static const struct arch_param_row sizes[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50257 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_UNUSED, KIND_FALSE, "add_cross_attention", { ELSE_UNSET } },
+	{ P_UNUSED, KIND_FALSE, "scale_attn_by_inverse_layer_idx", { ELSE_UNSET } },
+	{ P_UNUSED, KIND_TRUE, "scale_attn_weights", { ELSE_UNSET } },
+	{ P_NORM_EPS, KIND_REAL, "layer_norm_epsilon", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
+	ARCH_FILE_TYPE,
+	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
@@ -31,21 +45,20 @@ static const struct arch_tensor globals[] = {
 static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "ln_1.weight", { P_MODEL } },
 	{ FMT_ROLE_ATTN_NORM_B, "attn_norm.bias", "ln_1.bias", { P_MODEL } },
-	{ FMT_ROLE_ATTN_QKV, "attn_qkv.weight", "attn.c_attn.weight", { P_QKV_WIDTH, P_MODEL } },
+	{ FMT_ROLE_ATTN_QKV, "attn_qkv.weight", "attn.c_attn.weight", { P_QKV_WIDTH, P_MODEL }, .move = MOVE_TRANSPOSE },
 	{ FMT_ROLE_ATTN_QKV_B, "attn_qkv.bias", "attn.c_attn.bias", { P_QKV_WIDTH } },
-	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "attn.c_proj.weight", { P_MODEL, P_Q_WIDTH } },
+	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "attn.c_proj.weight", { P_MODEL, P_Q_WIDTH }, .move = MOVE_TRANSPOSE },
 	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "attn.c_proj.bias", { P_MODEL } },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm.weight", "ln_2.weight", { P_MODEL } },
 	{ FMT_ROLE_FFN_NORM_B, "ffn_norm.bias", "ln_2.bias", { P_MODEL } },
-	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.c_fc.weight", { P_FF, P_MODEL } },
+	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.c_fc.weight", { P_FF, P_MODEL }, .move = MOVE_TRANSPOSE },
 	{ FMT_ROLE_FFN_UP_B, "ffn_up.bias", "mlp.c_fc.bias", { P_FF } },
-	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.c_proj.weight", { P_MODEL, P_FF } },
+	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.c_proj.weight", { P_MODEL, P_FF }, .move = MOVE_TRANSPOSE },
 	{ FMT_ROLE_FFN_DOWN_B, "ffn_down.bias", "mlp.c_proj.bias", { P_MODEL } },
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_tanh, NULL };
 static const char *const classes[] = { "GPT2LMHeadModel", NULL };
 static const char *const types[] = { "gpt2", NULL };
 static const char *const skip[] = { ".attn.bias", ".attn.masked_bias", NULL };
@@ -56,8 +69,10 @@ const struct fmt_arch arch_gpt2 = {
 	.types = types,
 	.params = params,
 	.keys = keys,
+	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
 	.layer_prefix = "transformer.h.",
+	.base_prefix = "transformer.",
 	.skip = skip,
 };

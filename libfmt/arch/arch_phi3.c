@@ -1,6 +1,7 @@
 /* Phi-3: Llama's layers with fused matrices for queries, keys and values and for gate and up.
  *
- * Source of defaults: Phi3Config of transformers 5. */
+ * Source of defaults: Phi3Config of transformers 5, which takes "su" and "yarn" for names of LongRoPE. llama.cpp wants to be
+ * told that there is no window, and has none. */
 #include "arch_shared.h"
 
 static const struct arch_param_row sizes[] = {
@@ -13,7 +14,53 @@ static const struct arch_param_row sizes[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 32064 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_UNSET }, .max = UINT32_MAX },
+	{ P_WINDOW_KEY, KIND_NUMBER, "sliding_window", { ELSE_FIXED, .fixed = 0 }, .max = UINT32_MAX },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_NONE },
+};
+
+static const struct arch_word rope_types[] = {
+	{ "default", ROPE_PLAIN }, { "longrope", ROPE_LONG }, { "su", ROPE_LONG }, { "yarn", ROPE_LONG }, { NULL, 0 },
+};
+
+static const struct arch_param_row rope[] = {
+	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },
+	  .words = rope_types },
+	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },
+	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_UNSET } },
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_FACTOR, KIND_REAL, IN_ROPE("factor"), { ELSE_UNSET } },
+	{ P_ROPE_ORIG_CONTEXT, KIND_COUNT, "original_max_position_embeddings " IN_ROPE("original_max_position_embeddings"),
+	  { ELSE_FIXED, .fixed = 4096 }, .max = UINT32_MAX },
+	{ P_ROPE_MAGNITUDE, KIND_REAL, IN_ROPE("attention_factor"), { ELSE_UNSET } },
+	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "rope.scaling.original_context_length", FMT_KV_U32, P_ROPE_ORIG_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
+	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
+	ARCH_FILE_TYPE,
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW_KEY },
+	{ "rope.scaling.attn_factor", FMT_KV_F32, P_ROPE_MAGNITUDE, { P_ROPE_TYPE, ROPE_LONG } },
+	{ NULL },
+};
+
+static const struct arch_tensor globals[] = {
+	{ FMT_ROLE_ROPE_LONG, "rope_factors_long.weight", NULL, { P_ROPE_PAIRS }, { P_ROPE_TYPE, ROPE_LONG }, MAKE_ROPE_LONG },
+	{ FMT_ROLE_ROPE_SHORT, "rope_factors_short.weight", NULL, { P_ROPE_PAIRS }, { P_ROPE_TYPE, ROPE_LONG }, MAKE_ROPE_SHORT },
+	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
+	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
+	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
+	{ FMT_ROLE_NONE },
 };
 
 static const struct arch_tensor layers[] = {
@@ -26,11 +73,10 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, rope, NULL };
 static const char *const classes[] = { "Phi3ForCausalLM", NULL };
 static const char *const types[] = { "phi3", NULL };
-static const char *const skip[] = { NULL };
+static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
 
 const struct fmt_arch arch_phi3 = {
 	.gguf = "phi3",
@@ -38,7 +84,8 @@ const struct fmt_arch arch_phi3 = {
 	.types = types,
 	.params = params,
 	.keys = keys,
-	.globals = arch_model_globals,
+	.own_keys = true,
+	.globals = globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,

@@ -9,7 +9,18 @@ static const struct arch_word rope_types[] = {
 	{ "llama3", ROPE_LLAMA3 }, { NULL, 0 },
 };
 
-#define IN_ROPE(name) "rope_parameters." name " rope_scaling." name
+static const struct arch_word simple_types[] = { { "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { NULL, 0 } };
+
+const struct arch_param_row arch_rope_simple[] = {
+	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },
+	  .words = simple_types },
+	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },
+	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_UNSET } },
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_FACTOR, KIND_REAL, IN_ROPE("factor"), { ELSE_UNSET } },
+	{ P_NONE },
+};
 
 const struct arch_param_row arch_rope_params[] = {
 	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },

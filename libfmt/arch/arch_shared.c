@@ -28,6 +28,15 @@ const struct arch_note arch_note_no_normalising[] = {
 	{ { P_NONE }, NULL },
 };
 
+static const struct arch_word gelu_tanh[] = {
+	{ "gelu_pytorch_tanh", 0 }, { "gelu_new", 0 }, { "gelu_fast", 0 }, { NULL, 0 },
+};
+
+const struct arch_param_row arch_gelu_tanh[] = {
+	{ P_ACT, KIND_WORD, "hidden_activation activation_function hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = gelu_tanh },
+	{ P_NONE },
+};
+
 const struct arch_param_row arch_widths[] = {
 	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_QUOTIENT, P_MODEL, P_HEADS }, .max = ARCH_MAX_WIDTH },
 	{ P_HEAD_GIVEN, KIND_COUNT, "head_dim", { ELSE_UNSET }, { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },

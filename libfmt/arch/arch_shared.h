@@ -13,6 +13,20 @@ extern const struct arch_param_row arch_norm_topk[];
 extern const struct arch_note arch_note_normalises[];
 extern const struct arch_note arch_note_no_normalising[];
 
+/* P_ACT, which must be GELU by its tanh formula (arXiv:1606.08415). */
+extern const struct arch_param_row arch_gelu_tanh[];
+
+/* A setting of rotary positions by its names in transformers 5 and 4. */
+#define IN_ROPE(name) "rope_parameters." name " rope_scaling." name
+
+/* The names of P_ROPE_PART. */
+#define ARCH_ROPE_PART "rope_parameters.partial_rotary_factor partial_rotary_factor rotary_pct"
+
+/* Keys of a linear scaling. */
+#define ARCH_LINEAR_KEYS \
+	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_LINEAR } }, \
+	{ "rope.scaling.factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_LINEAR } }
+
 /* The names of P_ROPE_THETA, for those whose default is not that of arch_rope_params. */
 #define ARCH_ROPE_THETA "rope_parameters.rope_theta rope_theta"
 

@@ -4,8 +4,11 @@
 
 #include "../op.h"
 
+extern const struct infer_forward infer_fwd_gemma2;
+extern const struct infer_forward infer_fwd_gpt2;
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_olmoe;
+extern const struct infer_forward infer_fwd_phi3;
 extern const struct infer_forward infer_fwd_qwen2;
 extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;

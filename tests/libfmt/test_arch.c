@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "rope_factors.h"
 #include "view_impl.h"
 
 static bool read_conf(const struct fmt_arch *arch, const char *text, struct arch_conf *conf, struct fmt_err *err)

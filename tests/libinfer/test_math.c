@@ -79,6 +79,51 @@ static void rows_are_single_calls(void **state)
 	}
 }
 
+static void tanhf_is_within_its_error(void **state)
+{
+	static const double ranges[] = { 1e-30, 1e-4, 0.1, 0.6, 3, 12 };
+	uint64_t seed = 5;
+	double worst = 0;
+
+	(void)state;
+	for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
+		for (int i = 0; i < 100000; i++) {
+			float x = (float)((int32_t)random32(&seed) * (ranges[r] / 2147483648.0));
+
+			worst = fmax(worst, ulps(infer_tanhf(x), tanhl((long double)x)));
+		}
+	assert_true(worst < 0.51);
+	assert_true(infer_tanhf(0) == 0 && infer_tanhf(INFINITY) == 1 && infer_tanhf(-INFINITY) == -1);
+	assert_true(isnan(infer_tanhf(NAN)));
+}
+
+static long double gelu(long double x)
+{
+	return x / 2 * (1 + tanhl(sqrtl(2 / acosl(-1)) * (x + 0.044715L * x * x * x)));
+}
+
+static void gelu_and_softcap_rows(void **state)
+{
+	float x[67], y[67], z[67];
+	uint64_t seed = 6;
+
+	(void)state;
+	for (int round = 0; round < 1000; round++) {
+		for (size_t i = 0; i < 67; i++)
+			x[i] = z[i] = (float)((int32_t)random32(&seed) * (5.0 / 2147483648.0));
+		infer_gelu_row(y, x, 67);
+		infer_softcap_row(z, 2.5f, 67);
+		for (size_t i = 0; i < 67; i++) {
+			long double want = gelu((long double)x[i]);
+
+			assert_true(fabsl((long double)y[i] - want) <= 1e-7L * fabsl(want));
+			assert_true(z[i] == infer_tanhf(x[i] / 2.5f) * 2.5f);
+		}
+	}
+	infer_gelu_row(y, (const float[]){ 0, 100, -100, INFINITY }, 4);
+	assert_true(y[0] == 0 && y[1] == 100 && fabsf(y[2]) < 1e-30f && isinf(y[3]));
+}
+
 static void sincosf_is_within_its_error(void **state)
 {
 	static const double ranges[] = { 0.001, 1, 7, 1000, 131072, 67108864 };
@@ -168,6 +213,8 @@ int main(void)
 		cmocka_unit_test(expf_is_within_its_error),
 		cmocka_unit_test(expf_ends),
 		cmocka_unit_test(rows_are_single_calls),
+		cmocka_unit_test(tanhf_is_within_its_error),
+		cmocka_unit_test(gelu_and_softcap_rows),
 		cmocka_unit_test(sincosf_is_within_its_error),
 		cmocka_unit_test(sincosf_near_quarter_turns),
 		cmocka_unit_test(sincosf_ends),

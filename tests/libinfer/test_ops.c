@@ -49,6 +49,7 @@ static void rig_init(struct rig *g, unsigned n_threads)
 	memset(g, 0, sizeof *g);
 	g->layer = (struct infer_layer){ .n_head = HEADS, .n_head_kv = KV_HEADS };
 	g->model = (struct infer_model){ .n_layers = 1, .d_model = D, .d_k = DK, .d_v = DV, .eps = 1e-5f, .layers = &g->layer };
+	g->model.attn_scale = (float)(1 / sqrt(DK));
 	g->model.rope = (struct infer_rope){ .n_dims = DK - 2, .inv_freq = g->inv_freq, .magnitude = 1 };
 	g->run = (struct infer_run){ .model = &g->model, .kernels = infer_kernels_choose(), .n_batch = T, .n_tok = T };
 	g->run.pool = n_threads ? quant_pool_create(n_threads) : NULL;
@@ -313,7 +314,8 @@ static void headnorm_is_rmsnorm_of_heads(void **state)
 }
 
 /* Attention of all tokens at once, straight from the formula, in double. */
-static void attention_formula(const float *q, const float *k, const float *v, size_t window, double *y)
+static void attention_formula(const float *q, const float *k, const float *v, size_t window, double scale, double cap,
+                              double *y)
 {
 	for (size_t t = 0; t < T; t++)
 		for (size_t h = 0; h < HEADS; h++) {
@@ -325,7 +327,8 @@ static void attention_formula(const float *q, const float *k, const float *v, si
 
 				for (size_t i = 0; i < DK; i++)
 					dot += (double)q[(t * HEADS + h) * DK + i] * (double)k[(p * KV_HEADS + kv) * DK + i];
-				sum += e[p] = exp(dot / sqrt(DK));
+				dot *= scale;
+				sum += e[p] = exp(cap > 0 ? cap * tanh(dot / cap) : dot);
 			}
 			for (size_t i = 0; i < DV; i++) {
 				double mixed = 0;
@@ -371,10 +374,136 @@ static void attention_is_its_formula(void **state)
 		rig_init(&g, 2);
 		g.layer.window = window;
 		attend_some(&g, &s, 0, T, y);
-		attention_formula(s.q, s.k, s.v, window, want);
+		attention_formula(s.q, s.k, s.v, window, 1 / sqrt(DK), 0, want);
+		assert_near(y, want, T * HEADS * DV, 1e-6);
+		g.model.attn_scale = 0.4f; /* a model's own, and a cap that bites */
+		g.model.attn_cap = 1.5f;
+		attend_some(&g, &s, 0, T, y);
+		attention_formula(s.q, s.k, s.v, window, (double)0.4f, 1.5, want);
 		assert_near(y, want, T * HEADS * DV, 1e-6);
 		rig_finish(&g);
 	}
+}
+
+static double gelu(double x)
+{
+	return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+}
+
+/* With a gate, and without one but with a bias. */
+static void gelu_is_its_formula(void **state)
+{
+	static struct rig g;
+	static float gate[ROWS * D], up[ROWS * D], bias[ROWS], x[T * D], y[T * ROWS], z[T * ROWS];
+	double want[T * ROWS], plain[T * ROWS];
+	struct infer_w w_gate = weight(gate, ROWS, D), w_up = weight(up, ROWS, D);
+
+	(void)state;
+	rig_init(&g, 2);
+	fill(gate, ROWS * D);
+	fill(up, ROWS * D);
+	fill(bias, ROWS);
+	fill(x, T * D);
+	for (size_t t = 0; t < T; t++)
+		for (size_t r = 0; r < ROWS; r++) {
+			double a = 0, b = 0;
+
+			for (size_t i = 0; i < D; i++) {
+				a += (double)gate[r * D + i] * (double)x[t * D + i];
+				b += (double)up[r * D + i] * (double)x[t * D + i];
+			}
+			want[t * ROWS + r] = gelu(a) * b;
+			plain[t * ROWS + r] = gelu(b + (double)bias[r]);
+		}
+	op_geglu(&g.run, y, x, &w_gate, &w_up);
+	assert_near(y, want, T * ROWS, 5e-5);
+	w_up.bias = bias;
+	op_gelu(&g.run, z, x, &w_up);
+	assert_near(z, plain, T * ROWS, 1e-5);
+	rig_finish(&g);
+}
+
+static void layernorm_is_its_formula(void **state)
+{
+	static struct rig g;
+	float x[T * D], w[D], bias[D], y[T * D];
+	double want[T * D];
+	struct infer_w weights = weight(w, 1, D);
+
+	(void)state;
+	rig_init(&g, 2);
+	fill(x, T * D);
+	fill(w, D);
+	fill(bias, D);
+	for (size_t i = 0; i < D; i++)
+		x[i] = 3; /* a row without variance: eps keeps it finite */
+	for (int with_bias = 0; with_bias < 2; with_bias++) {
+		weights.bias = with_bias ? bias : NULL;
+		for (size_t t = 0; t < T; t++) {
+			double mean = 0, sum = 0;
+
+			for (size_t i = 0; i < D; i++)
+				mean += (double)x[t * D + i] / D;
+			for (size_t i = 0; i < D; i++)
+				sum += ((double)x[t * D + i] - mean) * ((double)x[t * D + i] - mean);
+			for (size_t i = 0; i < D; i++)
+				want[t * D + i] = ((double)x[t * D + i] - mean) / sqrt(sum / D + (double)g.model.eps) * (double)w[i] +
+				                  (with_bias ? (double)bias[i] : 0);
+		}
+		op_layernorm(&g.run, y, x, &weights);
+		assert_near(y, want, T * D, 1e-6);
+	}
+	rig_finish(&g);
+}
+
+/* Rows of one matrix as three, its bias with them: as if they were matrices of their own. */
+static void qkv_are_rows_of_one_matrix(void **state)
+{
+	enum { Q = HEADS * DK, K = KV_HEADS * DK, V = KV_HEADS * DV, ALL = Q + K + V, COLS = 96 };
+	static struct rig g;
+	static float w[ALL * COLS], decoded[ALL * COLS], bias[ALL], x[T * COLS], all[T * ALL], q[T * Q], k[T * K], v[T * V];
+	static uint8_t bytes[ALL * COLS * 4];
+
+	(void)state;
+	fill(w, ALL * COLS);
+	fill(bias, ALL);
+	fill(x, T * COLS);
+	for (int coded = 0; coded < 2; coded++) {
+		struct infer_w weights = coded ? encoded(FMT_Q8_0, w, ALL, COLS, bytes, decoded) : weight(w, ALL, COLS);
+
+		rig_init(&g, 2);
+		weights.bias = bias;
+		g.run.q = q;
+		g.run.k = k;
+		g.run.v = v;
+		op_linear(&g.run, all, x, &weights);
+		op_qkv(&g.run, x, &weights);
+		for (size_t t = 0; t < T; t++) {
+			assert_memory_equal(q + t * Q, all + t * ALL, Q * sizeof *q);
+			assert_memory_equal(k + t * K, all + t * ALL + Q, K * sizeof *k);
+			assert_memory_equal(v + t * V, all + t * ALL + Q + K, V * sizeof *v);
+		}
+		rig_finish(&g);
+	}
+}
+
+static void positions_are_added(void **state)
+{
+	static struct rig g;
+	static float w[CTX * D], x[T * D], before[T * D];
+	struct infer_w weights = weight(w, CTX, D);
+
+	(void)state;
+	rig_init(&g, 0);
+	fill(w, CTX * D);
+	fill(x, T * D);
+	memcpy(before, x, sizeof x);
+	g.run.pos = CTX - T;
+	op_add_positions(&g.run, x, &weights);
+	for (size_t t = 0; t < T; t++)
+		for (size_t i = 0; i < D; i++)
+			assert_true(x[t * D + i] == before[t * D + i] + w[(CTX - T + t) * D + i]);
+	rig_finish(&g);
 }
 
 static void swiglu_is_its_formula(void **state)
@@ -466,6 +595,10 @@ int main(void)
 		cmocka_unit_test(headnorm_is_rmsnorm_of_heads),
 		cmocka_unit_test(attention_is_its_formula),
 		cmocka_unit_test(swiglu_is_its_formula),
+		cmocka_unit_test(gelu_is_its_formula),
+		cmocka_unit_test(layernorm_is_its_formula),
+		cmocka_unit_test(qkv_are_rows_of_one_matrix),
+		cmocka_unit_test(positions_are_added),
 		cmocka_unit_test(wanted_keeps_the_last),
 		cmocka_unit_test(bits_do_not_depend_on_threads_batches_or_cpu),
 	};

@@ -12,6 +12,8 @@ enum fmt_role {
 	FMT_ROLE_OUTPUT,         /* output.weight              [vocab, model]  */
 	FMT_ROLE_OUTPUT_B,       /* output.bias                [vocab]         */
 	FMT_ROLE_ROPE_FREQS,     /* rope_freqs.weight          [rope/2]        */
+	FMT_ROLE_ROPE_LONG,      /* rope_factors_long.weight   [rope/2]        */
+	FMT_ROLE_ROPE_SHORT,
 	FMT_ROLE_ATTN_NORM,      /* blk.N.attn_norm.weight     [model]         */
 	FMT_ROLE_ATTN_Q,         /* blk.N.attn_q.weight        [q, model]      */
 	FMT_ROLE_ATTN_Q_B,

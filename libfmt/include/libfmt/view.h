@@ -77,6 +77,9 @@ void fmt_view_audit(const struct fmt_view *v, void (*found)(void *ctx, const cha
  * an absent key gives `absent` and true. A per-layer array gives element `layer` (-1: element 0). */
 bool fmt_view_u32(const struct fmt_view *v, const char *suffix, int32_t layer, uint32_t absent, uint32_t *out,
                   struct fmt_err *err);
+/* How far attention of a layer looks back, itself included; 0: to the beginning. By attention.sliding_window and
+ * attention.sliding_window_pattern, which says of each layer whether it has the window (or: every n-th has not). */
+bool fmt_view_window(const struct fmt_view *v, int32_t layer, uint32_t *out, struct fmt_err *err);
 bool fmt_view_f32(const struct fmt_view *v, const char *suffix, float absent, float *out, struct fmt_err *err);
 
 /* Reads rows of a tensor, in its `type`, `op` not yet applied. As fmt_tensor_read: any thread, bounded memory. */

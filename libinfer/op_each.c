@@ -1,0 +1,36 @@
+/* Arithmetic on each element. */
+#include "elementary.h"
+#include "op.h"
+
+void op_scale(struct infer_run *r, float *x, size_t n, float factor)
+{
+	for (size_t i = 0; i < r->n_tok * n; i++)
+		x[i] *= factor;
+}
+
+void op_add(struct infer_run *r, float *x, const float *y, size_t n)
+{
+	for (size_t i = 0; i < r->n_tok * n; i++)
+		x[i] += y[i];
+}
+
+struct cap {
+	float *x, cap;
+	size_t n;
+};
+
+static void softcap_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct cap *c = ctx;
+
+	(void)worker;
+	infer_softcap_row(c->x + row * c->n, c->cap, c->n);
+}
+
+void op_softcap(struct infer_run *r, float *x, size_t n, float cap)
+{
+	struct cap c = { .x = x, .cap = cap, .n = n };
+
+	if (cap > 0)
+		quant_pool_run(r->pool, r->n_tok, softcap_row, &c);
+}
