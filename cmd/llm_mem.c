@@ -231,7 +231,7 @@ static bool print(const struct mem_report *r, const struct options *o, struct fm
 		mem_train_text(r);
 	else
 		mem_print_text(r);
-	return !r->explain || mem_explain(r, NULL, err);
+	return mem_speed_print(r, NULL, err) && (!r->explain || mem_explain(r, NULL, err));
 }
 
 /* What --fit asks; true where it is not given. */
@@ -298,6 +298,11 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well; -: to stdout", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "speed", NULL },
+		{ CLI_STRING, 0, "speed", "CARD", &r.speed.card, "the bounds of a card: rtx4090, h100-sxm; by the next two", NULL },
+		{ CLI_REAL, 0, "bandwidth", "GB/S", &r.speed.bandwidth, "of memory: tokens per second at most", &r.speed.bandwidth_given },
+		{ CLI_REAL, 0, "tflops", "N", &r.speed.tflops, "dense, 16 bits: how fast a prompt is read at most",
+		  &r.speed.tflops_given },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "training", NULL },
 		{ CLI_STRING, 0, "train", "KIND", &t->kind, "what training takes instead: full, lora, qlora", NULL },
 		{ CLI_STRING, 0, "optimizer", "NAME", &t->optimizer, "adamw, adamw8bit, paged-adamw8bit, sgd, sgd-momentum,\n"
@@ -351,7 +356,7 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "--batch: a number of tokens");
 	if (o.fit_given && o.fit == 0)
 		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
-	if (!mem_train_options(t, &err))
+	if (!mem_train_options(t, &err) || !mem_speed_options(&r.speed, &err))
 		return cli_finish(&p, cli_fail(&p, &err));
 	r.cache.sequences = o.sequences;
 	r.cache.ubatch = o.ubatch;

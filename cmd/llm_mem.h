@@ -7,6 +7,7 @@
 #include <libquant/recipe.h>
 
 #include "cli.h"
+#include "llm_mem_speed.h"
 #include "llm_mem_train.h"
 
 #define MEM_MAX_CONTEXTS 16
@@ -18,6 +19,7 @@ struct mem_weights {
 	const char *name;      /* "Q4_K_M"; "as stored" of a GGUF */
 	uint64_t tensor_bytes; /* contents: what is in memory */
 	uint64_t file_bytes;   /* of the GGUF that st2gguf writes; only where mem_report.files_known */
+	uint64_t token_bytes;  /* of them, what one token reads */
 	uint64_t elems_of[FMT_TYPE_COUNT]; /* elements that are of each type */
 	uint32_t tensors_of[FMT_TYPE_COUNT];
 	uint64_t fits;         /* with --fit: the longest context that fits, at most the trained one; 0: none */
@@ -55,6 +57,7 @@ struct mem_report {
 	const struct mem_weights *best; /* the largest that fits; NULL: none */
 	bool layers, explain;
 	struct mem_train train;
+	struct mem_speed speed;
 };
 
 /* llm_mem_weights.c: sizes under each recipe named in `quant` ("Q4_K_M,Q8_0", "all", NULL: a choice).

@@ -39,7 +39,10 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 	if (ok) {
 		*w = (struct mem_weights){ .name = recipe ? recipe->name : "as stored", .file_bytes = c.file_bytes };
 		for (uint64_t i = 0; i < r->view->n_tensors; i++) { /* the layout's sum did not overflow */
-			w->tensor_bytes += fmt_writer_bytes(c.writer, (uint32_t)i);
+			uint64_t bytes = fmt_writer_bytes(c.writer, (uint32_t)i);
+
+			w->tensor_bytes += bytes;
+			w->token_bytes += fmt_speed_tensor_bytes(&r->e, &r->view->tensors[i], bytes);
 			w->elems_of[c.types[i]] += r->view->tensors[i].n_elems;
 			w->tensors_of[c.types[i]]++;
 		}
