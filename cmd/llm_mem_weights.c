@@ -110,20 +110,33 @@ const char *mem_keep_name(const struct mem_report *r, enum fmt_keep keep)
 	return keep == FMT_KEEP_LLAMA_CPP ? fmt_runtime_name(r->runtime.runtime) : fmt_keep_name(keep);
 }
 
+/* The runtime's buffers; those of the report's own contexts are worked out already. */
+static bool buffers_at(const struct mem_report *r, const struct fmt_cache_opts *o, struct fmt_runtime_bytes *b,
+                       struct fmt_err *err)
+{
+	struct fmt_runtime_opts runtime = r->runtime;
+
+	for (size_t i = 0; i < r->n_contexts; i++)
+		if (r->contexts[i] == o->context && o->type == runtime.k_type && o->sequences == runtime.sequences) {
+			*b = r->buffers[i];
+			return true;
+		}
+	runtime.k_type = runtime.v_type = o->type;
+	runtime.context = o->context;
+	runtime.sequences = o->sequences;
+	return fmt_runtime_bytes(&r->e, &runtime, b, err);
+}
+
 /* What stands beside the weights. */
 static bool beside(const struct mem_report *r, const struct fmt_cache_opts *o, struct mem_sum *s, struct fmt_err *err)
 {
-	struct fmt_runtime_opts runtime = r->runtime;
 	struct fmt_runtime_bytes b = { .kv = 0 };
 
 	if (!r->e.layers_known)
 		return true;
 	if (o->keep != FMT_KEEP_LLAMA_CPP)
 		return fmt_estimate_cache(&r->e, o, &s->kv, &s->state, err);
-	runtime.k_type = runtime.v_type = o->type;
-	runtime.context = o->context;
-	runtime.sequences = o->sequences;
-	if (!fmt_runtime_bytes(&r->e, &runtime, &b, err))
+	if (!buffers_at(r, o, &b, err))
 		return false;
 	s->kv = b.kv;
 	s->state = b.state;
