@@ -17,7 +17,8 @@
 struct options {
 	const char *quant, *output, *name;
 	struct fmt_view_opts view;
-	bool dry_run, force, allow_nonfinite;
+	struct st2gguf_ask ask;
+	bool dry_run, explain, force, allow_nonfinite, strict;
 };
 
 /* The signal that asks for the end; 0: none. */
@@ -72,17 +73,12 @@ static bool is_block_type(enum fmt_type t)
 /* One line each for what the user should know and would not see otherwise. */
 static void print_notes(const struct conversion *c)
 {
-	uint64_t n_fallback = 0, n_again = 0;
+	uint64_t n_again = 0;
 
 	for (uint32_t i = 0; i < c->view->n_notes; i++)
 		cli_note(c->program, "note: %s", c->view->notes[i]);
-	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
-		n_fallback += c->why[i] == quant_recipe_fallback;
+	for (uint64_t i = 0; i < c->view->n_tensors; i++)
 		n_again += is_block_type(c->view->tensors[i].type) && c->view->tensors[i].type != c->types[i];
-	}
-	if (n_fallback)
-		cli_note(c->program, "note: %" PRIu64 " tensors take another type, their rows are no whole number of blocks"
-		         " (--dry-run shows which)", n_fallback);
 	if (n_again)
 		cli_note(c->program, "note: %" PRIu64 " tensors are quantized already: quantizing the original would lose less",
 		         n_again);
@@ -95,6 +91,7 @@ static bool transcode(struct conversion *c, const struct options *o, struct fmt_
 	struct quant_transcode t = {
 		.view = c->view,
 		.types = c->types,
+		.weights = c->weights,
 		.writer = c->writer,
 		.sink = sink,
 		.pool = pool,
@@ -157,13 +154,13 @@ static bool convert(struct conversion *c, const struct options *o, struct fmt_er
 	unsigned n_threads;
 	bool ok;
 
-	if (!st2gguf_plan(c, o->name, err))
+	if (!st2gguf_plan(c, o->name, err) || !st2gguf_ask_check(c, o->strict, err))
 		return false;
 	print_notes(c);
-	if (o->dry_run) {
+	if (o->dry_run || (o->explain && !c->program->json))
 		st2gguf_print_plan(c);
+	if (o->dry_run)
 		return true;
-	}
 	pool = quant_pool_create((unsigned)c->program->threads);
 	if (!pool)
 		return fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start %" PRIu64 " threads", c->program->threads);
@@ -188,9 +185,10 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : quant_recipe_find(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;
-		ok = c.output && convert(&c, o, &err);
+		ok = c.output && st2gguf_ask(&c, &o->ask, &err) && convert(&c, o, &err);
 	}
 	st2gguf_plan_finish(&c);
+	st2gguf_ask_finish(&c);
 	free(default_name);
 	fmt_view_close(v);
 	if (!ok) {
@@ -204,7 +202,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 /* "known are F32, BF16, ..." */
 static int unknown_quant(const struct cli_program *p, const char *quant)
 {
-	char known[300] = "";
+	char known[500] = "";
 	size_t n_recipes, n = 0;
 	const struct quant_recipe *r = quant_recipe_list(&n_recipes);
 
@@ -221,7 +219,8 @@ int main(int argc, char **argv)
 		.usage = "st2gguf [--quant TYPE] SOURCE [-o OUTPUT]\nst2gguf --dry-run [--quant TYPE] SOURCE",
 		.about = "Converts a model's directory, a .safetensors or PyTorch file, or a GGUF into a GGUF, in one pass.\n"
 		         "TYPE: F32 BF16 F16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_NL IQ4_XS\n"
-		         "Q3_K_L Q3_K_M Q3_K_S Q2_K, or auto: as it is stored.",
+		         "Q3_K_L Q3_K_M Q3_K_S IQ3_M IQ3_S IQ3_XS Q2_K MXFP4_MOE Q2_0 Q1_0 TQ2_0 TQ1_0; with --imatrix also\n"
+		         "IQ3_XXS Q2_K_S IQ2_M IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S; or auto: as it is stored.",
 		.examples = "  st2gguf --quant Q4_K_M SmolLM2-135M            writes SmolLM2-135M-Q4_K_M.gguf\n"
 		            "  st2gguf --quant Q8_0 model-BF16.gguf -o model-Q8_0.gguf\n"
 		            "  st2gguf --dry-run --quant Q5_K_M SmolLM2-135M  the plan and the exact size",
@@ -233,6 +232,18 @@ int main(int argc, char **argv)
 		{ CLI_FLAG, 'n', "dry-run", NULL, &o.dry_run, "show the plan and the exact size, write nothing", NULL },
 		{ CLI_FLAG, 0, "allow-nonfinite", NULL, &o.allow_nonfinite,
 		  "convert NaN and infinity: kept in float types, 0 in blocks", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "Types", NULL },
+		{ CLI_STRING, 0, "imatrix", "FILE", &o.ask.imatrix, "importance matrix by llama-imatrix, .gguf or .dat", NULL },
+		{ CLI_LIST, 0, "tensor-type", "REGEX=TYPE", &o.ask.tensor_types,
+		  "this type for tensors whose name has the expression: attn_v=Q8_0", NULL },
+		{ CLI_STRING, 0, "tensor-type-file", "FILE", &o.ask.tensor_type_file, "the same from a file", NULL },
+		{ CLI_STRING, 0, "output-type", "TYPE", &o.ask.output_type, "of the output matrix", NULL },
+		{ CLI_STRING, 0, "embedding-type", "TYPE", &o.ask.embedding_type, "of the token embedding", NULL },
+		{ CLI_FLAG, 0, "leave-output", NULL, &o.ask.leave_output, "the output matrix stays as it is", NULL },
+		{ CLI_FLAG, 0, "pure", NULL, &o.ask.pure, "no mix: one type for all that can have it", NULL },
+		{ CLI_FLAG, 0, "strict", NULL, &o.strict,
+		  "a type that does not fit, an unused expression, missing importance:\nerrors, not notes", NULL },
+		{ CLI_FLAG, 0, "explain", NULL, &o.explain, "show each tensor's type and the rule that chose it, as --dry-run does", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Model", NULL },
 		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
 		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
@@ -241,13 +252,17 @@ int main(int argc, char **argv)
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "The same under the names of convert_hf_to_gguf.py", NULL },
 		{ CLI_STRING, 0, "outtype", "TYPE", &o.quant, "--quant", NULL },
 		{ CLI_STRING, 0, "outfile", "FILE", &o.output, "--output", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "The same under the names of llama-quantize", NULL },
+		{ CLI_STRING, 0, "output-tensor-type", "TYPE", &o.ask.output_type, "--output-type", NULL },
+		{ CLI_STRING, 0, "token-embedding-type", "TYPE", &o.ask.embedding_type, "--embedding-type", NULL },
+		{ CLI_FLAG, 0, "leave-output-tensor", NULL, &o.ask.leave_output, "--leave-output", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Running", NULL },
 		{ CLI_UINT, 't', "threads", "N", &p.threads, "threads; default: all CPUs it may use", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print nothing but errors", NULL },
 		{ 0 },
 	};
-	int n = argc;
+	int n = argc, status;
 
 	p.opts = opts;
 	cli_parse(&p, &n, argv);
@@ -258,5 +273,7 @@ int main(int argc, char **argv)
 	if (p.threads > MAX_THREADS)
 		return cli_usage_error(&p, "--threads: at most %d", MAX_THREADS);
 	catch_signals();
-	return cli_finish(&p, run(&p, &o, argv[1]));
+	status = run(&p, &o, argv[1]);
+	free(o.ask.tensor_types.items);
+	return cli_finish(&p, status);
 }

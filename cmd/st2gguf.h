@@ -2,9 +2,11 @@
 #ifndef CMD_ST2GGUF_H
 #define CMD_ST2GGUF_H
 
+#include <libfmt/imatrix.h>
 #include <libfmt/view.h>
 #include <libfmt/write.h>
 #include <libquant/recipe.h>
+#include <libquant/weights.h>
 
 #include "cli.h"
 
@@ -12,6 +14,11 @@ struct conversion {
 	struct cli_program *program;
 	const struct fmt_view *view;
 	const struct quant_recipe *recipe; /* NULL: every tensor keeps its type */
+	struct quant_recipe_opts ask;
+	struct quant_overrides *overrides; /* of `ask` */
+	struct fmt_imatrix *imatrix;       /* NULL: none */
+	struct quant_weights *weights;     /* per tensor of the view; NULL without imatrix */
+	struct quant_weights_report holes;
 	const char *output;
 	enum fmt_type *types;              /* per tensor of the view */
 	const char **why;                  /* per tensor: the rule */
@@ -29,6 +36,21 @@ char *st2gguf_output_name(const char *source, const struct quant_recipe *recipe,
 /* The recipe that leaves a checkpoint as it is stored: the type of its first matrix. What GGUF has no float for (FP8)
  * becomes BF16. NULL for a GGUF, which needs no recipe to stay as it is. */
 const struct quant_recipe *st2gguf_auto(const struct fmt_view *v);
+
+/* What the command line asks for beside the recipe. */
+struct st2gguf_ask {
+	const char *imatrix, *output_type, *embedding_type, *tensor_type_file; /* NULL: not given */
+	struct cli_list tensor_types;
+	bool pure, leave_output;
+};
+
+/* Before the plan: reads the importance matrix and the types. To be finished in every case. */
+bool st2gguf_ask(struct conversion *c, const struct st2gguf_ask *a, struct fmt_err *err);
+void st2gguf_ask_finish(struct conversion *c);
+
+/* After it: what is asked for and cannot be is an error; what is left over or falls back is a note, or with `strict` an
+ * error too. */
+bool st2gguf_ask_check(struct conversion *c, bool strict, struct fmt_err *err);
 
 /* Fills in types, why, writer and file_bytes from view and recipe; to be finished in every case.
  * name  general.name; NULL: as the view has it */

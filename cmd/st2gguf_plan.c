@@ -31,7 +31,7 @@ static bool plan_types(struct conversion *c, struct fmt_err *err)
 	if (!c->types || !c->why)
 		return fmt_fail_nomem(err, (n + 1) * sizeof *c->why);
 	if (c->recipe)
-		return quant_recipe_plan(c->view, c->recipe, c->types, c->why, err);
+		return quant_recipe_plan(c->view, c->recipe, &c->ask, c->types, c->why, err);
 	for (uint64_t i = 0; i < n; i++) {
 		c->types[i] = c->view->tensors[i].type;
 		c->why[i] = "kept";
@@ -68,9 +68,29 @@ static struct fmt_value value_u32(uint64_t n)
 	return (struct fmt_value){ .type = FMT_KV_U32, .as.u = n };
 }
 
+static struct fmt_value value_str(struct fmt_str s)
+{
+	return (struct fmt_value){ .type = FMT_KV_STR, .as.s = s };
+}
+
+/* Which importance matrix it was made with, under llama-quantize's keys. */
+static size_t imatrix_keys(const struct fmt_imatrix *im, struct key_rule *rules)
+{
+	const char *slash = strrchr(im->path, '/'), *file = slash ? slash + 1 : im->path;
+	size_t n = 0;
+
+	rules[n++] = (struct key_rule){ .key = "quantize.imatrix.file", .value = value_str((struct fmt_str){ file, strlen(file) }) };
+	if (im->dataset.n)
+		rules[n++] = (struct key_rule){ .key = "quantize.imatrix.dataset", .value = value_str(im->dataset) };
+	rules[n++] = (struct key_rule){ .key = "quantize.imatrix.entries_count", .value = value_u32(im->n_entries) };
+	if (im->n_chunks)
+		rules[n++] = (struct key_rule){ .key = "quantize.imatrix.chunks_count", .value = value_u32(im->n_chunks) };
+	return n;
+}
+
 static bool write_keys(struct conversion *c, const char *name, struct fmt_err *err)
 {
-	struct key_rule rules[8] = {
+	struct key_rule rules[12] = {
 		{ .key = "split.no", .drop = true },
 		{ .key = "split.count", .drop = true },
 		{ .key = "split.tensors.count", .drop = true },
@@ -82,11 +102,10 @@ static bool write_keys(struct conversion *c, const char *name, struct fmt_err *e
 		/* GGML_QNT_VERSION: the layout of blocks since 2023 */
 		rules[n++] = (struct key_rule){ .key = "general.quantization_version", .value = value_u32(2) };
 	}
+	if (c->imatrix)
+		n += imatrix_keys(c->imatrix, rules + n);
 	if (name)
-		rules[n++] = (struct key_rule){
-			.key = "general.name",
-			.value = { .type = FMT_KV_STR, .as.s = { name, strlen(name) } },
-		};
+		rules[n++] = (struct key_rule){ .key = "general.name", .value = value_str((struct fmt_str){ name, strlen(name) }) };
 	for (uint64_t i = 0; i < c->view->n_kv; i++)
 		if (!write_kv(c, rules, n, &c->view->kv[i], err))
 			return false;

@@ -51,6 +51,11 @@ static void json_summary(struct cli_json *j, const struct conversion *c)
 	cli_json_close(j, ']');
 }
 
+static double bits_per_weight(const struct fmt_view_tensor *vt, uint64_t bytes)
+{
+	return vt->n_elems ? 8.0 * (double)bytes / (double)vt->n_elems : 0;
+}
+
 static void json_tensor(struct cli_json *j, const struct conversion *c, uint32_t i)
 {
 	const struct fmt_view_tensor *vt = &c->view->tensors[i];
@@ -65,6 +70,7 @@ static void json_tensor(struct cli_json *j, const struct conversion *c, uint32_t
 	cli_json_cstr(j, "type", fmt_type_info(c->types[i])->name);
 	cli_json_u64(j, "bytes", fmt_writer_bytes(c->writer, i));
 	cli_json_u64(j, "offset", fmt_writer_offset(c->writer, i));
+	cli_json_f64(j, "bits_per_weight", bits_per_weight(vt, fmt_writer_bytes(c->writer, i)));
 	cli_json_cstr(j, "rule", c->why[i]);
 	cli_json_close(j, '}');
 }
@@ -104,8 +110,8 @@ static void print_tensor(const struct conversion *c, uint32_t i, int width)
 		n += (size_t)snprintf(shape + n, sizeof shape - n, "%s%" PRIu64, d ? ", " : "", vt->dims[d]);
 	snprintf(shape + n, sizeof shape - n, "]");
 	cli_print_str(stdout, vt->name);
-	printf("%*s  %-16s %5s -> %-6s %15s  %s\n", vt->name.n < (size_t)width ? width - (int)vt->name.n : 0, "", shape,
-	       fmt_type_info(vt->type)->name, fmt_type_info(c->types[i])->name,
+	printf("%*s  %-16s %5s -> %-7s %5.2f %15s  %s\n", vt->name.n < (size_t)width ? width - (int)vt->name.n : 0, "", shape,
+	       fmt_type_info(vt->type)->name, fmt_type_info(c->types[i])->name, bits_per_weight(vt, fmt_writer_bytes(c->writer, i)),
 	       cli_thousands(fmt_writer_bytes(c->writer, i), count), c->why[i]);
 }
 

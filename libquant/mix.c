@@ -1,5 +1,6 @@
 /* The mixes as rows. Source: the behaviour of llama-quantize of August 2026 (value tensors that are fused with others,
- * attn_qkv and attn_kv_b, follow the rules of attn_v since March 2026); scripts/compare-recipes holds the two together. */
+ * attn_qkv and attn_kv_b, follow the rules of attn_v since March 2026); scripts/compare-recipes holds the two
+ * together. */
 #include <string.h>
 
 #include "mix.h"
@@ -204,41 +205,125 @@ static bool first_8th_not_falcon(const struct place *p)
 	return not_falcon(p) && first_8th(p);
 }
 
+static bool first_8th_counted(const struct place *p)
+{
+	return p->t->count < p->t->n / 8;
+}
+
+static bool middle(const struct place *p)
+{
+	uint32_t i = p->t->i, n = p->t->n;
+
+	return i >= n / 8 && i < 7 * (uint64_t)n / 8;
+}
+
+static bool gqa_4_or_experts_4(const struct place *p)
+{
+	return p->m->n_gqa >= 4 || p->m->n_experts >= 4;
+}
+
+static bool first_8th_or_experts_8_more_bits(const struct place *p)
+{
+	return first_8th(p) || (experts_8(p) && more_bits(p));
+}
+
+static bool with_imatrix(const struct place *p)
+{
+	return p->m->imatrix;
+}
+
+static bool no_imatrix(const struct place *p)
+{
+	return !p->m->imatrix;
+}
+
+static bool first_8th_with_imatrix(const struct place *p)
+{
+	return with_imatrix(p) && first_8th(p);
+}
+
+static bool first_8th_no_imatrix(const struct place *p)
+{
+	return no_imatrix(p) && first_8th(p);
+}
+
+static bool first_8th_not_falcon_no_imatrix(const struct place *p)
+{
+	return no_imatrix(p) && not_falcon(p) && first_8th(p);
+}
+
+static bool stacked(const struct place *p)
+{
+	return p->t->stacked;
+}
+
 static bool llama_70b_low(const struct place *p)
 {
 	return p->m->llama_70b && (p->type == FMT_Q3_K || p->type == FMT_Q4_K);
 }
 
-#define R(name) (UINT32_C(1) << RECIPE_##name)
+#define R(name) (UINT64_C(1) << RECIPE_##name)
 #define K(name) (1u << MIX_##name)
 
-/* All that mix types; Q8_0 is above what any rule would give. */
-#define MIXED (((UINT32_C(1) << RECIPE_COUNT) - 1) & ~(R(F32) | R(BF16) | R(F16) | R(Q8_0)))
-#define VALUES (K(ATTN_V) | K(ATTN_QKV) | K(ATTN_KV_B))
+/* All that mix types; Q8_0 is above what any rule would give. Those below 3 bits have rules of their own. */
+#define MIXED   (((UINT64_C(1) << RECIPE_COUNT) - 1) & ~(R(F32) | R(BF16) | R(F16) | R(Q8_0)))
+#define LOW_2   (R(IQ2_S) | R(IQ2_M))
+#define LOW_1   (R(IQ1_S) | R(IQ1_M))
+#define LOW     (LOW_1 | LOW_2 | R(IQ2_XXS) | R(IQ2_XS))
+#define ORDINARY (MIXED & ~(LOW | R(MXFP4_MOE)))
+#define VALUES  (K(ATTN_V) | K(ATTN_QKV) | K(ATTN_KV_B))
 
 /* Every row that matches sets the type; the last one wins, so the general rule stands before its exceptions. */
 static const struct rule {
-	uint32_t recipes;
+	uint64_t recipes;
 	uint32_t kinds;
 	condition *when;
 	enum fmt_type type;
 	const char *why;
 } rules[] = {
 	{ MIXED, K(OUTPUT), always, FMT_Q6_K, "output: Q6_K" },
-	{ MIXED, K(OUTPUT), falcon_or_misfit, FMT_Q8_0, "output of falcon, or with rows of no whole superblocks: Q8_0" },
+	{ LOW | R(IQ3_XXS), K(OUTPUT), always, FMT_Q5_K, "output of a low recipe: Q5_K" },
+	{ MIXED, K(OUTPUT), falcon_or_misfit, FMT_Q8_0, "output of falcon, or rows of no whole superblocks: Q8_0" },
+	{ R(MXFP4_MOE), K(OUTPUT), always, FMT_Q8_0, "all but experts: Q8_0" },
+
+	{ LOW & ~LOW_2, K(TOKEN_EMBD), always, FMT_Q2_K, "embedding: Q2_K" },
+	{ LOW_2 | R(IQ3_XXS), K(TOKEN_EMBD), always, FMT_IQ3_S, "embedding: IQ3_S" },
+	{ R(TQ1_0) | R(TQ2_0) | R(Q2_0), K(TOKEN_EMBD), always, FMT_Q4_K, "embedding: Q4_K" },
+
+	{ R(MXFP4_MOE), ~K(OUTPUT), always, FMT_Q8_0, "all but experts: Q8_0" },
+	{ R(MXFP4_MOE), ~K(OUTPUT), stacked, FMT_MXFP4, "experts: MXFP4" },
+
+	{ LOW, VALUES, always, FMT_Q2_K, "values: Q2_K" },
+	{ LOW_2, VALUES, always, FMT_IQ3_S, "values: IQ3_S" },
+	{ LOW, VALUES, gqa_4_or_experts_4, FMT_Q4_K, "values shared by 4 or more query heads, or beside experts: Q4_K" },
+	{ LOW, K(ATTN_K), experts_8, FMT_Q4_K, "keys beside 8 experts: small, so Q4_K" },
+	{ LOW, K(FFN_DOWN), first_8th_counted, FMT_Q2_K, "ffn_down of the first layers: Q2_K" },
+	{ LOW_2, K(FFN_DOWN), first_8th_counted, FMT_IQ3_S, "ffn_down of the first layers: IQ3_S" },
+	{ LOW_1, K(ATTN_OUTPUT), always, FMT_IQ2_XXS, "attn_output: a step up" },
+	{ LOW_2, K(ATTN_OUTPUT), always, FMT_IQ3_S, "attn_output: a step up" },
+	{ LOW, K(ATTN_OUTPUT), experts_8, FMT_Q5_K, "attn_output beside 8 experts: Q5_K" },
 
 	{ R(Q2_K), VALUES, always, FMT_Q3_K, "values: a step up" },
-	{ R(Q2_K), VALUES, gqa_4, FMT_Q4_K, "values shared by 4 or more query heads: two steps up" },
-	{ R(Q3_K_M), VALUES, always, FMT_Q4_K, "values: a step up" },
+	{ R(IQ3_XXS), VALUES, always, FMT_IQ3_S, "values: a step up" },
+	{ R(IQ3_XXS), VALUES, with_imatrix, FMT_IQ3_XXS, "the recipe's own type" },
+	{ R(Q2_K) | R(Q2_K_S) | R(IQ3_XXS) | R(IQ3_XS) | R(IQ3_S), VALUES, gqa_4, FMT_Q4_K,
+	  "values shared by 4 or more query heads: two steps up" },
+	{ R(Q3_K_M) | R(IQ3_M), VALUES, always, FMT_Q4_K, "values: a step up" },
 	{ R(Q3_K_M), VALUES, first_2, FMT_Q5_K, "values of the first 2 layers: two steps up" },
 	{ R(Q3_K_L), VALUES, always, FMT_Q5_K, "values: two steps up" },
 	{ R(IQ4_NL) | R(IQ4_XS), VALUES, gqa_4, FMT_Q5_K, "values shared by 4 or more query heads: a step up" },
 	{ R(Q4_K_M) | R(Q5_K_M), VALUES, more_bits, FMT_Q6_K, "values at both ends and in every third layer" },
 	{ R(Q4_K_S), VALUES, first_4, FMT_Q5_K, "values of the first 4 layers: a step up" },
-	{ MIXED, VALUES, llama_70b_low, FMT_Q5_K, "values of llama 70B: small, so Q5_K" },
-	{ MIXED, VALUES | K(ATTN_K), experts_8, FMT_Q8_0, "keys and values beside 8 experts: small, so Q8_0" },
+	{ ORDINARY, VALUES, llama_70b_low, FMT_Q5_K, "values of llama 70B: small, so Q5_K" },
+	{ R(IQ3_XS), K(ATTN_K) | K(ATTN_Q), always, FMT_IQ3_XXS, "queries and keys: a step down" },
+	{ R(IQ3_XXS), K(ATTN_K) | K(ATTN_Q), always, FMT_IQ2_S, "queries and keys: a step down" },
+	{ ORDINARY, VALUES | K(ATTN_K), experts_8, FMT_Q8_0, "keys and values beside 8 experts: small, so Q8_0" },
 
+	{ R(IQ3_XXS), K(FFN_DOWN), no_imatrix, FMT_Q3_K, "ffn_down without importance: a step up" },
+	{ R(IQ3_XXS), K(FFN_DOWN), first_8th_no_imatrix, FMT_Q4_K, "ffn_down of the first layers: two steps up" },
 	{ R(Q2_K), K(FFN_DOWN), always, FMT_Q3_K, "ffn_down: a step up" },
+	{ R(Q2_K_S), K(FFN_DOWN), first_8th, FMT_Q4_K, "ffn_down of the first layers: two steps up" },
+	{ R(IQ3_M), K(FFN_DOWN), first_8th_or_experts_8_more_bits, FMT_Q4_K, "ffn_down of the first layers: a step up" },
 	{ R(Q3_K_M), K(FFN_DOWN), more_bits_or_not_falcon, FMT_Q4_K, "ffn_down: a step up" },
 	{ R(Q3_K_M), K(FFN_DOWN), first_16th, FMT_Q5_K, "ffn_down of the first layers: two steps up" },
 	{ R(Q3_K_L), K(FFN_DOWN), always, FMT_Q5_K, "ffn_down: two steps up" },
@@ -248,14 +333,20 @@ static const struct rule {
 	{ R(Q4_K_M), K(FFN_DOWN), more_bits_not_falcon, FMT_Q6_K, "ffn_down at both ends and in every third layer" },
 	{ R(Q5_K_M), K(FFN_DOWN), more_bits, FMT_Q6_K, "ffn_down at both ends and in every third layer" },
 	{ R(Q4_K_S), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
-	{ R(IQ4_NL) | R(IQ4_XS), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
+	{ R(IQ4_NL) | R(IQ4_XS), K(FFN_DOWN), first_8th_not_falcon_no_imatrix, FMT_Q5_K,
+	  "ffn_down of the first layers: a step up" },
+	{ R(Q4_0), K(FFN_DOWN), first_8th_with_imatrix, FMT_Q4_1, "ffn_down of the first layers: Q4_1" },
+	{ R(Q5_0), K(FFN_DOWN), first_8th_with_imatrix, FMT_Q5_1, "ffn_down of the first layers: Q5_1" },
+	{ R(IQ3_XS), K(FFN_GATE) | K(FFN_UP), middle, FMT_IQ3_XXS, "gate and up between the ends: a step down" },
 
 	{ R(Q2_K), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q3_K, "attn_output: a step up" },
-	{ R(Q3_K_M), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q4_K, "attn_output: a step up" },
+	{ R(IQ3_XXS), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_IQ3_S, "attn_output: a step up" },
+	{ R(Q3_K_M) | R(IQ3_M), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q4_K, "attn_output: a step up" },
 	{ R(Q3_K_L), K(ATTN_OUTPUT), not_experts_8_not_falcon, FMT_Q5_K, "attn_output: two steps up" },
 	{ R(Q3_K_L), K(ATTN_OUTPUT), falcon, FMT_Q4_K, "attn_output of falcon: a step up" },
-	{ R(Q2_K) | R(Q3_K_S) | R(Q3_K_M) | R(IQ4_NL) | R(IQ4_XS) | R(Q4_K_S) | R(Q4_K_M), K(ATTN_OUTPUT),
-	  experts_8_not_falcon, FMT_Q5_K, "attn_output beside 8 experts: Q5_K" },
+	{ R(Q2_K) | R(Q3_K_S) | R(Q3_K_M) | R(IQ3_XXS) | R(IQ3_XS) | R(IQ3_S) | R(IQ3_M) | R(IQ4_NL) | R(IQ4_XS) |
+	          R(Q4_K_S) | R(Q4_K_M),
+	  K(ATTN_OUTPUT), experts_8_not_falcon, FMT_Q5_K, "attn_output beside 8 experts: Q5_K" },
 };
 
 enum fmt_type quant_mix_type(const struct quant_mix_model *m, const struct quant_mix_tensor *t,

@@ -24,7 +24,23 @@ enum quant_recipe_id {
 	RECIPE_Q3_K_L,
 	RECIPE_Q3_K_M,
 	RECIPE_Q3_K_S,
+	RECIPE_IQ3_M,
+	RECIPE_IQ3_S,
+	RECIPE_IQ3_XS,
+	RECIPE_IQ3_XXS,
 	RECIPE_Q2_K,
+	RECIPE_Q2_K_S,
+	RECIPE_IQ2_M,
+	RECIPE_IQ2_S,
+	RECIPE_IQ2_XS,
+	RECIPE_IQ2_XXS,
+	RECIPE_IQ1_M,
+	RECIPE_IQ1_S,
+	RECIPE_MXFP4_MOE,
+	RECIPE_Q2_0,
+	RECIPE_Q1_0,
+	RECIPE_TQ2_0,
+	RECIPE_TQ1_0,
 	RECIPE_COUNT
 };
 
@@ -54,12 +70,15 @@ struct quant_mix_model {
 	uint32_t n_gqa;        /* query heads per key head, of layer 0 */
 	uint32_t n_experts;    /* 0: dense */
 	uint32_t n_values;     /* tensors that hold value projections: attn_v, attn_qkv, attn_kv_b */
+	bool imatrix;          /* there is importance: some tensors need no step up, some take one */
 };
 
 struct quant_mix_tensor {
 	enum quant_mix_kind kind;
 	uint32_t i, n;         /* the i-th of n of its kind, which decides who is near the ends of the model */
+	uint32_t count;        /* those of its kind before it; `i` of experts is their layer */
 	bool fits;             /* its rows are a whole number of the recipe's own blocks */
+	bool stacked;          /* experts: three dimensions */
 };
 
 /* May a tensor of this name and rank be quantized at all? */

@@ -27,7 +27,23 @@ static const struct quant_recipe recipes[RECIPE_COUNT] = {
 	[RECIPE_Q3_K_L] = { "Q3_K_L", FMT_Q3_K, 13, "3.4 bits, many tensors 5.5" },
 	[RECIPE_Q3_K_M] = { "Q3_K_M", FMT_Q3_K, 12, "3.4 bits, many tensors 4.5" },
 	[RECIPE_Q3_K_S] = { "Q3_K_S", FMT_Q3_K, 11, "3.4 bits: visible loss" },
+	[RECIPE_IQ3_M] = { "IQ3_M", FMT_IQ3_S, 27, "3.4 bits from a grid, some tensors 4.5" },
+	[RECIPE_IQ3_S] = { "IQ3_S", FMT_IQ3_S, 26, "3.4 bits from a grid" },
+	[RECIPE_IQ3_XS] = { "IQ3_XS", FMT_IQ3_S, 22, "3.4 bits from a grid, many tensors 3.1" },
+	[RECIPE_IQ3_XXS] = { "IQ3_XXS", FMT_IQ3_XXS, 23, "3.1 bits from a grid" },
 	[RECIPE_Q2_K] = { "Q2_K", FMT_Q2_K, 10, "2.6 bits, many tensors 3.4: heavy loss" },
+	[RECIPE_Q2_K_S] = { "Q2_K_S", FMT_Q2_K, 21, "2.6 bits, few tensors more" },
+	[RECIPE_IQ2_M] = { "IQ2_M", FMT_IQ2_S, 29, "2.6 bits from a grid" },
+	[RECIPE_IQ2_S] = { "IQ2_S", FMT_IQ2_XS, 28, "2.3 bits from a grid, some tensors 3.4" },
+	[RECIPE_IQ2_XS] = { "IQ2_XS", FMT_IQ2_XS, 20, "2.3 bits from a grid" },
+	[RECIPE_IQ2_XXS] = { "IQ2_XXS", FMT_IQ2_XXS, 19, "2.1 bits from a grid" },
+	[RECIPE_IQ1_M] = { "IQ1_M", FMT_IQ1_M, 31, "1.75 bits from a grid: a last resort" },
+	[RECIPE_IQ1_S] = { "IQ1_S", FMT_IQ1_S, 24, "1.56 bits from a grid: a last resort" },
+	[RECIPE_MXFP4_MOE] = { "MXFP4_MOE", FMT_MXFP4, 38, "experts in 4-bit floats, the rest Q8_0" },
+	[RECIPE_Q2_0] = { "Q2_0", FMT_Q2_0, 41, "2.25 bits, four levels: for models trained so" },
+	[RECIPE_Q1_0] = { "Q1_0", FMT_Q1_0, 40, "1.125 bits, signs: for models trained so" },
+	[RECIPE_TQ2_0] = { "TQ2_0", FMT_TQ2_0, 37, "2.06 bits, ternary: for models trained so" },
+	[RECIPE_TQ1_0] = { "TQ1_0", FMT_TQ1_0, 36, "1.69 bits, ternary: for models trained so" },
 };
 
 static const struct {
@@ -62,10 +78,20 @@ const char quant_recipe_fallback[] = "rows are no whole number of blocks: next t
 static enum fmt_type fallback(enum fmt_type t)
 {
 	switch (t) {
+	case FMT_IQ1_S:
+	case FMT_IQ1_M:
+	case FMT_IQ2_XXS:
+	case FMT_IQ2_XS:
+	case FMT_IQ2_S:
+	case FMT_IQ3_XXS:
+	case FMT_IQ3_S:
 	case FMT_IQ4_XS:
 		return FMT_IQ4_NL;
 	case FMT_Q2_K:
 	case FMT_Q3_K:
+	case FMT_Q2_0:
+	case FMT_TQ1_0:
+	case FMT_TQ2_0:
 		return FMT_Q4_0;
 	case FMT_Q4_K:
 		return FMT_Q5_0;
@@ -155,7 +181,8 @@ static struct quant_mix_tensor place(const struct quant_mix_model *m, const stru
 	bool value = quant_mix_is_value(t.kind);
 
 	t.n = value ? m->n_values : m->n_layers;
-	t.i = counts[value ? MIX_ATTN_V : t.kind]++;
+	t.count = t.i = counts[value ? MIX_ATTN_V : t.kind]++;
+	t.stacked = vt->n_dims > 2 && vt->dims[0] > 1;
 	if (!value && m->n_experts > 1)
 		t.i = vt->layer < 0 ? 0 : (uint32_t)vt->layer;
 	return t;
@@ -186,10 +213,43 @@ static bool by_converter(const struct fmt_view *v, const struct quant_recipe *r)
 	return v->from_dir && (is_float(r->base) || r->base == FMT_Q8_0);
 }
 
-bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, enum fmt_type *types, const char **why,
-                       struct fmt_err *err)
+bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt)
 {
-	struct quant_mix_model m = { 0 };
+	return !(v->from_dir && vt->keep_f32) && quant_mix_allowed(vt->name, vt->n_dims);
+}
+
+/* What the person asked for by name; the type that the recipe would give otherwise. */
+static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant_mix_model *m,
+                           const struct fmt_view *v, const struct fmt_view_tensor *vt, enum fmt_type type,
+                           const char **why)
+{
+	enum quant_mix_kind kind = quant_mix_kind(m, vt->name);
+	int i = quant_overrides_find(o->overrides, vt->name);
+
+	if (i >= 0) {
+		*why = "asked for (--tensor-type)";
+		return fit(quant_overrides_type(o->overrides, i), vt, why);
+	}
+	if (kind == MIX_OUTPUT && o->leave_output) {
+		*why = "left as it is (--leave-output)";
+		return kept_type(v, vt);
+	}
+	if (kind == MIX_OUTPUT && o->output_given) {
+		*why = "asked for (--output-type)";
+		return fit(o->output, vt, why);
+	}
+	if (o->embedding_given && (kind == MIX_TOKEN_EMBD || (kind == MIX_OUTPUT && m->tied))) {
+		*why = "asked for (--embedding-type)";
+		return fit(o->embedding, vt, why);
+	}
+	return type;
+}
+
+bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
+                       enum fmt_type *types, const char **why, struct fmt_err *err)
+{
+	static const struct quant_recipe_opts nothing = { .imatrix = false };
+	struct quant_mix_model m = { .imatrix = opts && opts->imatrix };
 	uint32_t counts[MIX_KIND_COUNT] = { 0 };
 	const struct fmt_view_tensor **order;
 
@@ -214,9 +274,12 @@ bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, e
 		} else if (!is_float(type)) {
 			struct quant_mix_tensor t = place(&m, vt, r->base, counts);
 
-			type = quant_mix_type(&m, &t, (enum quant_recipe_id)(r - recipes), type, &text);
+			if (!opts || !opts->pure)
+				type = quant_mix_type(&m, &t, (enum quant_recipe_id)(r - recipes), type, &text);
 			type = fit(type, vt, &text);
 		}
+		if (quant_recipe_may_change(v, vt))
+			type = asked(opts ? opts : &nothing, &m, v, vt, type, &text);
 		types[vt - v->tensors] = type;
 		if (why)
 			why[vt - v->tensors] = text;

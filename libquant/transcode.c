@@ -169,6 +169,16 @@ static bool copy_piece(const struct quant_transcode *t, const struct piece *p, s
 	return check_finite(p, b->x, p->vt->type, err);
 }
 
+/* The importance of a row's columns; experts have theirs each. */
+static const float *importance_of(const struct quant_transcode *t, const struct piece *p, uint64_t row)
+{
+	const struct quant_weights *w = t->weights ? &t->weights[p->index] : NULL;
+
+	if (!w || !w->values)
+		return NULL;
+	return w->values + row / (tensor_rows(p->vt) / w->n_mats) * p->cols;
+}
+
 static bool encode_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
 {
 	enum fmt_type to = t->types[p->index];
@@ -184,7 +194,7 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 		drop_nonfinite(b->x, (size_t)(p->n_rows * p->cols));
 	}
 	for (uint64_t i = 0; i < p->n_rows; i++)
-		q->encode(b->x + i * p->cols, NULL, b->dst + i * row_bytes, (size_t)p->cols);
+		q->encode(b->x + i * p->cols, importance_of(t, p, p->row + i), b->dst + i * row_bytes, (size_t)p->cols);
 	return true;
 }
 

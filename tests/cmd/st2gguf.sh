@@ -7,8 +7,7 @@ llama=$root/testdata/models/llama
 shared=$root/../shared/models
 [ -d "$llama" ] || { echo "skipped: no testdata/models/llama"; exit 77; }
 work=$(mktemp -d) || exit 1
-# Children that are killed before they become another program may run the trap too.
-trap '[ $BASHPID != $$ ] || rm -rf "$work"' EXIT
+# No trap removes it: children that are killed before they become another program would run that too.
 cd "$work" || exit 1
 failed=0
 
@@ -73,6 +72,87 @@ for quant in auto F32 F16 Q8_0 Q4_0 Q5_1 Q2_K Q3_K_M Q4_K_M Q6_K IQ4_XS; do
     [ ! -e dry.gguf ] || fail "a dry run wrote a file"
     rm -f ./*.gguf
 done
+
+# An importance matrix: KIND of it to stdout. Columns count from 1 up; of the two layouts this is the older one.
+imatrix() {
+    python3 - "$llama" "$1" <<'PY'
+import json, struct, sys
+folder, kind = sys.argv[1:]
+raw = open(folder + "/model.safetensors", "rb").read()
+n, = struct.unpack("<Q", raw[:8])
+names = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+         "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+entries = []
+for name, t in json.loads(raw[8:8 + n]).items():
+    for hf, gguf in names.items():
+        if hf + ".weight" in name:
+            cols = t["shape"][1] - (kind == "narrow")
+            entries.append(("blk.%s.%s.weight" % (name.split(".")[2], gguf), [1.0 + i for i in range(cols)]))
+if kind == "hole":
+    entries.pop()
+if kind == "other":
+    entries = [("x." + name, x) for name, x in entries]
+if kind == "negative":
+    entries[0][1][3] = -1.0
+out = struct.pack("<i", len(entries))
+for name, x in entries:
+    out += struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii%df" % len(x), 1, len(x), *x)
+sys.stdout.buffer.write(out)
+PY
+}
+imatrix whole >whole.dat
+expect 2 'IQ2_XS needs an importance matrix \(--imatrix FILE\) for tensor ' --quant IQ2_XS "$llama" -o no.gguf
+for quant in IQ2_XXS Q4_K_M; do
+    expect 0 '' --quiet --strict --imatrix whole.dat --threads 2 --quant $quant "$llama" -o 2.gguf
+    expect 0 '' --quiet --strict --imatrix whole.dat --threads 5 --quant $quant "$llama" -o 5.gguf
+    cmp 2.gguf 5.gguf || fail "$quant with importance: the output depends on the threads"
+    rm -f 2.gguf 5.gguf
+done
+expect 0 '' --quiet --quant Q4_K_M "$llama" -o without.gguf
+expect 0 '' --quiet --imatrix whole.dat --quant Q4_K_M "$llama" -o with.gguf
+[ "$(cmp -l without.gguf with.gguf | wc -l)" -gt 10000 ] || fail "importance changes nothing"
+imatrix hole >hole.dat
+expect 0 'no data for 1 tensors' --imatrix hole.dat --quant Q4_K_M "$llama" -o hole.gguf
+expect 3 'no data for 1 tensors.*--strict' --strict --imatrix hole.dat --quant Q4_K_M "$llama" -o no.gguf
+imatrix narrow >narrow.dat
+expect 3 'narrow.dat: entry blk.* made from another model' --imatrix narrow.dat --quant Q4_K_M "$llama" -o no.gguf
+imatrix other >other.dat
+expect 3 'other.dat: none of its .* entries is a tensor of this model' --imatrix other.dat --quant Q4_K_M "$llama" -o no.gguf
+imatrix negative >negative.dat
+expect 3 'negative.dat: entry blk.*: value 3 is -1;' --imatrix negative.dat --quant Q4_K_M "$llama" -o no.gguf
+head -c 100 whole.dat >cut.dat
+expect 3 'cut.dat: ' --imatrix cut.dat --quant Q4_K_M "$llama" -o no.gguf
+[ ! -e no.gguf ] || fail "an error left an output"
+rm -f ./*.gguf ./*.dat
+
+# Types asked for by name change those tensors and no others; what nothing uses is said.
+types() { python3 -c 'import json; [print(t["name"], t["type"]) for t in json.load(open("stdout"))["tensors"]]'; }
+expect 0 '' --dry-run --json --quant Q4_K_M "$llama" -o x.gguf
+types >before
+expect 0 '' --dry-run --json --quiet --quant Q4_K_M --tensor-type 'blk\.\d\.ffn_down=iq4_nl' --tensor-type 'ffn_down=F32' \
+    --output-type q5_K --embedding-type BF16 "$llama" -o x.gguf
+types >after
+[ "$(grep -c 'ffn_down.* IQ4_NL' after)" = "$(grep -c ffn_down before)" ] || fail "overrides: $(diff before after)"
+grep -q '^output.weight Q5_K' after && grep -q '^token_embd.weight BF16' after || fail "types of the ends: $(cat after)"
+diff <(grep -vE 'ffn_down|^output.weight|^token_embd' before) <(grep -vE 'ffn_down|^output.weight|^token_embd' after) ||
+    fail "an override changed other tensors"
+expect 0 '--tensor-type ffn_down=F32 is used by no tensor' --dry-run --quant Q4_K_M --tensor-type ffn_down=Q8_0 \
+    --tensor-type ffn_down=F32 "$llama" -o x.gguf
+expect 0 'is used by no tensor' --dry-run --quant Q4_K_M --tensor-type attn_norm=Q8_0 "$llama" -o x.gguf
+expect 3 'is used by no tensor.*--strict' --strict --dry-run --quant Q4_K_M --tensor-type nothing=Q8_0 "$llama" -o x.gguf
+expect 2 'no regular expression' --quant Q4_K_M --tensor-type 'a(=Q8_0' "$llama" -o x.gguf
+expect 2 "is not REGEX=TYPE" --quant Q4_K_M --tensor-type Q8_0 "$llama" -o x.gguf
+expect 2 "unknown type 'Q4_K_M'" --quant Q4_K_M --tensor-type attn_v=Q4_K_M "$llama" -o x.gguf
+expect 2 "unknown type 'Q9' for --output-type" --quant Q4_K_M --output-type Q9 "$llama" -o x.gguf
+printf '# values\nattn_v=Q8_0 attn_k=Q6_K\n' >list
+expect 0 '' --dry-run --json --quiet --quant Q4_K_M --tensor-type-file list "$llama" -o x.gguf
+types >after
+grep -q 'attn_v.weight Q8_0' after && grep -q 'attn_k.weight Q6_K' after || fail "--tensor-type-file"
+expect 0 '' --dry-run --json --quiet --quant Q4_K_M --pure --leave-output "$llama" -o x.gguf
+types >after
+[ "$(grep weight after | grep -v norm | grep -v rope | grep -vc Q4_K)" = 1 ] || fail "--pure --leave-output: $(cat after)"
+grep -q '^output.weight BF16' after || fail "--leave-output: $(cat after)"
+rm -f before after list
 
 # Through a GGUF the same bits come out as straight from the directory.
 expect 0 '' --quiet "$llama" -o bf16.gguf
@@ -209,5 +289,6 @@ echo precious >old.gguf
 sleep 0.01; kill -KILL $pid 2>/dev/null; wait $pid 2>/dev/null
 [ "$(head -c 8 old.gguf)" = precious ] || cmp -s old.gguf whole.gguf || fail "a killed run damaged the old file"
 
+rm -rf "$work"
 [ $failed = 0 ] && echo "all as it should be"
 exit $failed

@@ -93,7 +93,7 @@ static void open_plan(void **state, struct plan *p, const struct shape *s, const
 	make_model(path, s);
 	p->view = fmt_view_open(path, NULL, &err);
 	assert_non_null(p->view);
-	assert_true(quant_recipe_plan(p->view, quant_recipe_find(recipe), p->types, p->why, &err));
+	assert_true(quant_recipe_plan(p->view, quant_recipe_find(recipe), NULL, p->types, p->why, &err));
 }
 
 static enum fmt_type type_of(const struct plan *p, const char *format, unsigned layer)

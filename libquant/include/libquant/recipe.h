@@ -3,6 +3,7 @@
 #define LIBQUANT_RECIPE_H
 
 #include <libfmt/view.h>
+#include <libquant/override.h>
 
 struct quant_recipe {
 	const char *name;      /* "Q4_K_M" */
@@ -14,13 +15,27 @@ struct quant_recipe {
 const struct quant_recipe *quant_recipe_find(const char *name); /* any case; NULL: no such recipe */
 const struct quant_recipe *quant_recipe_list(size_t *n);        /* all, in the order of --help */
 
+/* What a person may ask for beside a recipe's name. A zeroed one asks for nothing. */
+struct quant_recipe_opts {
+	bool imatrix;      /* there is importance, which some rules ask after */
+	bool pure;         /* the recipe's own type everywhere: no mix */
+	bool leave_output; /* output.weight keeps its type */
+	bool output_given, embedding_given;
+	enum fmt_type output, embedding; /* of the output matrix and of the embedding; tied, they are the output matrix */
+	const struct quant_overrides *overrides; /* single tensors, before all else; NULL: none */
+};
+
 /* The type of every tensor of the view under the recipe. Where rows are no whole number of the type's blocks it is the
  * next type that fits, in the end F16, which fits all.
+ * opts    may be NULL
  * types   out: v->n_tensors of them
  * why     out, may be NULL: per tensor a constant text naming the rule; quant_recipe_fallback where the rows did not fit
  * returns false if the metadata are not of the types that the rules need, or out of memory */
-bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, enum fmt_type *types, const char **why,
-                       struct fmt_err *err);
+bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
+                       enum fmt_type *types, const char **why, struct fmt_err *err);
 extern const char quant_recipe_fallback[];
+
+/* May this tensor have another type than it has? Norms, biases and the like may not. */
+bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt);
 
 #endif

@@ -1,0 +1,157 @@
+/* What a person asks of a conversion beside the recipe's name: an importance matrix, types of single tensors, strictness. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "st2gguf.h"
+
+static bool read_type(const char *option, const char *name, enum fmt_type *t, bool *given, struct fmt_err *err)
+{
+	*given = name != NULL;
+	if (!name || quant_type_named(name, strlen(name), t))
+		return true;
+	return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown type '%s' for %s (one type, such as Q6_K or BF16, not a mix such "
+	                "as Q4_K_M)", name, option);
+}
+
+static bool read_overrides(struct conversion *c, const struct st2gguf_ask *a, struct fmt_err *err)
+{
+	if (!a->tensor_types.n && !a->tensor_type_file)
+		return true;
+	c->overrides = quant_overrides_create(err);
+	if (!c->overrides)
+		return false;
+	for (size_t i = 0; i < a->tensor_types.n; i++)
+		if (!quant_overrides_add(c->overrides, a->tensor_types.items[i], err))
+			return false;
+	c->ask.overrides = c->overrides;
+	return !a->tensor_type_file || quant_overrides_add_file(c->overrides, a->tensor_type_file, err);
+}
+
+bool st2gguf_ask(struct conversion *c, const struct st2gguf_ask *a, struct fmt_err *err)
+{
+	c->ask.pure = a->pure;
+	c->ask.leave_output = a->leave_output;
+	if (!read_type("--output-type", a->output_type, &c->ask.output, &c->ask.output_given, err) ||
+	    !read_type("--embedding-type", a->embedding_type, &c->ask.embedding, &c->ask.embedding_given, err) ||
+	    !read_overrides(c, a, err))
+		return false;
+	if (a->imatrix) {
+		c->imatrix = fmt_imatrix_open(a->imatrix, err);
+		c->ask.imatrix = c->imatrix != NULL;
+	}
+	return !a->imatrix || c->imatrix;
+}
+
+void st2gguf_ask_finish(struct conversion *c)
+{
+	quant_overrides_destroy(c->overrides);
+	fmt_imatrix_close(c->imatrix);
+	free(c->weights);
+	c->overrides = NULL;
+	c->imatrix = NULL;
+	c->weights = NULL;
+}
+
+/* Types that come out bad without importance are refused where there is none at all. */
+static bool check_needed(const struct conversion *c, struct fmt_err *err)
+{
+	for (uint64_t i = 0; i < c->view->n_tensors && !c->imatrix; i++) {
+		const struct fmt_view_tensor *vt = &c->view->tensors[i];
+
+		if (vt->type != c->types[i] && quant_weights_needed(c->recipe, c->types[i], vt->name))
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%s needs an importance matrix (--imatrix FILE) for tensor '%.*s': "
+			                "without one it would lose too much", fmt_type_info(c->types[i])->name, (int)vt->name.n,
+			                vt->name.p);
+	}
+	return true;
+}
+
+static bool match_weights(struct conversion *c, struct fmt_err *err)
+{
+	if (!c->imatrix)
+		return true;
+	c->weights = calloc(c->view->n_tensors + 1, sizeof *c->weights);
+	if (!c->weights)
+		return fmt_fail_nomem(err, (c->view->n_tensors + 1) * sizeof *c->weights);
+	return quant_weights_match(c->view, c->types, c->imatrix, c->weights, &c->holes, err);
+}
+
+/* One finding: a note, or with --strict the error that ends the run. */
+static bool found(const struct conversion *c, bool strict, struct fmt_err *err, const char *text)
+{
+	if (strict)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%s (--strict)", text);
+	cli_note(c->program, "note: %s", text);
+	return true;
+}
+
+static bool check_fallbacks(const struct conversion *c, bool strict, struct fmt_err *err)
+{
+	uint64_t n = 0;
+	const struct fmt_view_tensor *first = NULL;
+	char text[300];
+
+	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
+		if (c->why[i] != quant_recipe_fallback)
+			continue;
+		first = n++ ? first : &c->view->tensors[i];
+	}
+	if (!n)
+		return true;
+	snprintf(text, sizeof text, "%" PRIu64 " tensors take another type, their rows are no whole number of blocks: '%.*s'%s",
+	         n, (int)(first->name.n < 80 ? first->name.n : 80), first->name.p, n > 1 ? " and others (--dry-run shows them)" : "");
+	return found(c, strict, err, text);
+}
+
+/* An expression that chose no tensor's type is a slip, most often. */
+static bool check_overrides(const struct conversion *c, bool strict, struct fmt_err *err)
+{
+	for (int k = 0; k < quant_overrides_count(c->overrides); k++) {
+		bool used = false;
+		char text[300];
+
+		for (uint64_t i = 0; i < c->view->n_tensors && !used; i++)
+			used = quant_overrides_find(c->overrides, c->view->tensors[i].name) == k &&
+			       quant_recipe_may_change(c->view, &c->view->tensors[i]);
+		if (used)
+			continue;
+		snprintf(text, sizeof text, "--tensor-type %.120s is used by no tensor: none has such a name, all that have stay as "
+		         "they are (norms), or an earlier expression takes them", quant_overrides_text(c->overrides, k));
+		if (!found(c, strict, err, text))
+			return false;
+	}
+	return true;
+}
+
+static bool check_holes(const struct conversion *c, bool strict, struct fmt_err *err)
+{
+	const struct quant_weights_report *h = &c->holes;
+	char text[300];
+
+	if (h->n_missing) {
+		snprintf(text, sizeof text, "the importance matrix has no data for %" PRIu64 " tensors, which are quantized without: "
+		         "'%.*s'%s", h->n_missing, (int)(h->missing.n < 80 ? h->missing.n : 80), h->missing.p,
+		         h->n_missing > 1 ? " and others" : "");
+		if (!found(c, strict, err, text))
+			return false;
+	}
+	if (h->n_experts) {
+		snprintf(text, sizeof text, "the text of the importance matrix never reached %" PRIu64 " matrices of experts, which are "
+		         "quantized without: in '%.*s'%s", h->n_experts, (int)(h->expert_of.n < 80 ? h->expert_of.n : 80),
+		         h->expert_of.p, h->n_experts > 1 ? " and others" : "");
+		if (!found(c, strict, err, text))
+			return false;
+	}
+	if (!h->n_unused)
+		return true;
+	snprintf(text, sizeof text, "%" PRIu64 " entries of the importance matrix belong to no tensor of this model: '%.*s'%s",
+	         h->n_unused, (int)(h->unused.n < 80 ? h->unused.n : 80), h->unused.p, h->n_unused > 1 ? " and others" : "");
+	return found(c, strict, err, text);
+}
+
+bool st2gguf_ask_check(struct conversion *c, bool strict, struct fmt_err *err)
+{
+	return check_needed(c, err) && match_weights(c, err) && check_fallbacks(c, strict, err) &&
+	       check_overrides(c, strict, err) && check_holes(c, strict, err);
+}

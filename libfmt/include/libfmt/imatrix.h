@@ -1,0 +1,36 @@
+/* Importance matrices as llama-imatrix writes them: how strongly each column of a weight is used.
+ *
+ * Two layouts: a GGUF of general.type "imatrix" with two tensors per weight, NAME.in_sum2 (sums of squared activations)
+ * and NAME.counts (how many of them); and the older .dat, little endian: a count of entries, then per entry the length
+ * of the name, the name, a number of calls, a number of values, the values; then the number of chunks, and the length
+ * and name of the text. Source: llama.cpp, tools/imatrix and tools/quantize, August 2026. */
+#ifndef LIBFMT_IMATRIX_H
+#define LIBFMT_IMATRIX_H
+
+#include <libfmt/model.h>
+
+struct fmt_imatrix_entry {
+	struct fmt_str name;   /* of the weight: "blk.0.attn_q.weight" */
+	uint64_t n_values;     /* columns, times experts of a stacked weight */
+	const float *values;   /* mean squares, expert by expert; finite and never negative */
+	uint64_t n_counts;     /* experts that are counted apart; 0: not said (.dat) */
+	const float *counts;   /* 0: never used, and its values are 0 */
+};
+
+struct fmt_imatrix {
+	const char *path;
+	uint64_t n_entries;
+	const struct fmt_imatrix_entry *entries; /* in file order */
+	struct fmt_str dataset;                  /* the text it was made from; empty if not said */
+	uint64_t n_chunks;                       /* 0 if not said */
+	struct fmt_imatrix_impl *impl;
+};
+
+/* Reads the whole file. Values that are negative or not finite are refused, with their place.
+ * returns NULL with *err set */
+struct fmt_imatrix *fmt_imatrix_open(const char *path, struct fmt_err *err);
+void fmt_imatrix_close(struct fmt_imatrix *im); /* NULL is fine */
+
+const struct fmt_imatrix_entry *fmt_imatrix_find(const struct fmt_imatrix *im, struct fmt_str name); /* NULL: none */
+
+#endif

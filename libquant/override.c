@@ -1,0 +1,198 @@
+/* See <libquant/override.h>. */
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <libquant/override.h>
+#include <libquant/quant.h>
+
+#define MAX_FILE_BYTES (1 << 20) /* a list of some ten thousand lines */
+
+struct override {
+	char *text;
+	regex_t regex;
+	enum fmt_type type;
+};
+
+struct quant_overrides {
+	struct override *list;
+	int n;
+};
+
+struct quant_overrides *quant_overrides_create(struct fmt_err *err)
+{
+	struct quant_overrides *o = calloc(1, sizeof *o);
+
+	if (!o)
+		fmt_fail_nomem(err, sizeof *o);
+	return o;
+}
+
+void quant_overrides_destroy(struct quant_overrides *o)
+{
+	if (!o)
+		return;
+	for (int i = 0; i < o->n; i++) {
+		regfree(&o->list[i].regex);
+		free(o->list[i].text);
+	}
+	free(o->list);
+	free(o);
+}
+
+bool quant_type_named(const char *name, size_t n, enum fmt_type *t)
+{
+	for (int i = 0; i < FMT_TYPE_COUNT; i++) {
+		const struct fmt_type_info *info = fmt_type_info((enum fmt_type)i);
+		const struct quant_type *q = quant_type((enum fmt_type)i);
+
+		if (strlen(info->name) != n || strncasecmp(info->name, name, n) || !q || !q->encode)
+			continue;
+		*t = (enum fmt_type)i;
+		return true;
+	}
+	return false;
+}
+
+/* POSIX has no \d and \D; everybody writes them. returns a string to be freed */
+static char *with_digits(const char *from, size_t n)
+{
+	char *out = malloc(7 * n + 1), *p = out;
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (from[i] == '\\' && i + 1 < n && (from[i + 1] == 'd' || from[i + 1] == 'D')) {
+			p += sprintf(p, from[i + 1] == 'd' ? "[0-9]" : "[^0-9]");
+			i++;
+			continue;
+		}
+		*p++ = from[i];
+		if (from[i] == '\\' && i + 1 < n)
+			*p++ = from[++i];
+	}
+	*p = 0;
+	return out;
+}
+
+static bool compile(regex_t *regex, const char *text, size_t n, struct fmt_err *err)
+{
+	char *pattern = with_digits(text, n), why[100];
+	int status;
+
+	if (!pattern)
+		return fmt_fail_nomem(err, 7 * n);
+	status = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
+	free(pattern);
+	if (!status)
+		return true;
+	regerror(status, regex, why, sizeof why);
+	return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "'%.*s' is no regular expression: %s", (int)(n < 80 ? n : 80), text,
+	                why);
+}
+
+static bool add(struct quant_overrides *o, const char *text, size_t n, struct fmt_err *err)
+{
+	const char *equals = NULL;
+	struct override new = { .type = FMT_F32 }, *list;
+
+	for (size_t i = 0; i < n; i++)
+		equals = text[i] == '=' ? text + i : equals;
+	if (!equals || equals == text)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "'%.*s' is not REGEX=TYPE (attn_v=Q8_0)", (int)(n < 80 ? n : 80),
+		                text);
+	if (!quant_type_named(equals + 1, (size_t)(text + n - equals - 1), &new.type))
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "'%.*s': unknown type '%.*s' (one type, such as Q6_K or BF16, "
+		                "not a mix such as Q4_K_M)", (int)(n < 80 ? n : 80), text,
+		                (int)(text + n - equals - 1 < 40 ? text + n - equals - 1 : 40), equals + 1);
+	list = realloc(o->list, ((size_t)o->n + 1) * sizeof *list);
+	if (!list)
+		return fmt_fail_nomem(err, ((size_t)o->n + 1) * sizeof *list);
+	o->list = list;
+	if (!compile(&new.regex, text, (size_t)(equals - text), err))
+		return false;
+	new.text = strndup(text, n);
+	if (!new.text) {
+		regfree(&new.regex);
+		return fmt_fail_nomem(err, n + 1);
+	}
+	o->list[o->n++] = new;
+	return true;
+}
+
+bool quant_overrides_add(struct quant_overrides *o, const char *text, struct fmt_err *err)
+{
+	return add(o, text, strlen(text), err);
+}
+
+static bool add_lines(struct quant_overrides *o, char *text, struct fmt_err *err)
+{
+	for (char *p = text; *p;) {
+		size_t n = strcspn(p, " \t\r\n#");
+
+		if (n && !add(o, p, n, err))
+			return false;
+		p += n;
+		p += *p == '#' ? strcspn(p, "\n") : strspn(p, " \t\r\n");
+	}
+	return true;
+}
+
+bool quant_overrides_add_file(struct quant_overrides *o, const char *path, struct fmt_err *err)
+{
+	FILE *f = fopen(path, "re");
+	char *text = f ? malloc(MAX_FILE_BYTES + 1) : NULL;
+	size_t n = text ? fread(text, 1, MAX_FILE_BYTES + 1, f) : 0;
+	bool ok;
+
+	if (!f)
+		ok = fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "%s", strerror(errno));
+	else if (!text)
+		ok = fmt_fail_nomem(err, MAX_FILE_BYTES + 1);
+	else if (ferror(f))
+		ok = fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "%s", strerror(errno));
+	else if (n > MAX_FILE_BYTES || memchr(text, 0, n))
+		ok = fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "is no list of REGEX=TYPE");
+	else {
+		text[n] = 0;
+		ok = add_lines(o, text, err);
+	}
+	if (!ok)
+		fmt_err_file(err, path);
+	free(text);
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+int quant_overrides_find(const struct quant_overrides *o, struct fmt_str name)
+{
+	char copy[256];
+
+	if (!o || name.n >= sizeof copy)
+		return -1;
+	memcpy(copy, name.p, name.n);
+	copy[name.n] = 0;
+	for (int i = 0; i < o->n; i++)
+		if (!regexec(&o->list[i].regex, copy, 0, NULL, 0))
+			return i;
+	return -1;
+}
+
+enum fmt_type quant_overrides_type(const struct quant_overrides *o, int i)
+{
+	return o->list[i].type;
+}
+
+const char *quant_overrides_text(const struct quant_overrides *o, int i)
+{
+	return o->list[i].text;
+}
+
+int quant_overrides_count(const struct quant_overrides *o)
+{
+	return o ? o->n : 0;
+}
