@@ -110,12 +110,26 @@ static bool read_value(const struct arch_param_row *row, const struct json *j, s
 	return false;
 }
 
+/* Two thirds, times a factor, up to a multiple: Lfm2MLP of transformers 5. All are bounded. */
+static uint64_t lfm2_width(const struct arch_conf *conf)
+{
+	uint64_t n = 2 * conf->n[P_FF] / 3, by = conf->n[P_FF_MULTIPLE];
+	double wide = conf->f[P_FF_FACTOR] * (double)n;
+
+	if (!conf->set[P_FF_FACTOR])
+		return n;
+	return wide > (double)ARCH_MAX_WIDTH ? 2 * ARCH_MAX_WIDTH : ((uint64_t)wide + by - 1) / by * by;
+}
+
 /* A value that config.json does not give. */
 static bool take_else(const struct arch_param_row *row, const struct arch_else *e, struct fmt_str key,
                       struct arch_conf *conf, struct fmt_err *err)
 {
 	uint64_t by;
 
+	if ((e->how == ELSE_PRODUCT || e->how == ELSE_SUM || e->how == ELSE_QUOTIENT) &&
+	    (!conf->set[e->a] || (e->b && !conf->set[e->b])))
+		return true; /* nothing follows from what is not there */
 	switch (e->how) {
 	case ELSE_REFUSE:
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "%.*s: not there, and it has no default", (int)key.n,
@@ -136,6 +150,12 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 		break;
 	case ELSE_SUM:
 		conf->n[row->id] = conf->n[e->a] + (uint64_t)e->fixed * conf->n[e->b];
+		break;
+	case ELSE_CEIL:
+		conf->n[row->id] = (conf->n[e->a] + (uint64_t)e->fixed - 1) / (uint64_t)e->fixed;
+		break;
+	case ELSE_LFM2:
+		conf->n[row->id] = lfm2_width(conf);
 		break;
 	case ELSE_QUOTIENT:
 		by = e->b ? conf->n[e->b] : (uint64_t)e->fixed;
@@ -193,8 +213,21 @@ void arch_conf_origin(struct arch_conf *conf, struct arch_origin o)
 	conf->origins[conf->n_origins++] = o;
 }
 
-static bool read_row(const struct arch_param_row *row, const struct json *config, struct arch_conf *conf,
-                     struct fmt_err *err)
+/* What counts where the key is not there: the description's own default before that of the row. */
+static const struct arch_else *absent_rule(const struct fmt_arch *arch, const struct arch_param_row *row, struct arch_conf *conf)
+{
+	const struct arch_default *d = arch->defaults;
+
+	while (d && d->id && d->id != row->id)
+		d++;
+	if (!d || !d->id || (!row->config && row->absent.how != ELSE_FIXED))
+		return &row->absent;
+	conf->fixed[row->id] = (struct arch_else){ ELSE_FIXED, .fixed = d->is };
+	return &conf->fixed[row->id];
+}
+
+static bool read_row(const struct fmt_arch *arch, const struct arch_param_row *row, const struct json *config,
+                     struct arch_conf *conf, struct fmt_err *err)
 {
 	struct fmt_str key;
 	const struct json *j = find_row(config, row, &key);
@@ -202,12 +235,16 @@ static bool read_row(const struct arch_param_row *row, const struct json *config
 
 	if (!arch_conf_when(conf, row->when))
 		return true;
-	if (j && json_type(j) != JSON_NULL) {
+	if (j && fmt_str_is(json_str(j), "auto") && row->null.how != ELSE_REFUSE) {
+		e = &row->null;
+		if (!take_else(row, e, key, conf, err))
+			return false;
+	} else if (j && json_type(j) != JSON_NULL) {
 		if (!read_value(row, j, key, conf, err))
 			return false;
 		conf->set[row->id] = true;
 	} else {
-		e = j && row->null.how != ELSE_REFUSE ? &row->null : &row->absent;
+		e = j && row->null.how != ELSE_REFUSE ? &row->null : absent_rule(arch, row, conf);
 
 		if (!take_else(row, e, key, conf, err))
 			return false;
@@ -243,7 +280,7 @@ bool arch_conf_read(const struct fmt_arch *arch, const struct json *config, stru
 	*conf = (struct arch_conf){ .n = { 0 } };
 	for (const struct arch_param_row *const *table = arch->params; *table; table++)
 		for (const struct arch_param_row *row = *table; row->id != P_NONE; row++)
-			if (!read_row(row, config, conf, err))
+			if (!read_row(arch, row, config, conf, err))
 				return false;
 	return check_rope(conf, err) && arch_layers_read(arch, config, conf, err);
 }
@@ -252,5 +289,7 @@ bool arch_conf_when(const struct arch_conf *conf, struct arch_when when)
 {
 	if (when.is == ARCH_SET || when.is == ARCH_UNSET)
 		return conf->set[when.param] == (when.is == ARCH_SET);
+	if (when.is == ARCH_SOME)
+		return conf->set[when.param] && conf->n[when.param];
 	return !when.param || (conf->set[when.param] && conf->n[when.param] == when.is);
 }

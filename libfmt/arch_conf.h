@@ -23,9 +23,10 @@ struct arch_conf {
 	bool set[P_COUNT];
 	uint64_t n[P_COUNT]; /* counts, flags (0 or 1), words (what they mean) */
 	double f[P_COUNT];   /* reals */
-	uint8_t layer[ARCH_MAX_LAYERS]; /* LAYER_* of each */
+	uint16_t layer[ARCH_MAX_LAYERS]; /* LAYER_* of each */
 	struct arch_origin origins[ARCH_MAX_ORIGINS]; /* in the order in which rows were read */
 	unsigned n_origins;
+	struct arch_else fixed[P_COUNT]; /* rules made of the description's own defaults */
 };
 
 /* Reads config.json (its text_config, where there is one, before the rest).

@@ -28,8 +28,16 @@ enum arch_param {
 	P_USE_WINDOW,  /* P_WINDOW counts */
 	P_WINDOW_FROM, /* layers from this one on have the window */
 	P_FULL_EVERY,  /* every n-th layer has no window, though the others have */
+	P_HEADS_KV_FULL, /* in layers without a window, where they have others */
+	P_HEAD_DIM_FULL,
+	P_Q_WIDTH_FULL,
+	P_KV_WIDTH_FULL,
+	P_KV_SHARED,   /* so many of the last layers use the keys and values of earlier ones */
 	P_QKV_WIDTH,   /* one matrix for queries, keys and values */
 	P_FF_TWICE,    /* one matrix for gate and up */
+	P_FF_ADJUST,   /* LFM2: intermediate_size goes through a rule */
+	P_FF_FACTOR,
+	P_FF_MULTIPLE,
 
 	/* mixtures of experts */
 	P_EXPERTS,
@@ -37,9 +45,14 @@ enum arch_param {
 	P_FF_EXPERT,    /* width of one expert */
 	P_SHARED,       /* experts that every token passes */
 	P_FF_SHARED,    /* their width together */
+	P_SHARED_IN,    /* their gate and up in one */
 	P_DENSE_FIRST,  /* so many layers have no experts */
 	P_MOE_STEP,     /* every n-th layer has experts */
 	P_NORM_TOPK,    /* the weights of a token's experts add up to 1 */
+	P_MOE_OFFSET,   /* those whose number leaves this rest; unset: the last of each P_MOE_STEP */
+	P_EXPERT_BIAS,  /* on router and experts */
+	P_SHARED_GATE,  /* a number per token weighs the shared experts */
+	P_MOE_LATENT,   /* width that experts see, where it is not P_MODEL */
 	P_NEXT_LAYERS,  /* multi-token prediction: layers past the last that the class leaves out */
 
 	/* latent attention: keys and values from one narrow vector per token */
@@ -52,6 +65,11 @@ enum arch_param {
 	P_Q_LATENT,     /* the same for queries; unset: they have a full matrix */
 	P_V_WIDTH,      /* heads * v_head_dim */
 
+	/* an indexer that chooses what latent attention looks at */
+	P_INDEX_HEADS,
+	P_INDEX_DIM,
+	P_INDEX_WIDTH,  /* heads * dim */
+
 	/* state spaces */
 	P_SSM_INNER,
 	P_SSM_INNER_TWICE,
@@ -63,9 +81,12 @@ enum arch_param {
 	P_SSM_HEAD_DIM,
 	P_SSM_GROUPS,
 	P_SSM_IN,     /* all that one projection makes */
+	P_SSM_NORM,   /* a norm before its last projection */
+	P_PROJ_BIAS,  /* on the first and last projections */
 
 	/* linear attention (gated delta net) */
-	P_ATTN_EVERY, /* every n-th layer has attention, the others linear attention */
+	P_ATTN_EVERY, /* every n-th layer has attention, the others another mixer */
+	P_ATTN_OFFSET, /* those whose number leaves this rest; unset: the last of each P_ATTN_EVERY */
 	P_LIN_K_HEADS,
 	P_LIN_K_DIM,
 	P_LIN_V_HEADS,
@@ -85,9 +106,12 @@ enum arch_param {
 	/* what exists, what is computed */
 	P_ACT,       /* the feed-forward activation */
 	P_TIED,      /* the output matrix is the embedding */
-	P_ATTN_BIAS, /* on q, k, v and the attention's output */
+	P_ATTN_BIAS, /* on q, k, v and, in some, the attention's output */
+	P_O_BIAS,    /* on the attention's output, where it is said apart */
+	P_NORM_BIAS,
+	P_HEAD_BIAS, /* on the output matrix */
 	P_MLP_BIAS,  /* on gate, up and down */
-	P_QK_NORM,   /* a norm on queries and keys */
+	P_QK_NORM,   /* a norm on queries and keys: 1 for each head, 2 across heads */
 	P_PARALLEL,  /* attention and feed-forward read the same norm */
 	P_TWO_NORMS, /* or one each */
 	P_MULTI_QUERY,
@@ -150,10 +174,11 @@ enum arch_kind {
 
 /* Where a value comes from that config.json does not give. */
 struct arch_else {
-	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT, ELSE_SUM, ELSE_PART, ELSE_SCALE } how;
+	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT, ELSE_SUM, ELSE_PART, ELSE_SCALE,
+	       ELSE_CEIL, ELSE_LFM2 } how;
 	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b; SUM a + fixed * b. PRODUCT a * fixed without b;
 	                         PART a * b, of which b is a real, rounded down, or a where b is unset; SCALE 1 / sqrt(a), unset
-	                         where a is b */
+	                         where a is b; CEIL a / fixed, rounded up; LFM2 its rule for P_FF */
 	double fixed;
 };
 
@@ -163,9 +188,10 @@ struct arch_when {
 	uint64_t is;
 };
 
-/* Values of arch_when.is that no param has: it is there, whatever it says; it is not. */
+/* Values of arch_when.is that no param has: it is there, whatever it says; it is not; it is there and above 0. */
 #define ARCH_SET   UINT64_MAX
 #define ARCH_UNSET (UINT64_MAX - 1)
+#define ARCH_SOME  (UINT64_MAX - 2)
 
 struct arch_param_row {
 	enum arch_param id;
@@ -217,11 +243,18 @@ struct arch_tensor {
 	enum arch_param dims[3]; /* innermost last, ends with P_NONE */
 	struct arch_when when;
 	enum arch_move move;
-	unsigned in; /* LAYER_*: only in layers of one of these kinds; 0: in all */
+	unsigned in;  /* LAYER_*: only in layers of one of these kinds; 0: in all */
+	unsigned but; /* LAYER_*: and in none of these */
 	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
 };
 
-/* What a layer consists of; bits, at most one of the first four and one of the two after them. */
+/* Whether a layer that is all of `layer` has a row's tensor. */
+static inline bool arch_row_in(const struct arch_tensor *row, unsigned layer)
+{
+	return (!row->in || layer & row->in) && !(layer & row->but);
+}
+
+/* What a layer consists of: bits. Most have one of the first five and one of the next two. */
 enum {
 	LAYER_FULL = 1,   /* attention to everything before */
 	LAYER_WINDOW = 2, /* attention to the last P_WINDOW tokens */
@@ -229,7 +262,24 @@ enum {
 	LAYER_LINEAR = 8, /* linear attention */
 	LAYER_DENSE = 16, /* one feed-forward block */
 	LAYER_MOE = 32,   /* experts */
-	LAYER_NO_ROPE = 64, /* beside these: its attention does not rotate */
+	LAYER_CONV = 64,  /* a short convolution */
+	LAYER_SHARED = 128, /* beside these: attention with the keys and values of an earlier layer */
+	LAYER_NO_ROPE = 256, /* beside these: its attention does not rotate */
+	LAYER_ATTENTION = LAYER_FULL | LAYER_WINDOW,
+};
+
+/* What transformers takes for a param where config.json does not say it: stands for the rows' own `absent`. Ends with
+ * P_NONE. */
+struct arch_default {
+	enum arch_param id;
+	double is;
+};
+
+/* A list in config.json of the layers that are `in`; the others are `out`, unless that is 0. The tables end with NULL. */
+struct arch_numbers {
+	const char *key;
+	unsigned in, out;
+	bool flags; /* not numbers of layers, but 0 or 1 for each */
 };
 
 struct fmt_arch {
@@ -252,6 +302,11 @@ struct fmt_arch {
 	bool own_windows;             /* llama.cpp has this architecture's windows */
 	uint32_t full_every;          /* in a GGUF that has a window, but no attention.sliding_window_pattern: every n-th layer
 	                                 sees everything; 0: none does */
+	const struct arch_default *defaults; /* or NULL: the rows have their own */
+	const struct arch_tensor *const *parts; /* more tables like `layers`, shared with others, ended by NULL; or NULL */
+	unsigned kinds;               /* LAYER_*, what layer_types may say besides windows; 0: what the params allow */
+	const struct arch_numbers *numbers;  /* or NULL */
+	bool ssm_block;               /* layers of state spaces have a feed-forward block too */
 };
 
 /* Every description, in the order in which they are tried; ended by NULL. */
@@ -292,6 +347,55 @@ extern const struct fmt_arch arch_qwen3next;
 extern const struct fmt_arch arch_smollm3;
 extern const struct fmt_arch arch_stablelm;
 extern const struct fmt_arch arch_starcoder2;
+
+/* Counted only (arch_counted_*.c). */
+extern const struct fmt_arch arch_gemma;
+extern const struct fmt_arch arch_gemma3;
+extern const struct fmt_arch arch_glm;
+extern const struct fmt_arch arch_glm4;
+extern const struct fmt_arch arch_ministral;
+extern const struct fmt_arch arch_ministral3;
+extern const struct fmt_arch arch_seed_oss;
+extern const struct fmt_arch arch_ernie4_5;
+extern const struct fmt_arch arch_hunyuan_dense;
+extern const struct fmt_arch arch_exaone4;
+extern const struct fmt_arch arch_olmo;
+extern const struct fmt_arch arch_olmo3;
+extern const struct fmt_arch arch_cohere2;
+extern const struct fmt_arch arch_arcee;
+extern const struct fmt_arch arch_apertus;
+extern const struct fmt_arch arch_nemotron;
+extern const struct fmt_arch arch_qwen2vl;
+extern const struct fmt_arch arch_qwen3vl;
+extern const struct fmt_arch arch_qwen3vlmoe;
+extern const struct fmt_arch arch_phimoe;
+extern const struct fmt_arch arch_granitemoe;
+extern const struct fmt_arch arch_granitemoeshared;
+extern const struct fmt_arch arch_gptoss;
+extern const struct fmt_arch arch_llama4;
+extern const struct fmt_arch arch_minimaxm2;
+extern const struct fmt_arch arch_ernie4_5_moe;
+extern const struct fmt_arch arch_dots1;
+extern const struct fmt_arch arch_exaone_moe;
+extern const struct fmt_arch arch_hunyuan_moe;
+extern const struct fmt_arch arch_hy_v3;
+extern const struct fmt_arch arch_solar_open;
+extern const struct fmt_arch arch_afmoe;
+extern const struct fmt_arch arch_laguna;
+extern const struct fmt_arch arch_deepseek3;
+extern const struct fmt_arch arch_deepseek32;
+extern const struct fmt_arch arch_glm_dsa;
+extern const struct fmt_arch arch_glm4_lite;
+extern const struct fmt_arch arch_mistral4;
+extern const struct fmt_arch arch_youtu;
+extern const struct fmt_arch arch_mamba2;
+extern const struct fmt_arch arch_falcon_mamba;
+extern const struct fmt_arch arch_jamba;
+extern const struct fmt_arch arch_bamba;
+extern const struct fmt_arch arch_falcon_h1;
+extern const struct fmt_arch arch_granite_hybrid;
+extern const struct fmt_arch arch_lfm2;
+extern const struct fmt_arch arch_lfm2moe;
 
 /* A description in arch_counted, by class or, where there is none, by model_type; NULL if there is none. */
 const struct fmt_arch *arch_counted_find(struct fmt_str class, struct fmt_str type);

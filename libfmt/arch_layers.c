@@ -5,21 +5,51 @@
 
 #include "arch_conf.h"
 
-#define LAYER_MIXERS (LAYER_FULL | LAYER_WINDOW | LAYER_SSM | LAYER_LINEAR)
+#define LAYER_MIXERS (LAYER_FULL | LAYER_WINDOW | LAYER_SSM | LAYER_LINEAR | LAYER_CONV)
+#define LAYER_BLOCKS (LAYER_DENSE | LAYER_MOE)
+
+/* What layer_types and layers_block_type call things. */
+static const struct arch_word mixer_words[] = {
+	{ "full_attention", LAYER_FULL },    { "attention", LAYER_FULL },      { "deepseek_sparse_attention", LAYER_FULL },
+	{ "sliding_attention", LAYER_WINDOW }, { "chunked_attention", LAYER_WINDOW }, { "linear_attention", LAYER_LINEAR },
+	{ "mamba", LAYER_SSM },              { "conv", LAYER_CONV },           { "mlp", LAYER_DENSE },
+	{ "moe", LAYER_MOE },                { NULL, 0 },
+};
+
+static const struct arch_word block_words[] = { { "dense", LAYER_DENSE }, { "sparse", LAYER_MOE }, { NULL, 0 } };
 
 /* Lists that say it layer by layer. */
 static const struct arch_param_row layer_lists[] = {
 	{ P_LAYER_LIST, KIND_NUMBER, "layer_types" },
+	{ P_LAYER_LIST, KIND_NUMBER, "layers_block_type" },
+	{ P_LAYER_LIST, KIND_NUMBER, "mlp_layer_types" },
 	{ P_LAYER_LIST, KIND_NUMBER, "hybrid_override_pattern" },
 	{ P_LAYER_LIST, KIND_NUMBER, "mlp_only_layers" },
+	{ P_LAYER_LIST, KIND_NUMBER, "moe_layers" },
+	{ P_LAYER_LIST, KIND_NUMBER, "no_rope_layers" },
+	{ P_LAYER_LIST, KIND_NUMBER, "attn_layer_indices" },
+	{ P_LAYER_LIST, KIND_NUMBER, "full_attn_idxs" },
 };
 
-/* Notes that one of them counts. */
-static void note_list(struct arch_conf *conf, const struct arch_param_row *row, uint64_t n)
+/* Notes that the list of that name counts. */
+static void note_list(struct arch_conf *conf, const char *key, uint64_t n)
 {
+	const struct arch_param_row *row = layer_lists;
+
+	while (strcmp(row->config, key))
+		row++;
 	conf->set[P_LAYER_LIST] = true;
 	conf->n[P_LAYER_LIST] = n;
 	arch_conf_origin(conf, (struct arch_origin){ .row = row, .key = { row->config, strlen(row->config) } });
+}
+
+/* A list that must have one entry per layer. */
+static bool check_count(const struct arch_conf *conf, const char *key, const struct json *list, struct fmt_err *err)
+{
+	if (json_count(list) == conf->n[P_LAYERS])
+		return true;
+	return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%s: %zu entries for %" PRIu64 " layers", key, json_count(list),
+	                conf->n[P_LAYERS]);
 }
 
 static bool has_window(const struct arch_conf *conf, uint64_t layer)
@@ -35,36 +65,50 @@ static bool has_window(const struct arch_conf *conf, uint64_t layer)
 
 static bool has_experts(const struct arch_conf *conf, uint64_t layer)
 {
-	if (!conf->set[P_EXPERTS])
+	if (!conf->n[P_EXPERTS])
 		return false;
 	if (conf->set[P_DENSE_FIRST] && layer < conf->n[P_DENSE_FIRST])
 		return false;
+	if (conf->set[P_MOE_OFFSET])
+		return layer % conf->n[P_MOE_STEP] == conf->n[P_MOE_OFFSET];
 	return !conf->set[P_MOE_STEP] || (layer + 1) % conf->n[P_MOE_STEP] == 0;
 }
 
-/* layer_types: a word per layer, which comes before any rule. Read of those that have more than one kind. */
-static bool read_types(const struct json *config, struct arch_conf *conf, struct fmt_err *err)
+/* What the layers of an architecture may be: what its description says, or what its numbers allow. */
+static unsigned possible(const struct fmt_arch *arch, const struct arch_conf *conf)
 {
-	const struct json *list = arch_conf_find(config, "layer_types", 11);
+	unsigned may = arch->kinds ? arch->kinds : LAYER_FULL;
+
+	if (arch->mixer & LAYER_SSM && !arch->kinds)
+		return 0;
+	return may | (conf->set[P_WINDOW] ? LAYER_WINDOW : 0) | (conf->set[P_ATTN_EVERY] && !arch->kinds ? LAYER_LINEAR : 0);
+}
+
+/* A word per layer, which comes before any rule. Read of those that have more than one kind.
+ * replaced   bits of a layer that its word replaces */
+static bool read_words(const struct fmt_arch *arch, const char *key, const struct arch_word *words, unsigned replaced,
+                       const struct json *config, struct arch_conf *conf, struct fmt_err *err)
+{
+	const struct json *list = arch_conf_find(config, key, strlen(key));
+	unsigned may = words == block_words ? (conf->set[P_EXPERTS] ? LAYER_BLOCKS : 0) : possible(arch, conf);
 	uint64_t i = 0;
 
-	if ((!conf->set[P_WINDOW] && !conf->set[P_ATTN_EVERY]) || !json_is(list, JSON_ARRAY))
+	if (!(may & (may - 1)) || !json_is(list, JSON_ARRAY))
 		return true;
-	if (json_count(list) != conf->n[P_LAYERS])
-		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "layer_types: %zu words for %" PRIu64 " layers",
-		                json_count(list), conf->n[P_LAYERS]);
-	note_list(conf, &layer_lists[0], json_count(list));
+	if (!check_count(conf, key, list, err))
+		return false;
+	note_list(conf, key, json_count(list));
 	for (const struct json *j = json_first(list); j; j = json_next(j), i++) {
 		struct fmt_str word = json_str(j);
-		unsigned mixer = fmt_str_is(word, "full_attention")                                ? LAYER_FULL :
-		                 fmt_str_is(word, "sliding_attention") && conf->set[P_WINDOW]     ? LAYER_WINDOW :
-		                 fmt_str_is(word, "linear_attention") && conf->set[P_ATTN_EVERY] ? LAYER_LINEAR :
-		                                                                                    0;
+		const struct arch_word *w = words;
 
-		if (!mixer)
-			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "layer_types: '%.*s' is not known here",
+		while (w->word && !(fmt_str_is(word, w->word) && may & w->means))
+			w++;
+		if (!w->word)
+			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%s: '%.*s' is not known here", key,
 			                (int)(word.n < 60 ? word.n : 60), word.p ? word.p : "");
-		conf->layer[i] = (uint8_t)((conf->layer[i] & ~(unsigned)LAYER_MIXERS) | mixer);
+		/* where a layer may be a block and nothing else, it is one thing only */
+		conf->layer[i] = (uint16_t)((may & LAYER_BLOCKS && replaced == LAYER_MIXERS ? 0 : conf->layer[i] & ~replaced) | w->means);
 	}
 	return true;
 }
@@ -75,12 +119,12 @@ static bool read_pattern(const struct fmt_arch *arch, const struct json *config,
 {
 	struct fmt_str text = json_str(arch_conf_find(config, "hybrid_override_pattern", 23));
 
-	if (!arch->pattern)
+	if (!arch->pattern || !text.n)
 		return true;
 	if (text.n != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "hybrid_override_pattern: %zu letters for %" PRIu64 " layers", text.n,
 		                conf->n[P_LAYERS]);
-	note_list(conf, &layer_lists[1], text.n);
+	note_list(conf, "hybrid_override_pattern", text.n);
 	for (size_t i = 0; i < text.n; i++) {
 		const struct arch_word *w = arch->pattern;
 
@@ -88,25 +132,33 @@ static bool read_pattern(const struct fmt_arch *arch, const struct json *config,
 			w++;
 		if (!w->word)
 			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "hybrid_override_pattern: letter %zu is not known here", i);
-		conf->layer[i] = (uint8_t)w->means;
+		conf->layer[i] = (uint16_t)w->means;
 	}
 	return true;
 }
 
-/* mlp_only_layers: the numbers of layers without experts. */
-static bool read_dense(const struct json *config, struct arch_conf *conf, struct fmt_err *err)
+/* Numbers of layers, or a flag for each. */
+static bool read_numbers(const struct arch_numbers *row, const struct json *config, struct arch_conf *conf, struct fmt_err *err)
 {
-	const struct json *list = arch_conf_find(config, "mlp_only_layers", 15);
-	uint64_t i;
+	const struct json *list = arch_conf_find(config, row->key, strlen(row->key));
+	unsigned both = row->in | row->out;
+	uint64_t n = 0, at = 0;
 
-	if (!conf->set[P_EXPERTS] || !json_is(list, JSON_ARRAY))
+	if (!json_is(list, JSON_ARRAY) || !json_count(list) || (both & LAYER_MOE && !conf->set[P_EXPERTS]))
 		return true;
-	if (json_count(list))
-		note_list(conf, &layer_lists[2], json_count(list));
-	for (const struct json *j = json_first(list); j; j = json_next(j)) {
-		if (!json_u64(j, &i) || i >= conf->n[P_LAYERS])
-			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "mlp_only_layers: expected numbers of layers");
-		conf->layer[i] = (uint8_t)((conf->layer[i] & ~LAYER_MOE) | LAYER_DENSE);
+	if (row->flags && !check_count(conf, row->key, list, err))
+		return false;
+	note_list(conf, row->key, json_count(list));
+	for (uint64_t i = 0; row->out && i < conf->n[P_LAYERS]; i++)
+		conf->layer[i] = (uint16_t)((conf->layer[i] & ~both) | row->out);
+	for (const struct json *j = json_first(list); j; j = json_next(j), at++) {
+		if (!json_u64(j, &n) || (row->flags ? n > 1 : n >= conf->n[P_LAYERS]))
+			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s: expected %s", row->key,
+			                row->flags ? "0 or 1 for each layer" : "numbers of layers");
+		if (row->flags && !n)
+			continue;
+		n = row->flags ? at : n;
+		conf->layer[n] = (uint16_t)((conf->layer[n] & ~(both | (row->out ? 0 : LAYER_BLOCKS))) | row->in);
 	}
 	return true;
 }
@@ -132,20 +184,51 @@ static bool read_no_rope(const struct json *config, struct arch_conf *conf, stru
 	return true;
 }
 
+/* The last layers may use the keys and values of earlier ones. */
+static void share_cache(struct arch_conf *conf)
+{
+	uint64_t n = conf->n[P_LAYERS];
+
+	for (uint64_t i = 0; conf->set[P_KV_SHARED] && i < conf->n[P_KV_SHARED] && i < n; i++)
+		conf->layer[n - 1 - i] |= LAYER_SHARED;
+}
+
+static unsigned mixer_by_rule(const struct fmt_arch *arch, const struct arch_conf *conf, uint64_t i)
+{
+	bool attends = !conf->set[P_ATTN_EVERY] ||
+	               i % conf->n[P_ATTN_EVERY] == (conf->set[P_ATTN_OFFSET] ? conf->n[P_ATTN_OFFSET] : conf->n[P_ATTN_EVERY] - 1);
+
+	if (conf->set[P_ATTN_EVERY] && attends)
+		return LAYER_FULL;
+	if (arch->mixer)
+		return arch->mixer;
+	return !attends ? LAYER_LINEAR : has_window(conf, i) ? LAYER_WINDOW : LAYER_FULL;
+}
+
 bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,
                       struct fmt_err *err)
 {
+	static const struct arch_numbers dense = { "mlp_only_layers", .in = LAYER_DENSE };
+	const struct arch_numbers *row = arch->numbers;
+
 	if (!read_no_rope(config, conf, err))
 		return false;
 	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++) {
-		bool linear = conf->set[P_ATTN_EVERY] && (i + 1) % conf->n[P_ATTN_EVERY] != 0;
-		unsigned mixer = arch->mixer         ? arch->mixer :
-		                 linear              ? LAYER_LINEAR :
-		                 has_window(conf, i) ? LAYER_WINDOW :
-		                                       LAYER_FULL;
+		unsigned mixer = mixer_by_rule(arch, conf, i);
+		/* a state space may be the whole layer, without a feed-forward block behind it */
+		bool block = !(mixer & LAYER_SSM) || arch->ssm_block;
 
-		/* a state space is the whole layer: it has no feed-forward block behind it */
-		conf->layer[i] |= (uint8_t)(mixer | (mixer & LAYER_SSM ? 0 : has_experts(conf, i) ? LAYER_MOE : LAYER_DENSE));
+		conf->layer[i] |= (uint16_t)(mixer | (!block ? 0 : has_experts(conf, i) ? LAYER_MOE : LAYER_DENSE));
 	}
-	return read_types(config, conf, err) && read_dense(config, conf, err) && read_pattern(arch, config, conf, err);
+	for (; row && row->key; row++)
+		if (!read_numbers(row, config, conf, err))
+			return false;
+	if (!read_numbers(&dense, config, conf, err) ||
+	    !read_words(arch, "layer_types", mixer_words, LAYER_MIXERS, config, conf, err) ||
+	    !read_words(arch, "layers_block_type", mixer_words, LAYER_MIXERS, config, conf, err) ||
+	    !read_words(arch, "mlp_layer_types", block_words, LAYER_BLOCKS, config, conf, err) ||
+	    !read_pattern(arch, config, conf, err))
+		return false;
+	share_cache(conf);
+	return true;
 }

@@ -38,6 +38,7 @@ static const struct rule rules[] = {
 	{ PREFIX, "shortconv", FMT_PART_RECURRENCE },
 	{ CONTAINS, "attn", FMT_PART_ATTENTION },
 	{ CONTAINS, "attention", FMT_PART_ATTENTION },
+	{ PREFIX, "indexer", FMT_PART_ATTENTION },
 	{ PREFIX, "ffn", FMT_PART_FEED_FORWARD },
 	{ CONTAINS, "mlp", FMT_PART_FEED_FORWARD },
 	{ CONTAINS, "feed_forward", FMT_PART_FEED_FORWARD },

@@ -13,7 +13,7 @@ const char *fmt_share_name(enum fmt_share s)
 {
 	static const char *const names[FMT_SHARE_COUNT] = {
 		"embeddings", "attention", "linear_attention", "mamba", "dense_ffn", "router", "routed_experts", "shared_experts", "norms",
-		"lm_head", "other",
+		"lm_head", "short_convolution", "other",
 	};
 
 	return names[s];
@@ -22,7 +22,7 @@ const char *fmt_share_name(enum fmt_share s)
 const char *fmt_layer_kind_name(enum fmt_layer_kind k)
 {
 	static const char *const names[FMT_LAYER_KIND_COUNT] = {
-		"attention", "latent_attention", "linear_attention", "mamba", "feed_forward",
+		"attention", "latent_attention", "linear_attention", "mamba", "attention_and_mamba", "convolution", "feed_forward",
 	};
 
 	return names[k];
@@ -30,7 +30,7 @@ const char *fmt_layer_kind_name(enum fmt_layer_kind k)
 
 bool fmt_layer_attends(const struct fmt_layer *l)
 {
-	return l->kind == FMT_LAYER_ATTENTION || l->kind == FMT_LAYER_LATENT;
+	return !l->shared && (l->kind == FMT_LAYER_ATTENTION || l->kind == FMT_LAYER_LATENT || l->kind == FMT_LAYER_HYBRID);
 }
 
 static bool too_large(struct fmt_err *err)
@@ -80,7 +80,7 @@ static enum fmt_share share_in(struct fmt_str name, const struct fmt_layer *l)
 
 	if (l && l->kind == FMT_LAYER_LINEAR && (s == FMT_SHARE_ATTENTION || s == FMT_SHARE_MAMBA))
 		return FMT_SHARE_LINEAR_ATTENTION;
-	return s;
+	return s == FMT_SHARE_MAMBA && l && l->kind == FMT_LAYER_CONV ? FMT_SHARE_CONV : s;
 }
 
 /* What is stored, but no parameter: tables made from config.json for the runtime, and corrections that training keeps
@@ -110,7 +110,8 @@ static uint64_t active_part(const struct fmt_estimate *e, enum fmt_share s, uint
 bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
 {
 	return t->layer >= 0 && t->n_dims == 2 && t->name.n > 7 && !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
-	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d");
+	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d") &&
+	       !has(t->name, "shortconv.conv");
 }
 
 static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share s, struct fmt_err *err)
@@ -137,6 +138,43 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t
 	return !over || too_large(err);
 }
 
+/* What a layer with attention keeps of each token. */
+static void keys_and_values(struct fmt_layer *l, const struct arch_conf *c, unsigned is)
+{
+	bool full = !(is & LAYER_WINDOW);
+
+	l->n_heads = c->n[P_HEADS];
+	l->window = is & LAYER_WINDOW ? c->n[P_WINDOW] : 0;
+	l->shared = is & LAYER_SHARED;
+	if (l->shared)
+		return;
+	l->latent = c->n[P_LATENT_KEPT];
+	if (l->latent)
+		return;
+	l->n_kv_heads = full && c->set[P_HEADS_KV_FULL] ? c->n[P_HEADS_KV_FULL] : c->n[P_HEADS_KV];
+	l->k_dim = l->v_dim = full && c->set[P_HEAD_DIM_FULL] ? c->n[P_HEAD_DIM_FULL] : c->n[P_HEAD_DIM];
+}
+
+static void layer_of_config(struct fmt_layer *l, const struct arch_conf *c, unsigned is)
+{
+	bool attends = is & LAYER_ATTENTION;
+
+	l->experts = is & LAYER_MOE;
+	l->kind = attends && is & LAYER_SSM ? FMT_LAYER_HYBRID :
+	          is & LAYER_SSM            ? FMT_LAYER_MAMBA :
+	          is & LAYER_LINEAR         ? FMT_LAYER_LINEAR :
+	          is & LAYER_CONV           ? FMT_LAYER_CONV :
+	          !attends                  ? FMT_LAYER_FEED_FORWARD :
+	          c->set[P_LATENT]          ? FMT_LAYER_LATENT :
+	                                      FMT_LAYER_ATTENTION;
+	if (is & (LAYER_SSM | LAYER_LINEAR | LAYER_CONV)) {
+		l->conv_elems = c->set[P_SSM_CONV] ? (c->n[P_SSM_CONV] - 1) * c->n[P_CONV_WIDTH] : 0;
+		l->state_elems = is & LAYER_CONV ? 0 : c->n[P_STATE_ELEMS];
+	}
+	if (attends)
+		keys_and_values(l, c, is);
+}
+
 /* Layers from a config.json that its description has read. */
 static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
 {
@@ -149,23 +187,7 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 	for (uint64_t i = 0; i < e->n_layers; i++) {
 		struct fmt_layer *l = &e->layers[i];
 
-		l->experts = c->layer[i] & LAYER_MOE;
-		if (c->layer[i] & (LAYER_SSM | LAYER_LINEAR)) {
-			l->kind = c->layer[i] & LAYER_SSM ? FMT_LAYER_MAMBA : FMT_LAYER_LINEAR;
-			l->conv_elems = (c->n[P_SSM_CONV] - 1) * c->n[P_CONV_WIDTH];
-			l->state_elems = c->n[P_STATE_ELEMS];
-			continue;
-		}
-		if (!(c->layer[i] & (LAYER_FULL | LAYER_WINDOW))) {
-			l->kind = FMT_LAYER_FEED_FORWARD;
-			continue;
-		}
-		l->kind = c->set[P_LATENT] ? FMT_LAYER_LATENT : FMT_LAYER_ATTENTION;
-		l->n_heads = c->n[P_HEADS];
-		l->latent = c->n[P_LATENT_KEPT];
-		l->n_kv_heads = l->latent ? 0 : c->n[P_HEADS_KV];
-		l->k_dim = l->v_dim = l->latent ? 0 : c->n[P_HEAD_DIM];
-		l->window = c->layer[i] & LAYER_WINDOW ? c->n[P_WINDOW] : 0;
+		layer_of_config(l, c, c->layer[i]);
 	}
 	e->layers_known = true;
 	e->n_experts = c->n[P_EXPERTS];

@@ -261,7 +261,7 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	struct fmt_view_tensor t;
 	struct view_source src = { .row = row, .move = row->move };
 
-	if (!arch_conf_when(p->conf, row->when) || (row->in && !(p->conf->layer[layer] & row->in)))
+	if (!arch_conf_when(p->conf, row->when) || (layer >= 0 && !arch_row_in(row, p->conf->layer[layer])))
 		return true;
 	if (!grow(p) || !describe(p, row, layer, &t))
 		return false;
@@ -281,15 +281,27 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	return true;
 }
 
+static bool add_table(struct plan *p, const struct arch_tensor *table, int32_t layer)
+{
+	for (const struct arch_tensor *row = table; row && row->role; row++)
+		if (!add_row(p, row, layer))
+			return false;
+	return true;
+}
+
 static bool add_all(struct plan *p)
 {
-	for (const struct arch_tensor *row = p->v->arch->globals; row->role; row++)
-		if (!add_row(p, row, -1))
+	const struct fmt_arch *arch = p->v->arch;
+
+	if (!add_table(p, arch->globals, -1))
+		return false;
+	for (uint64_t layer = 0; layer < p->conf->n[P_LAYERS]; layer++) {
+		if (!add_table(p, arch->layers, (int32_t)layer))
 			return false;
-	for (uint64_t layer = 0; layer < p->conf->n[P_LAYERS]; layer++)
-		for (const struct arch_tensor *row = p->v->arch->layers; row->role; row++)
-			if (!add_row(p, row, (int32_t)layer))
+		for (const struct arch_tensor *const *part = arch->parts; part && *part; part++)
+			if (!add_table(p, *part, (int32_t)layer))
 				return false;
+	}
 	return true;
 }
 

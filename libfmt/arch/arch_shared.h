@@ -36,6 +36,38 @@ extern const struct arch_param_row arch_widths[];
 /* token_embd, output_norm (RMS: no bias) and, unless P_TIED, output, in the names of most classes. */
 extern const struct arch_tensor arch_model_globals[];
 
+/* What most configs call the sizes: layers, context, model, feed-forward width, heads, vocabulary, tied or not. The
+ * defaults are the description's. arch_widths may follow. */
+extern const struct arch_param_row arch_sizes[];
+
+/* P_ATTN_BIAS, with P_O_BIAS or without it, from attention_bias; P_MLP_BIAS from mlp_bias. */
+extern const struct arch_param_row arch_attn_bias[], arch_qkv_bias[], arch_mlp_bias[];
+
+/* P_WINDOW from sliding_window. */
+extern const struct arch_param_row arch_window[];
+
+/* Sizes of the state of one sequence that Mamba 1 and 2 keep, from the numbers before it: P_MODEL, P_SSM_*. */
+extern const struct arch_param_row arch_mamba1_widths[], arch_mamba2_widths[];
+
+/* Latent attention and its widths, from P_HEADS. */
+extern const struct arch_param_row arch_latent[];
+
+/* P_FF_SHARED from P_SHARED and P_FF_EXPERT. */
+extern const struct arch_param_row arch_expert_widths[];
+
+/* Tables for fmt_arch.parts: parts of layers that many classes have alike. The names in the checkpoint are those of most
+ * classes; a description that is to convert has rows of its own where its class has others. */
+extern const struct arch_tensor arch_norms[];       /* one before attention, one before the feed-forward block */
+extern const struct arch_tensor arch_norms_after[]; /* one after each */
+extern const struct arch_tensor arch_attention[];   /* P_ATTN_BIAS, P_O_BIAS, P_QK_NORM */
+extern const struct arch_tensor arch_latent_attention[];
+extern const struct arch_tensor arch_gated_ff[];    /* gate, up, down; P_MLP_BIAS */
+extern const struct arch_tensor arch_fused_ff[];    /* gate and up in one */
+extern const struct arch_tensor arch_plain_ff[];    /* up, down; P_MLP_BIAS */
+extern const struct arch_tensor arch_experts[];     /* with their router; P_EXPERT_BIAS */
+extern const struct arch_tensor arch_shared_experts[]; /* where P_FF_SHARED is set; P_SHARED_GATE */
+extern const struct arch_tensor arch_mamba1_block[], arch_mamba2_block[];
+
 /* For an architecture whose GGUF has only the keys that all share. */
 extern const struct arch_key arch_no_keys[];
 

@@ -166,7 +166,7 @@ static void layers_follow_rules_and_lists(void **state)
 	snprintf(text, sizeof text, lists, ", \"sliding_attention\"");
 	assert_layers(&arch_qwen3, text, ".w.w");
 	snprintf(text, sizeof text, lists, "");
-	refused_by(&arch_qwen3, text, FMT_MISMATCH, "layer_types: 3 words for 4 layers");
+	refused_by(&arch_qwen3, text, FMT_MISMATCH, "layer_types: 3 entries for 4 layers");
 	refused_by(&arch_smollm3, "{\"num_hidden_layers\": 3, \"no_rope_layers\": [0, 1]}", FMT_MISMATCH,
 	           "no_rope_layers: 2 numbers for 3 layers");
 	refused_by(&arch_smollm3, "{\"num_hidden_layers\": 2, \"no_rope_layers\": [0, 2]}", FMT_MALFORMED, "no_rope_layers");

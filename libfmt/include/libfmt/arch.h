@@ -71,6 +71,14 @@ enum fmt_role {
 	FMT_ROLE_SSM_ALPHA,
 	FMT_ROLE_ATTN_GATE,      /* blk.N.attn_gate.weight     [v, model]      */
 	FMT_ROLE_SSM_OUT,        /* blk.N.ssm_out.weight       [model, inner]  */
+	FMT_ROLE_ATTN_SINKS,     /* blk.N.attn_sinks.weight    [heads]         */
+	FMT_ROLE_MOE_GATE_B,     /* blk.N.ffn_gate_exps.bias   [experts, ff]   */
+	FMT_ROLE_MOE_UP_B,
+	FMT_ROLE_MOE_DOWN_B,     /* blk.N.ffn_down_exps.bias   [experts, model] */
+	FMT_ROLE_INDEX_Q,        /* blk.N.indexer.attn_q_b.weight [heads * dim, latent] */
+	FMT_ROLE_INDEX_K,        /* blk.N.indexer.attn_k.weight [dim, model]   */
+	FMT_ROLE_INDEX_NORM,     /* blk.N.indexer.k_norm.weight [dim]          */
+	FMT_ROLE_INDEX_PROJ,     /* blk.N.indexer.proj.weight  [heads, model]  */
 	FMT_ROLE_COUNT
 };
 

@@ -19,6 +19,7 @@ enum fmt_share {
 	FMT_SHARE_SHARED_EXPERTS,
 	FMT_SHARE_NORMS, /* all of them, also those inside attention */
 	FMT_SHARE_LM_HEAD,
+	FMT_SHARE_CONV,  /* short convolutions in place of attention */
 	FMT_SHARE_OTHER, /* of a GGUF whose architecture is not described */
 	FMT_SHARE_COUNT
 };
@@ -30,6 +31,8 @@ enum fmt_layer_kind {
 	FMT_LAYER_LATENT,       /* attention whose keys and values come from one narrow vector per token */
 	FMT_LAYER_LINEAR,       /* linear attention: a state */
 	FMT_LAYER_MAMBA,        /* a state space */
+	FMT_LAYER_HYBRID,       /* attention and a state space side by side */
+	FMT_LAYER_CONV,         /* a short convolution */
 	FMT_LAYER_FEED_FORWARD, /* nothing but a feed-forward block: keeps nothing */
 	FMT_LAYER_KIND_COUNT
 };
@@ -37,6 +40,7 @@ enum fmt_layer_kind {
 struct fmt_layer {
 	enum fmt_layer_kind kind;
 	bool experts;         /* its feed-forward block is a mixture */
+	bool shared;          /* attends to the keys and values of an earlier layer, and keeps none */
 	uint64_t params;      /* elements of its tensors */
 	uint64_t active;      /* those that one token passes */
 	uint64_t n_heads;     /* of queries */
