@@ -10,9 +10,12 @@ import sys
 
 N_IDS = 96
 
-# transformers 5 adds tokens of its own to a tokenizer that does not look like the class's
-TOKENIZERS = {"Qwen2": "../shared/models/qwen2", "Qwen2Moe": "../shared/models/qwen2"}
-TOKENIZER = "testdata/models/llama"
+# The folder of a class's tokenizer, and its tokenizer.ggml.pre. Llama's for those that are not named; but transformers 5
+# adds tokens of its own to a tokenizer that does not look like the class's, and the reference converter wants its own files.
+TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../shared/models/qwen2", "qwen2"),
+              "Gemma2": ("../shared/models/gemma2", None), "Phi3": ("../shared/models/phi3", None),
+              "GPT2": ("../shared/models/gpt2", "gpt-2")}
+TOKENIZER = ("testdata/models/llama", "llama-bpe")
 
 BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
             vocab_size=1024, max_position_embeddings=128, bos_token_id=1019, eos_token_id=1020, pad_token_id=None,
@@ -21,6 +24,13 @@ ROPE = dict(rope_theta=10000.0)
 YARN = dict(ROPE, rope_type="yarn", factor=4.0, original_max_position_embeddings=32)
 MIXTRAL = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
 QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, head_dim=24)
+GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_logit_softcapping=5.0, tie_word_embeddings=True)
+PHI3 = dict(vocab_size=1029)
+
+
+def longrope(n):
+    return dict(ROPE, rope_type="longrope", long_factor=[1.5 + i for i in range(n)], short_factor=[1 + i / 7 for i in range(n)])
+
 
 # name: (class without "Config", settings)
 MODELS = {
@@ -62,6 +72,20 @@ MODELS = {
     "olmoe-weights": ("Olmoe", dict(num_experts=5, num_experts_per_tok=3, intermediate_size=44, norm_topk_prob=True)),
     "smollm3": ("SmolLM3", dict(num_hidden_layers=5, tie_word_embeddings=True)),
     "smollm3-pattern": ("SmolLM3", dict(attention_bias=True, no_rope_layers=[0, 1, 0], use_sliding_window=True, sliding_window=17)),
+    "gemma2": ("Gemma2", dict(GEMMA2, query_pre_attn_scalar=24)),
+    "gemma2-scale": ("Gemma2", dict(GEMMA2, query_pre_attn_scalar=50, num_key_value_heads=4, attn_logit_softcapping=None,
+                                    final_logit_softcapping=None, rope_parameters=dict(rope_type="default", rope_theta=500.0))),
+    "gemma2-layers": ("Gemma2", dict(GEMMA2, query_pre_attn_scalar=24, layer_types=["full_attention", "sliding_attention"] * 2,
+                                     num_hidden_layers=4, rope_parameters=dict(ROPE, rope_type="linear", factor=4.0))),
+    "phi3": ("Phi3", dict(PHI3, sliding_window=17)),
+    "phi3-part": ("Phi3", dict(PHI3, tie_word_embeddings=True, original_max_position_embeddings=128,
+                               rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5))),
+    "phi3-long": ("Phi3", dict(PHI3, original_max_position_embeddings=64, rope_parameters=longrope(8))),
+    "phi3-short": ("Phi3", dict(PHI3, original_max_position_embeddings=100, rope_parameters=dict(
+        longrope(6), partial_rotary_factor=0.75, attention_factor=1.4))),
+    "gpt2": ("GPT2", dict(n_ctx=128)), # the reference converter wants it
+    "gpt2-untied": ("GPT2", dict(n_ctx=128, tie_word_embeddings=False, n_inner=100, activation_function="gelu_pytorch_tanh",
+                                 layer_norm_epsilon=1e-3)),
 }
 
 
@@ -96,14 +120,17 @@ def make(name, folder):
     kind, settings = MODELS[name]
     config = getattr(transformers, kind + "Config")(**dict(BASE, **settings))
     config._attn_implementation = "eager"
-    model = getattr(transformers, kind + "ForCausalLM")(config).eval()
+    model_class = getattr(transformers, kind + "ForCausalLM", None) or getattr(transformers, kind + "LMHeadModel")
+    model = model_class(config).eval()
     randomize(model, seed)
     out = os.path.join(folder, name)
     model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 else "1GB")
     if seed % 2:
         as_transformers_4(os.path.join(out, "config.json"))
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(os.path.join(TOKENIZERS.get(kind, TOKENIZER), file), out)
+    for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"):
+        path = os.path.join(TOKENIZERS.get(kind, TOKENIZER)[0], file)
+        if os.path.exists(path):
+            shutil.copy(path, out)
     ids = torch.randint(0, 1019, (N_IDS,), generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         logits = model(ids[None]).logits[0].float().contiguous()

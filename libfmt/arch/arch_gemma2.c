@@ -75,6 +75,8 @@ static const struct arch_tensor layers[] = {
 static const struct arch_note notes[] = {
 	{ { P_ATTN_SCALE, ARCH_SET }, "llama.cpp will differ unless this is the 27B model: it has no other query_pre_attn_scalar than "
 	                              "head_dim" },
+	{ { P_ATTN_CAP, ARCH_UNSET }, "llama.cpp will differ: it squeezes attention scores into +-50, config.json says not to" },
+	{ { P_FINAL_CAP, ARCH_UNSET }, "llama.cpp will differ: it squeezes logits into +-30, config.json says not to" },
 	{ { P_NONE }, NULL },
 };
 
