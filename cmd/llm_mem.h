@@ -11,7 +11,7 @@
 #include "llm_mem_train.h"
 
 #define MEM_MAX_CONTEXTS 16
-#define MEM_MAX_TYPES 32
+#define MEM_MAX_TYPES 64
 #define MEM_MAX_CACHE_TYPES 16
 
 /* The model in one type or recipe. */

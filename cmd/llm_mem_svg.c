@@ -9,10 +9,10 @@
 /* The drawing, in its own units. */
 #define WIDTH 960
 #define PLOT_LEFT 76
-#define PLOT_RIGHT 790
-#define PLOT_HEIGHT 420
+#define PLOT_RIGHT 776
+#define PLOT_HEIGHT 420 /* more where the labels beside it need more */
 #define LABEL_STEP 16   /* from one direct label to the next */
-#define LEGEND_STEP 104
+#define LEGEND_STEP 114
 #define LEGEND_COLUMNS 8
 
 #define STEPS 8         /* points per doubling of the context */
@@ -38,7 +38,7 @@ struct chart {
 	uint64_t beside_at, beside; /* a context, and the bytes beside the weights there */
 	uint64_t y_step;      /* bytes from one grid line to the next */
 	uint64_t y_max;       /* bytes at the upper edge */
-	double below;         /* the y that the axis ends at: top + PLOT_HEIGHT */
+	double below;         /* its lower edge */
 };
 
 static double x_of(const struct chart *c, uint64_t context)
@@ -52,7 +52,7 @@ static double x_of(const struct chart *c, uint64_t context)
 
 static double y_of(const struct chart *c, uint64_t bytes)
 {
-	return c->below - PLOT_HEIGHT * ((double)bytes / (double)c->y_max);
+	return c->below - (c->below - c->top) * ((double)bytes / (double)c->y_max);
 }
 
 /* The axis of contexts: at least six doublings that end at the longest one. */
@@ -368,6 +368,9 @@ static void place_labels(struct chart *c, const size_t *order)
 	for (size_t b = 0; b < n_blocks; b++)
 		for (size_t i = 0; i < block[b].n; i++)
 			c->lines[order[k++]].label_y = block[b].sum / (double)block[b].n + LABEL_STEP * (double)i;
+	for (double edge = c->below; k-- > 0; edge = c->lines[order[k]].label_y - LABEL_STEP) /* and none below the axis */
+		if (c->lines[order[k]].label_y > edge)
+			c->lines[order[k]].label_y = edge;
 }
 
 static void labels(struct chart *c)
@@ -390,10 +393,11 @@ static void labels(struct chart *c)
 bool mem_print_svg(const struct mem_report *r, FILE *f, bool on_page, struct fmt_err *err)
 {
 	size_t rows = (r->n_weights + LEGEND_COLUMNS - 1) / LEGEND_COLUMNS;
+	double labels_height = LABEL_STEP * (double)r->n_weights;
 	struct chart c = { .r = r, .f = f, .legend = on_page ? 20 : 78 };
 
 	c.top = c.legend + 22 + 20 * (double)rows;
-	c.below = c.top + PLOT_HEIGHT;
+	c.below = c.top + (PLOT_HEIGHT > labels_height ? PLOT_HEIGHT : labels_height);
 	c.n_limits = mem_limits(r, c.limits);
 	contexts(&c);
 	if (!scale(&c, err) || !points(&c, err))
