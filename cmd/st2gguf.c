@@ -154,7 +154,7 @@ static bool convert(struct conversion *c, const struct options *o, struct fmt_er
 	unsigned n_threads;
 	bool ok;
 
-	if (!st2gguf_plan(c, o->name, err) || !st2gguf_ask_check(c, o->strict, err))
+	if (!st2gguf_plan(c, o->name, err) || !st2gguf_ask_check(c, o->strict, o->dry_run, err))
 		return false;
 	print_notes(c);
 	if (o->dry_run || (o->explain && !c->program->json))

@@ -49,8 +49,8 @@ bool st2gguf_ask(struct conversion *c, const struct st2gguf_ask *a, struct fmt_e
 void st2gguf_ask_finish(struct conversion *c);
 
 /* After it: what is asked for and cannot be is an error; what is left over or falls back is a note, or with `strict` an
- * error too. */
-bool st2gguf_ask_check(struct conversion *c, bool strict, struct fmt_err *err);
+ * error too. A dry run need not have the importance matrix that its types ask for. */
+bool st2gguf_ask_check(struct conversion *c, bool strict, bool dry_run, struct fmt_err *err);
 
 /* Fills in types, why, writer and file_bytes from view and recipe; to be finished in every case.
  * name  general.name; NULL: as the view has it */

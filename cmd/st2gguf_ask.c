@@ -53,16 +53,20 @@ void st2gguf_ask_finish(struct conversion *c)
 	c->weights = NULL;
 }
 
-/* Types that come out bad without importance are refused where there is none at all. */
-static bool check_needed(const struct conversion *c, struct fmt_err *err)
+/* Types that come out bad without importance are refused where there is none at all; a plan may be looked at. */
+static bool check_needed(const struct conversion *c, bool dry_run, struct fmt_err *err)
 {
 	for (uint64_t i = 0; i < c->view->n_tensors && !c->imatrix; i++) {
 		const struct fmt_view_tensor *vt = &c->view->tensors[i];
 
-		if (vt->type != c->types[i] && quant_weights_needed(c->recipe, c->types[i], vt->name))
+		if (vt->type == c->types[i] || !quant_weights_needed(c->recipe, c->types[i], vt->name))
+			continue;
+		if (!dry_run)
 			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%s needs an importance matrix (--imatrix FILE) for tensor '%.*s': "
 			                "without one it would lose too much", fmt_type_info(c->types[i])->name, (int)vt->name.n,
 			                vt->name.p);
+		cli_note(c->program, "note: it can be written with an importance matrix only (--imatrix FILE)");
+		break;
 	}
 	return true;
 }
@@ -150,8 +154,8 @@ static bool check_holes(const struct conversion *c, bool strict, struct fmt_err 
 	return found(c, strict, err, text);
 }
 
-bool st2gguf_ask_check(struct conversion *c, bool strict, struct fmt_err *err)
+bool st2gguf_ask_check(struct conversion *c, bool strict, bool dry_run, struct fmt_err *err)
 {
-	return check_needed(c, err) && match_weights(c, err) && check_fallbacks(c, strict, err) &&
+	return check_needed(c, dry_run, err) && match_weights(c, err) && check_fallbacks(c, strict, err) &&
 	       check_overrides(c, strict, err) && check_holes(c, strict, err);
 }
