@@ -272,7 +272,8 @@ int main(int argc, char **argv)
 		.about = "What a model takes, from its config.json alone: parameters, weights in each type, cache at each context.",
 		.examples = "  llm-mem config.json                      an overview\n"
 		            "  llm-mem config.json --fit 24GiB --ctx 32K  what fits; exit status 1: nothing\n"
-		            "  llm-mem config.json --quant all --json   every type, for a program",
+		            "  llm-mem config.json --quant all --json   every type, for a program\n"
+		            "  llm-mem config.json --explain --html memory.html   a page with charts and products",
 	};
 	struct cli_opt opts[] = {
 		{ CLI_STRING, 'q', "quant", "TYPE,...", &o.quant, "types and recipes as st2gguf has them, or all", NULL },
