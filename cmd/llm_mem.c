@@ -231,7 +231,7 @@ static bool print(const struct mem_report *r, const struct options *o, struct fm
 		mem_train_text(r);
 	else
 		mem_print_text(r);
-	return mem_speed_print(r, NULL, err) && (!r->explain || mem_explain(r, NULL, err));
+	return mem_speed_print(r, NULL, err) && mem_convert_print(r, NULL, err) && (!r->explain || mem_explain(r, NULL, err));
 }
 
 /* What --fit asks; true where it is not given. */
@@ -299,6 +299,8 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well; -: to stdout", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },
 		{ CLI_FLAG, 0, "quiet", NULL, &p.quiet, "print no notes", NULL },
+		{ CLI_UINT, 0, "convert", "THREADS", &r.convert.threads, "disk and memory that st2gguf needs, with so many threads",
+		  &r.convert.given },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "speed", NULL },
 		{ CLI_STRING, 0, "speed", "CARD", &r.speed.card, "the bounds of a card: rtx4090, h100-sxm; by the next two", NULL },
 		{ CLI_REAL, 0, "bandwidth", "GB/S", &r.speed.bandwidth, "of memory: tokens per second at most", &r.speed.bandwidth_given },
@@ -357,7 +359,7 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "--batch: a number of tokens");
 	if (o.fit_given && o.fit == 0)
 		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
-	if (!mem_train_options(t, &err) || !mem_speed_options(&r.speed, &err))
+	if (!mem_train_options(t, &err) || !mem_speed_options(&r.speed, &err) || !mem_convert_options(&r.convert, &err))
 		return cli_finish(&p, cli_fail(&p, &err));
 	r.cache.sequences = o.sequences;
 	r.cache.ubatch = o.ubatch;

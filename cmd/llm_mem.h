@@ -7,6 +7,7 @@
 #include <libquant/recipe.h>
 
 #include "cli.h"
+#include "llm_mem_convert.h"
 #include "llm_mem_speed.h"
 #include "llm_mem_train.h"
 
@@ -19,6 +20,7 @@ struct mem_weights {
 	const char *name;      /* "Q4_K_M"; "as stored" of a GGUF */
 	uint64_t tensor_bytes; /* contents: what is in memory */
 	uint64_t file_bytes;   /* of the GGUF that st2gguf writes; only where mem_report.files_known */
+	uint64_t thread_bytes; /* of st2gguf, per thread */
 	uint64_t token_bytes;  /* of them, what one token reads */
 	uint64_t elems_of[FMT_TYPE_COUNT]; /* elements that are of each type */
 	uint32_t tensors_of[FMT_TYPE_COUNT];
@@ -58,11 +60,16 @@ struct mem_report {
 	bool layers, explain;
 	struct mem_train train;
 	struct mem_speed speed;
+	struct mem_convert convert;
 };
 
 /* llm_mem_weights.c: sizes under each recipe named in `quant` ("Q4_K_M,Q8_0", "all", NULL: a choice).
  * returns false with *err set: FMT_USAGE for an unknown name */
 bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err);
+
+/* Bytes of the file that a recipe makes; only its plan is made.
+ * returns false with *err set */
+bool mem_file_bytes(const struct mem_report *r, const struct quant_recipe *recipe, uint64_t *bytes, struct fmt_err *err);
 
 /* Fills in what the layers keep, where they are known.
  * returns false with *err set: heads that the type does not fit, a product past 64 bits */

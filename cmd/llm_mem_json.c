@@ -176,7 +176,7 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err)
 	mem_train_json(&j, r);
 	if (r->layers)
 		layers(&j, &r->e);
-	ok = mem_speed_print(r, &j, err) && (!r->explain || mem_explain(r, &j, err));
+	ok = mem_speed_print(r, &j, err) && mem_convert_print(r, &j, err) && (!r->explain || mem_explain(r, &j, err));
 	cli_json_close(&j, '}');
 	cli_json_end(&j);
 	return ok;

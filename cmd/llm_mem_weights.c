@@ -1,6 +1,8 @@
 /* llm-mem: bytes of weights and cache, and what fits. */
 #include <string.h>
 
+#include <libquant/transcode.h>
+
 #include "llm_mem.h"
 #include "st2gguf.h"
 
@@ -46,8 +48,19 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 			w->elems_of[c.types[i]] += r->view->tensors[i].n_elems;
 			w->tensors_of[c.types[i]]++;
 		}
+		w->thread_bytes = quant_transcode_thread_bytes(r->view, c.types);
 		r->n_weights++;
 	}
+	st2gguf_plan_finish(&c);
+	return ok;
+}
+
+bool mem_file_bytes(const struct mem_report *r, const struct quant_recipe *recipe, uint64_t *bytes, struct fmt_err *err)
+{
+	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe };
+	bool ok = st2gguf_plan(&c, NULL, err);
+
+	*bytes = c.file_bytes;
 	st2gguf_plan_finish(&c);
 	return ok;
 }

@@ -279,6 +279,26 @@ static void grow(size_t *n, size_t to)
 		*n = to;
 }
 
+/* The largest piece of a tensor: its first. */
+static void grow_for(struct sizes *most, const struct fmt_view_tensor *vt, enum fmt_type to)
+{
+	uint64_t rows = tensor_rows(vt), per = piece_rows(vt);
+	struct piece p = { .vt = vt, .n_rows = rows < per ? rows : per, .cols = n_cols(vt) };
+
+	grow(&most->x, (size_t)(p.n_rows * p.cols * sizeof(float)));
+	grow(&most->src, quant_rows_scratch(vt, p.n_rows));
+	grow(&most->dst, piece_bytes(&p, to));
+}
+
+size_t quant_transcode_thread_bytes(const struct fmt_view *v, const enum fmt_type *types)
+{
+	struct sizes most = { 0 };
+
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		grow_for(&most, &v->tensors[i], types[i]);
+	return most.x + most.src + most.dst;
+}
+
 /* Numbers the pieces, and finds what the largest needs. */
 static bool number_pieces(struct job *j, struct sizes *most, struct fmt_err *err)
 {
@@ -291,14 +311,11 @@ static bool number_pieces(struct job *j, struct sizes *most, struct fmt_err *err
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
 		const struct fmt_view_tensor *vt = &v->tensors[i];
 		uint64_t rows = tensor_rows(vt), per = piece_rows(vt);
-		struct piece p = { .vt = vt, .n_rows = rows < per ? rows : per, .cols = n_cols(vt) };
 
 		j->first_piece[i] = n;
 		n += rows / per + (rows % per != 0);
 		j->bytes_total += vt->n_bytes;
-		grow(&most->x, (size_t)(p.n_rows * p.cols * sizeof(float)));
-		grow(&most->src, quant_rows_scratch(vt, p.n_rows));
-		grow(&most->dst, piece_bytes(&p, j->t->types[i]));
+		grow_for(most, vt, j->t->types[i]);
 	}
 	j->first_piece[v->n_tensors] = n;
 	return true;

@@ -30,4 +30,7 @@ struct quant_transcode {
  * On failure the error is that of the first bad piece in the view's order, as with a single thread. */
 bool quant_transcode_run(const struct quant_transcode *t, struct fmt_err *err);
 
+/* Bytes of the buffers that a run takes per worker. The types are per tensor of the view, and fit its rows. */
+size_t quant_transcode_thread_bytes(const struct fmt_view *v, const enum fmt_type *types);
+
 #endif
