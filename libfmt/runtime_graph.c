@@ -40,10 +40,12 @@ int graph_norm(struct graph *g, uint64_t weight, uint64_t bias, int x)
 	return bias ? graph_change(g, x, PLAN_ELSEWHERE) : x;
 }
 
-/* Only rows whose scores are asked for go on past the last attention: all of them, in the largest step. */
+/* Only rows whose scores are asked for go on past the last attention: all of them, in the largest step, but for those that
+ * made sequences equally long. */
 static int wanted(struct graph *g, int x)
 {
-	return plan_tensor(&g->plan, PLAN_FRESH, g->plan.tensors[x].shape, 4, x, g->rows_wanted, PLAN_ELSEWHERE);
+	g->tokens = g->outputs;
+	return graph_fresh(g, g->e->model_width, x, g->rows_wanted);
 }
 
 static int mixer(struct graph *g, const struct fmt_layer *l, int x)
@@ -156,7 +158,10 @@ bool graph_peak(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, 
 	g.windows = e->own_windows;
 	if (!ckd_mul(&all, o->context, o->sequences) && all < g.tokens)
 		g.tokens = all;
-	ok = inputs(&g) || fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the cache's size does not fit into 64 bits");
+	g.outputs = g.tokens;
+	/* each sequence has as many tokens in a step as any other */
+	ok = !ckd_align(&g.tokens, g.tokens, o->sequences) && inputs(&g);
+	ok = ok || fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the cache's size does not fit into 64 bits");
 	if (ok) {
 		x = embedding(&g);
 		for (uint64_t i = 0; i < e->n_layers; i++)

@@ -9,7 +9,8 @@ struct graph {
 	struct plan plan;
 	const struct fmt_estimate *e;
 	const struct fmt_runtime_opts *o;
-	uint64_t tokens;       /* of one step */
+	uint64_t tokens;       /* of one step; past the last attention: `outputs` */
+	uint64_t outputs;      /* tokens whose scores are asked for */
 	bool flash;
 	bool layer_norm;       /* a mean is taken off too */
 	bool windows;          /* sliding layers have a cache of their own */
