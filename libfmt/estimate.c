@@ -127,8 +127,10 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t
 		if (has(t->name, ".attn_q.weight") || has(t->name, ".attn_v.weight"))
 			over = over || ckd_add(&e->lora_qv, e->lora_qv, sides);
 	}
-	if (l)
-		l->rows[t->role] = t->n_dims ? t->dims[t->n_dims > 2 ? t->n_dims - 2 : 0] : 0;
+	if (t->n_dims)
+		(l ? l->rows : e->rows)[t->role] = t->dims[t->n_dims > 2 ? t->n_dims - 2 : 0];
+	if (l && t->role == FMT_ROLE_FFN_DOWN && t->n_dims == 2)
+		l->down_inputs = t->dims[1];
 	if (!over && l)
 		over = ckd_add(&l->params, l->params, t->n_elems) || ckd_add(&l->active, l->active, active);
 	if (t->n_elems > e->largest_elems) {

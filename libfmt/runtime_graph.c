@@ -64,14 +64,16 @@ static int mixer(struct graph *g, const struct fmt_layer *l, int x)
 static int layer(struct graph *g, const struct fmt_layer *l, bool last, int x)
 {
 	const uint64_t *rows = l->rows;
-	int normed = graph_norm(g, rows[FMT_ROLE_ATTN_NORM], rows[FMT_ROLE_ATTN_NORM_B], x), y, inside;
+	int normed = graph_norm(g, rows[FMT_ROLE_ATTN_NORM], rows[FMT_ROLE_ATTN_NORM_B], x), y, inside, read = normed;
 	bool feeds = rows[FMT_ROLE_FFN_UP] || rows[FMT_ROLE_MOE_UP];
 
 	if (l->kind == FMT_LAYER_FEED_FORWARD) {
 		y = graph_feed_forward(g, l, normed);
 		return graph_change(g, last ? wanted(g, y) : y, last ? wanted(g, x) : x);
 	}
-	y = mixer(g, l, normed);
+	if (rows[FMT_ROLE_ATTN_NORM_2]) /* Falcon: attention reads one of its own, and the first is for what is beside it */
+		read = graph_norm(g, rows[FMT_ROLE_ATTN_NORM_2], rows[FMT_ROLE_ATTN_NORM_2_B], x);
+	y = mixer(g, l, read);
 	if (last) {
 		y = wanted(g, y);
 		x = wanted(g, x);
@@ -89,7 +91,8 @@ static int layer(struct graph *g, const struct fmt_layer *l, bool last, int x)
 	y = graph_norm(g, rows[FMT_ROLE_FFN_NORM], rows[FMT_ROLE_FFN_NORM_B], x);
 	y = graph_feed_forward(g, l, y);
 	y = graph_norm(g, rows[FMT_ROLE_FFN_POST_NORM], 0, y);
-	return graph_change(g, y, x);
+	/* Phi 3, whose gate and up are one matrix, adds the other way round */
+	return rows[FMT_ROLE_FFN_UP] > l->down_inputs ? graph_change(g, x, y) : graph_change(g, y, x);
 }
 
 static int input(struct graph *g, uint64_t n0, uint64_t n1, unsigned elem_bytes)
@@ -117,12 +120,12 @@ static bool inputs(struct graph *g)
 		g->mask[slide] = input(g, cells, g->tokens, g->flash ? 2 : 4);
 		g->k_cells[slide] = input(g, g->tokens, 1, 8);
 		g->v_cells[slide] = input(g, g->tokens, g->flash ? 1 : width, 8);
-		if (l->kind != FMT_LAYER_LATENT && g->k_turn == PLAN_ELSEWHERE) {
-			if (fmt_type_info(g->o->k_type)->block_elems > 1 && l->k_dim % 64 == 0)
-				g->k_turn = input(g, l->k_dim & -l->k_dim, l->k_dim & -l->k_dim, 4);
-			if (fmt_type_info(g->o->v_type)->block_elems > 1 && l->v_dim % 64 == 0)
-				g->v_turn = input(g, 64, 64, 4);
-		}
+		if (l->kind == FMT_LAYER_LATENT)
+			continue;
+		if (fmt_type_info(g->o->k_type)->block_elems > 1 && l->k_dim % 64 == 0)
+			g->k_turn[slide] = input(g, l->k_dim & -l->k_dim, l->k_dim & -l->k_dim, 4);
+		if (fmt_type_info(g->o->v_type)->block_elems > 1 && l->v_dim % 64 == 0)
+			g->v_turn[slide] = input(g, 64, 64, 4);
 	}
 	return true;
 }
@@ -150,12 +153,14 @@ static int embedding(struct graph *g)
 bool graph_peak(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, uint64_t *n_bytes, struct fmt_err *err)
 {
 	struct graph g = { .e = e, .o = o, .tokens = o->ubatch, .flash = o->flash != FMT_FLASH_OFF,
-		               .mask = { PLAN_ELSEWHERE, PLAN_ELSEWHERE }, .k_turn = PLAN_ELSEWHERE, .v_turn = PLAN_ELSEWHERE };
+		               .mask = { PLAN_ELSEWHERE, PLAN_ELSEWHERE }, .k_turn = { PLAN_ELSEWHERE, PLAN_ELSEWHERE },
+		               .v_turn = { PLAN_ELSEWHERE, PLAN_ELSEWHERE } };
 	uint64_t all = 0;
 	int x;
 	bool ok;
 
 	g.windows = e->own_windows;
+	g.layer_norm = e->rows[FMT_ROLE_OUTPUT_NORM_B] != 0;
 	if (!ckd_mul(&all, o->context, o->sequences) && all < g.tokens)
 		g.tokens = all;
 	g.outputs = g.tokens;
@@ -164,9 +169,11 @@ bool graph_peak(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, 
 	ok = ok || fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the cache's size does not fit into 64 bits");
 	if (ok) {
 		x = embedding(&g);
+		if (e->rows[FMT_ROLE_POSITION_EMBD])
+			x = graph_change(&g, x, graph_fresh(&g, e->model_width, g.positions, PLAN_ELSEWHERE));
 		for (uint64_t i = 0; i < e->n_layers; i++)
 			x = layer(&g, &e->layers[i], i + 1 == e->n_layers, x);
-		x = graph_norm(&g, 1, 0, x);
+		x = graph_norm(&g, 1, e->rows[FMT_ROLE_OUTPUT_NORM_B], x);
 		plan_keep(&g.plan, x);
 		x = graph_linear(&g, e->vocab, 0, x);
 		plan_keep(&g.plan, x);

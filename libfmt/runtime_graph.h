@@ -15,7 +15,7 @@ struct graph {
 	bool layer_norm;       /* a mean is taken off too */
 	bool windows;          /* sliding layers have a cache of their own */
 	int positions, rows_wanted;
-	int mask[2], k_cells[2], v_cells[2], k_turn, v_turn; /* inputs of attention; [1]: of sliding layers */
+	int mask[2], k_cells[2], v_cells[2], k_turn[2], v_turn[2]; /* inputs of attention; [1]: of sliding layers */
 };
 
 /* Results of ops: [n0, tokens] in f32. */

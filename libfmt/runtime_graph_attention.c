@@ -95,19 +95,23 @@ int graph_attention(struct graph *g, const struct fmt_layer *l, int x)
 	v = heads_of(g, l, FMT_ROLE_ATTN_V, FMT_ROLE_ATTN_V_B, l->v_dim, l->n_kv_heads, fused, x);
 	q = graph_norm(g, l->rows[FMT_ROLE_ATTN_Q_NORM], 0, q);
 	k = graph_norm(g, l->rows[FMT_ROLE_ATTN_K_NORM], 0, k);
-	q = graph_change(g, q, g->positions);
-	k = graph_change(g, k, g->positions);
-	q = turn(g, g->k_turn, l->k_dim, l->n_heads, q);
-	k = turn(g, g->k_turn, l->k_dim, l->n_kv_heads, k);
-	v = turn(g, g->v_turn, l->v_dim, l->n_kv_heads, v);
+	if (!g->e->rows[FMT_ROLE_POSITION_EMBD]) {
+		q = graph_change(g, q, g->positions);
+		k = graph_change(g, k, g->positions);
+	}
+	q = turn(g, g->k_turn[slide], l->k_dim, l->n_heads, q);
+	k = turn(g, g->k_turn[slide], l->k_dim, l->n_kv_heads, k);
+	v = turn(g, g->v_turn[slide], l->v_dim, l->n_kv_heads, v);
 	plan_expand(&g->plan, q);
 	plan_expand(&g->plan, g->windows ? k : v);
 	plan_expand(&g->plan, g->windows ? v : k);
 	store(g, l->k_dim * l->n_kv_heads, k, g->k_cells[slide]);
+	if (fused != NO && !g->flash) /* it is stored element by element, from bytes in order */
+		v = fresh(g, l->v_dim, l->n_kv_heads, g->tokens, v, NO);
 	store(g, l->v_dim * l->n_kv_heads, v, g->v_cells[slide]);
 	x = attend(g, l, slide, cells, q);
-	if (g->v_turn != NO) {
-		x = turn(g, g->v_turn, l->v_dim, l->n_heads, x);
+	if (g->v_turn[slide] != NO) {
+		x = turn(g, g->v_turn[slide], l->v_dim, l->n_heads, x);
 		x = view(g, PLAN_VIEW, l->v_dim * l->n_heads, g->tokens, 1, x);
 	}
 	return graph_linear(g, g->e->model_width, l->rows[FMT_ROLE_ATTN_OUT_B], x);

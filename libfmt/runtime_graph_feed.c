@@ -14,16 +14,16 @@ static int view(struct graph *g, enum plan_kind kind, uint64_t n0, uint64_t n1, 
 	return plan_tensor(&g->plan, kind, plan_shape(n0, n1, n2), 0, a, NO, NO);
 }
 
-/* Gate and up, or one matrix for both, or none but up. */
+/* Gate and up, or one matrix for both (what is inside is then half of it), or none but up. */
 static int dense(struct graph *g, const uint64_t *rows, enum fmt_role gate, enum fmt_role up, uint64_t up_bias,
-                 uint64_t down_bias, int x)
+                 uint64_t down_bias, uint64_t inside, int x)
 {
 	int y = graph_linear(g, rows[up], up_bias, x);
 
 	if (rows[gate])
 		y = graph_fresh(g, rows[up], graph_linear(g, rows[gate], rows[FMT_ROLE_FFN_GATE_B], x), y);
 	else
-		y = graph_change(g, y, NO);
+		y = inside == rows[up] ? graph_change(g, y, NO) : graph_fresh(g, inside, y, NO);
 	return graph_linear(g, g->e->model_width, down_bias, y);
 }
 
@@ -68,11 +68,12 @@ int graph_feed_forward(struct graph *g, const struct fmt_layer *l, int x)
 	int y, shared;
 
 	if (!rows[FMT_ROLE_MOE_UP])
-		return dense(g, rows, FMT_ROLE_FFN_GATE, FMT_ROLE_FFN_UP, rows[FMT_ROLE_FFN_UP_B], rows[FMT_ROLE_FFN_DOWN_B], x);
+		return dense(g, rows, FMT_ROLE_FFN_GATE, FMT_ROLE_FFN_UP, rows[FMT_ROLE_FFN_UP_B], rows[FMT_ROLE_FFN_DOWN_B],
+		             l->down_inputs, x);
 	y = experts(g, l, x);
 	if (!rows[FMT_ROLE_SHARED_UP])
 		return y;
-	shared = dense(g, rows, FMT_ROLE_SHARED_GATE, FMT_ROLE_SHARED_UP, 0, 0, x);
+	shared = dense(g, rows, FMT_ROLE_SHARED_GATE, FMT_ROLE_SHARED_UP, 0, 0, rows[FMT_ROLE_SHARED_UP], x);
 	return graph_change(g, y, shared);
 }
 

@@ -65,13 +65,13 @@ def properties():
     for path in sorted(glob.glob(os.path.join(configs, '*.json'))):
         steps = [buffers(path, contexts, '--ubatch', str(n)) for n in (64, 256, 512)]
         for step in steps:  # more tokens never take less, but for gaps: llama.cpp's own rows for Qwen3-30B-A3B shrink too
-            for what, gaps in (('kv_bytes', 0), ('state_bytes', 0), ('compute_bytes', 0.05)):
+            for what, gaps in (('kv_bytes', 0), ('state_bytes', 0), ('compute_bytes', 0.1)):
                 assert all(a[what] * (1 - gaps) <= b[what] for a, b in zip(step, step[1:])), (path, what)
         for a, b in zip(steps, steps[1:]):
             assert all(x['compute_bytes'] <= y['compute_bytes'] for x, y in zip(a, b)), path
         plain = steps[-1]
         for other in (('--flash-attn', 'off'), ('--swa-full',), ('--parallel', '3')):
-            assert all(a['total_bytes'] - 0.05 * a['compute_bytes'] <= b['total_bytes']
+            assert all(a['total_bytes'] - 0.1 * a['compute_bytes'] <= b['total_bytes']
                        for a, b in zip(plain, buffers(path, contexts, *other))), (path, other)
         assert buffers(path, contexts, '--flash-attn', 'on') == plain
         for runtime in ('vllm', 'transformers', 'llama.cpp-0.7'):

@@ -52,6 +52,7 @@ struct fmt_layer {
 	uint64_t state_elems; /* recurrent state; constant per sequence */
 	uint64_t rows[FMT_ROLE_COUNT]; /* of its matrices, of one expert where they are stacked; elements of its vectors;
 	                                  0: there is none */
+	uint64_t down_inputs; /* of its dense feed-forward block: columns of the last matrix */
 };
 
 const char *fmt_layer_kind_name(enum fmt_layer_kind k); /* "linear_attention" */
@@ -72,6 +73,7 @@ struct fmt_estimate {
 	uint64_t vocab, model_width;
 	uint64_t largest_elems;
 	struct fmt_str largest_name; /* of the view */
+	uint64_t rows[FMT_ROLE_COUNT]; /* of what is outside the layers, as in struct fmt_layer */
 	bool own_windows;     /* llama.cpp has the windows of this architecture */
 	bool repeated_heads;  /* transformers caches a head of keys for each head of queries (Falcon's new decoder) */
 	bool layers_known;    /* false: a GGUF whose architecture is not described here; the list is empty */
