@@ -121,6 +121,9 @@ enum arch_param {
 	P_NORM_EPS,
 	P_QUERY_SCALAR, /* queries are scaled as for heads of this width */
 	P_ATTN_SCALE,   /* 1 / sqrt(P_QUERY_SCALAR), where that is not P_HEAD_DIM */
+	P_EMBD_SCALE,   /* factors on the embedding, */
+	P_RESIDUAL_SCALE, /* on what a layer adds, */
+	P_LOGIT_SCALE,  /* and a divisor of logits */
 	P_ATTN_CAP,     /* attention scores are squeezed into +- this */
 	P_FINAL_CAP,    /* and so are logits */
 	P_FILE_TYPE,    /* no number of config.json: where general.file_type stands among the keys */

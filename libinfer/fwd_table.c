@@ -4,7 +4,9 @@
 static const struct infer_forward *const table[] = {
 	&infer_fwd_gemma2,
 	&infer_fwd_gpt2,
+	&infer_fwd_granite,
 	&infer_fwd_llama,
+	&infer_fwd_olmo2,
 	&infer_fwd_olmoe,
 	&infer_fwd_phi3,
 	&infer_fwd_qwen2,
@@ -12,6 +14,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_qwen3,
 	&infer_fwd_qwen3moe,
 	&infer_fwd_smollm3,
+	&infer_fwd_stablelm,
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch)

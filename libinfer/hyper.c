@@ -129,6 +129,15 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* A factor that is absent is 1; and 0 is absent, as llama.cpp has it. */
+static bool read_factor(const struct fmt_view *v, const char *key, float *out, struct fmt_err *err)
+{
+	if (!read_real(v, key, 0, out, err))
+		return false;
+	*out = *out > 0 ? *out : 1;
+	return true;
+}
+
 bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
@@ -148,7 +157,10 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	}
 	head_width = m->d_model / m->layers[0].n_head;
 	return read_one(v, "attention.key_length", head_width, &m->d_k, err) &&
-	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_eps(m, err) && read_scores(m, err);
+	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_eps(m, err) && read_scores(m, err) &&
+	       read_factor(v, "embedding_scale", &m->embd_scale, err) &&
+	       read_factor(v, "residual_scale", &m->residual_scale, err) &&
+	       read_factor(v, "logit_scale", &m->logit_scale, err);
 }
 
 uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enum infer_dim d)

@@ -86,6 +86,17 @@ MODELS = {
     "gpt2": ("GPT2", dict(n_ctx=128)), # the reference converter wants it
     "gpt2-untied": ("GPT2", dict(n_ctx=128, tie_word_embeddings=False, n_inner=100, activation_function="gelu_pytorch_tanh",
                                  layer_norm_epsilon=1e-3)),
+    "olmo2": ("Olmo2", dict(num_key_value_heads=4)),
+    "olmo2-yarn": ("Olmo2", dict(rope_parameters=YARN, tie_word_embeddings=True)),
+    "granite": ("Granite", dict(embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2, logits_scaling=2.0,
+                                tie_word_embeddings=True)),
+    "granite-biases": ("Granite", dict(embedding_multiplier=1.5, residual_multiplier=0.7, attention_multiplier=0.3,
+                                       logits_scaling=0.5, attention_bias=True, mlp_bias=True)),
+    "stablelm": ("StableLm", dict(layer_norm_eps=1e-4)),
+    "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True, use_qkv_bias=True, num_key_value_heads=4,
+                                           rope_parameters=dict(ROPE, rope_type="default", partial_rotary_factor=0.5))),
+    "stablelm-theta": ("StableLm", dict(rope_parameters=dict(rope_theta=500000.0, rope_type="default",
+                                                             partial_rotary_factor=0.25))),
 }
 
 

@@ -12,26 +12,27 @@ static const struct arch_param_row sizes[] = {
 	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_SAME, P_HEADS }, .max = ARCH_MAX_HEADS, .divides = P_HEADS },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 32000 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
-	{ P_UNUSED, KIND_FALSE, "mlp_bias", { ELSE_UNSET } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_MLP_BIAS, KIND_FLAG, "mlp_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_ATTN_SCALE, KIND_REAL, "attention_multiplier", { ELSE_FIXED, .fixed = 1 } },
+	{ P_EMBD_SCALE, KIND_REAL, "embedding_multiplier", { ELSE_FIXED, .fixed = 1 } },
+	{ P_RESIDUAL_SCALE, KIND_REAL, "residual_multiplier", { ELSE_FIXED, .fixed = 1 } },
+	{ P_LOGIT_SCALE, KIND_REAL, "logits_scaling", { ELSE_FIXED, .fixed = 1 } },
 	{ P_NONE },
 };
 
-static const struct arch_tensor layers[] = {
-	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
-	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL }, .move = MOVE_ROPE_Q },
-	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL }, .move = MOVE_ROPE_K },
-	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL } },
-	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH } },
-	{ FMT_ROLE_FFN_NORM, "ffn_norm.weight", "post_attention_layernorm.weight", { P_MODEL } },
-	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL } },
-	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL } },
-	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF } },
-	{ FMT_ROLE_NONE },
+static const struct arch_key keys[] = {
+	{ "vocab_size", FMT_KV_U32, P_VOCAB },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "attention.scale", FMT_KV_F32, P_ATTN_SCALE },
+	{ "embedding_scale", FMT_KV_F32, P_EMBD_SCALE },
+	{ "residual_scale", FMT_KV_F32, P_RESIDUAL_SCALE },
+	{ "logit_scale", FMT_KV_F32, P_LOGIT_SCALE },
+	{ NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, NULL };
 static const char *const classes[] = { "GraniteForCausalLM", NULL };
 static const char *const types[] = { "granite", NULL };
 static const char *const skip[] = { NULL };
@@ -42,8 +43,8 @@ const struct fmt_arch arch_granite = {
 	.types = types,
 	.params = params,
 	.keys = keys,
-	.globals = arch_model_globals,
-	.layers = layers,
+	.globals = arch_llama_globals,
+	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 };

@@ -12,6 +12,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_SAME, P_HEADS }, .max = ARCH_MAX_HEADS, .divides = P_HEADS },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50304 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
 	{ P_NONE },
 };
@@ -31,8 +32,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, NULL };
 static const char *const classes[] = { "Olmo2ForCausalLM", NULL };
 static const char *const types[] = { "olmo2", NULL };
 static const char *const skip[] = { NULL };
@@ -42,9 +42,10 @@ const struct fmt_arch arch_olmo2 = {
 	.classes = classes,
 	.types = types,
 	.params = params,
-	.keys = keys,
+	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = arch_note_wants_output,
 };

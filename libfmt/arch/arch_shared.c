@@ -22,7 +22,16 @@ const struct arch_note arch_note_normalises[] = {
 	{ { P_NONE }, NULL },
 };
 
+#define WANTS_OUTPUT                                                                                                   \
+	{ { P_TIED, 1 }, "llama.cpp will not load it: of this architecture it wants an output matrix that is not the embedding" }
+
+const struct arch_note arch_note_wants_output[] = {
+	WANTS_OUTPUT,
+	{ { P_NONE }, NULL },
+};
+
 const struct arch_note arch_note_no_normalising[] = {
+	WANTS_OUTPUT,
 	{ { P_NORM_TOPK, 1 }, "llama.cpp will differ: it takes the weights of a token's experts as they are, config.json says "
 	                      "norm_topk_prob true" },
 	{ { P_NONE }, NULL },

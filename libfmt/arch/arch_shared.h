@@ -7,8 +7,11 @@
 /* P_ACT, which must be SiLU. */
 extern const struct arch_param_row arch_silu[];
 
+/* For those that llama.cpp loads with an output matrix only. */
+extern const struct arch_note arch_note_wants_output[];
+
 /* P_NORM_TOPK; and notes for those of which llama.cpp always makes the weights add up to 1, and for those of which it never
- * does. The key expert_weights_norm is then carried for those who read it. */
+ * does (nor loads them without an output matrix). The key expert_weights_norm is then carried for those who read it. */
 extern const struct arch_param_row arch_norm_topk[];
 extern const struct arch_note arch_note_normalises[];
 extern const struct arch_note arch_note_no_normalising[];
@@ -73,5 +76,9 @@ extern const struct arch_key arch_no_keys[];
 
 /* The window, and which layers have it: carried for those who do, where llama.cpp has none for the architecture. */
 extern const struct arch_key arch_window_keys[];
+
+/* Llama's tensors: rope_freqs, biases by P_ATTN_BIAS and P_MLP_BIAS, heads in the order of neighbours that rotate. */
+extern const struct arch_tensor arch_llama_globals[];
+extern const struct arch_tensor arch_llama_layers[];
 
 #endif

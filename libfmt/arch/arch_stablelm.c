@@ -13,10 +13,36 @@ static const struct arch_param_row sizes[] = {
 	  .divides = P_HEADS },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50304 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
+	{ P_NORM_EPS, KIND_REAL, "layer_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_ATTN_BIAS, KIND_FLAG, "use_qkv_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_PARALLEL, KIND_FLAG, "use_parallel_residual", { ELSE_FIXED, .fixed = 0 } },
 	{ P_UNUSED, KIND_FALSE, "qk_layernorm", { ELSE_UNSET } },
 	{ P_NONE },
+};
+
+/* A quarter of each head rotates, unless config.json says otherwise. */
+static const struct arch_param_row part[] = {
+	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_FIXED, .fixed = 0.25 } },
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
+	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
+	{ "use_parallel_residual", FMT_KV_BOOL, P_PARALLEL },
+	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
+	ARCH_FILE_TYPE,
+	/* the reference converter leaves these out */
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
+	ARCH_LINEAR_KEYS,
+	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
@@ -45,8 +71,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, part, NULL };
 static const char *const classes[] = { "StableLmForCausalLM", "StableLMEpochForCausalLM", NULL };
 static const char *const types[] = { "stablelm", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
@@ -57,8 +82,10 @@ const struct fmt_arch arch_stablelm = {
 	.types = types,
 	.params = params,
 	.keys = keys,
+	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = arch_note_wants_output,
 };

@@ -6,7 +6,9 @@
 
 extern const struct infer_forward infer_fwd_gemma2;
 extern const struct infer_forward infer_fwd_gpt2;
+extern const struct infer_forward infer_fwd_granite;
 extern const struct infer_forward infer_fwd_llama;
+extern const struct infer_forward infer_fwd_olmo2;
 extern const struct infer_forward infer_fwd_olmoe;
 extern const struct infer_forward infer_fwd_phi3;
 extern const struct infer_forward infer_fwd_qwen2;
@@ -14,5 +16,6 @@ extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;
 extern const struct infer_forward infer_fwd_qwen3moe;
 extern const struct infer_forward infer_fwd_smollm3;
+extern const struct infer_forward infer_fwd_stablelm;
 
 #endif
