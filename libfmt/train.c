@@ -162,7 +162,7 @@ static bool add_adapter(struct states *s, const struct fmt_view_tensor *t, const
 static bool count_tensor(struct states *s, const struct fmt_view *v, const struct fmt_view_tensor *t, enum fmt_share share,
                          const struct fmt_train_opts *o)
 {
-	uint64_t nf4 = 0, one = t->n_dims == 3 ? t->n_elems / t->dims[0] : t->n_elems; /* experts one by one */
+	uint64_t nf4 = 0, one = t->n_dims == 3 && t->dims[0] ? t->n_elems / t->dims[0] : t->n_elems; /* experts one by one */
 	bool quantized = o->kind == FMT_TRAIN_QLORA && in_nf4(t, share);
 
 	if (quantized && one > s->largest_matrix)

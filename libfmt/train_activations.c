@@ -100,7 +100,7 @@ static unsigned more_inputs(const struct layer *l, const struct fmt_view_tensor 
 	}
 }
 
-/* Bytes per token that a matrix has saved. Widths are bounded, so that no product here overflows. */
+/* Bytes per token that a matrix has saved. */
 static uint64_t of_matrix(const struct act *a, const struct fmt_layer *l, const struct fmt_view_tensor *t)
 {
 	const struct saved *s = saved;
@@ -142,6 +142,22 @@ static bool of_attention(const struct act *a, const struct fmt_layer *l, uint64_
 	if (!l->latent && ckd_add(bytes, *bytes, a->size * (l->n_heads - l->n_kv_heads) * (l->k_dim + l->v_dim)))
 		return false;
 	return !ckd_mul(&scores, l->n_heads * (a->size == 4 ? 4 : 4 + a->size), a->o->seq) && !ckd_add(bytes, *bytes, scores);
+}
+
+/* Whether no product of a layer's numbers overflows. A config.json is bounded where it is read; a GGUF says what it likes. */
+static bool bounded(const struct fmt_estimate *e, const struct fmt_view *v)
+{
+	bool ok = e->n_experts_used <= UINT64_C(1) << 16 && e->vocab <= UINT64_C(1) << 40 && e->model_width <= UINT64_C(1) << 32;
+
+	for (uint64_t i = 0; i < e->n_layers; i++) {
+		const struct fmt_layer *l = &e->layers[i];
+
+		ok = ok && l->n_heads <= UINT64_C(1) << 20 && l->n_kv_heads <= l->n_heads && l->k_dim <= UINT64_C(1) << 24 &&
+		     l->v_dim <= UINT64_C(1) << 24;
+	}
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		ok = ok && v->tensors[i].n_elems <= UINT64_C(1) << 40;
+	return ok;
 }
 
 /* Bytes per token, tensor by tensor; those outside the layers go to the last entry. */
@@ -191,6 +207,8 @@ bool train_activations(const struct fmt_estimate *e, const struct fmt_view *v, c
 	uint64_t tokens = o->micro_batch * o->seq; /* both are bounded */
 	bool ok;
 
+	if (!bounded(e, v))
+		return too_large(err);
 	a.layers = calloc((size_t)e->n_layers + 1, sizeof *a.layers);
 	if (!a.layers)
 		return fmt_fail_nomem(err, (e->n_layers + 1) * sizeof *a.layers);
