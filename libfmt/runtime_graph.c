@@ -178,7 +178,8 @@ bool graph_peak(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, 
 		x = graph_linear(&g, e->vocab, 0, x);
 		plan_keep(&g.plan, x);
 		plan_expand(&g.plan, x);
-		ok = plan_peak(&g.plan, n_bytes, err);
+		ok = g.unknown ? fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "how llama.cpp computes such latent attention is not known "
+		                          "here") : plan_peak(&g.plan, n_bytes, err);
 	}
 	plan_finish(&g.plan);
 	return ok;

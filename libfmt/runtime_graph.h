@@ -12,6 +12,7 @@ struct graph {
 	uint64_t tokens;       /* of one step; past the last attention: `outputs` */
 	uint64_t outputs;      /* tokens whose scores are asked for */
 	bool flash;
+	bool unknown;          /* a layer has not the matrices that this way of computing needs */
 	bool layer_norm;       /* a mean is taken off too */
 	bool windows;          /* sliding layers have a cache of their own */
 	int positions, rows_wanted;

@@ -90,6 +90,7 @@ const struct fmt_arch arch_gemma = {
 
 const struct fmt_arch arch_gemma3 = {
 	.gguf = "gemma3",
+	.own_windows = true,
 	.classes = (const char *const[]){ "Gemma3ForCausalLM", "Gemma3ForConditionalGeneration", NULL },
 	.types = (const char *const[]){ "gemma3_text", "gemma3", NULL },
 	.defaults = (const struct arch_default[]){
@@ -216,6 +217,7 @@ const struct fmt_arch arch_hunyuan_dense = {
 
 const struct fmt_arch arch_exaone4 = {
 	.gguf = "exaone4",
+	.own_windows = true,
 	.classes = (const char *const[]){ "Exaone4ForCausalLM", NULL },
 	.types = (const char *const[]){ "exaone4", NULL },
 	.defaults = (const struct arch_default[]){
@@ -246,6 +248,7 @@ const struct fmt_arch arch_olmo = {
 
 const struct fmt_arch arch_olmo3 = {
 	.gguf = "olmo3",
+	.own_windows = true,
 	.classes = (const char *const[]){ "Olmo3ForCausalLM", NULL },
 	.types = (const char *const[]){ "olmo3", NULL },
 	.defaults = (const struct arch_default[]){
@@ -262,6 +265,7 @@ const struct fmt_arch arch_olmo3 = {
 
 const struct fmt_arch arch_cohere2 = {
 	.gguf = "cohere2",
+	.own_windows = true,
 	.classes = (const char *const[]){ "Cohere2ForCausalLM", NULL },
 	.types = (const char *const[]){ "cohere2", NULL },
 	.defaults = (const struct arch_default[]){

@@ -243,6 +243,7 @@ const struct fmt_arch arch_granitemoeshared = {
 
 const struct fmt_arch arch_gptoss = {
 	.gguf = "gpt-oss",
+	.own_windows = true,
 	.classes = (const char *const[]){ "GptOssForCausalLM", NULL },
 	.types = (const char *const[]){ "gpt_oss", NULL },
 	.defaults = (const struct arch_default[]){
@@ -260,6 +261,7 @@ const struct fmt_arch arch_gptoss = {
 
 const struct fmt_arch arch_llama4 = {
 	.gguf = "llama4",
+	.own_windows = true,
 	.classes = (const char *const[]){ "Llama4ForCausalLM", "Llama4ForConditionalGeneration", NULL },
 	.types = (const char *const[]){ "llama4_text", "llama4", NULL },
 	.defaults = (const struct arch_default[]){
@@ -328,6 +330,7 @@ const struct fmt_arch arch_dots1 = {
 
 const struct fmt_arch arch_exaone_moe = {
 	.gguf = "exaone-moe",
+	.own_windows = true,
 	.classes = (const char *const[]){ "ExaoneMoeForCausalLM", NULL },
 	.types = (const char *const[]){ "exaone_moe", NULL },
 	.defaults = (const struct arch_default[]){
@@ -400,6 +403,7 @@ const struct fmt_arch arch_solar_open = {
 
 const struct fmt_arch arch_afmoe = {
 	.gguf = "afmoe",
+	.own_windows = true,
 	.classes = (const char *const[]){ "AfmoeForCausalLM", NULL },
 	.types = (const char *const[]){ "afmoe", NULL },
 	.defaults = (const struct arch_default[]){
