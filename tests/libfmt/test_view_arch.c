@@ -193,7 +193,7 @@ static void windows_follow_layer_types(void **state)
 	assert_windows(GEMMA2 ", \"sliding_window\": 5, \"layer_types\": [\"sliding_attention\", \"sliding_attention\"]", 5, 5, true);
 	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
 	write_config(&d, GEMMA2 ", \"layer_types\": [\"sliding_attention\"]");
-	assert_refused(&d, NULL, FMT_MISMATCH, "layer_types: 1 words for 2 layers");
+	assert_refused(&d, NULL, FMT_MISMATCH, "layer_types: 1 entries for 2 layers");
 	write_config(&d, GEMMA2 ", \"use_bidirectional_attention\": true");
 	assert_refused(&d, NULL, FMT_UNSUPPORTED, "use_bidirectional_attention");
 	remove_dir(&d);
