@@ -282,6 +282,7 @@ bool arch_conf_read(const struct fmt_arch *arch, const struct json *config, stru
 		for (const struct arch_param_row *row = *table; row->id != P_NONE; row++)
 			if (!read_row(arch, row, config, conf, err))
 				return false;
+	rope_magnitude(conf);
 	return check_rope(conf, err) && arch_layers_read(arch, config, conf, err);
 }
 

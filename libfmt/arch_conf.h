@@ -40,6 +40,10 @@ void arch_conf_origin(struct arch_conf *conf, struct arch_origin o);
 bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,
                       struct fmt_err *err);
 
+/* rope_factors.c: what YaRN multiplies sines and cosines by, where mscale and mscale_all_dim say it: P_YARN_ATTN, left
+ * unset if it is 1. */
+void rope_magnitude(struct arch_conf *conf);
+
 /* Whether a condition holds. */
 bool arch_conf_when(const struct arch_conf *conf, struct arch_when when);
 

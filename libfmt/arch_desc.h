@@ -49,6 +49,11 @@ enum arch_param {
 	P_DENSE_FIRST,  /* so many layers have no experts */
 	P_MOE_STEP,     /* every n-th layer has experts */
 	P_NORM_TOPK,    /* the weights of a token's experts add up to 1 */
+	P_EXPERT_SCALE, /* a factor on them */
+	P_GATING,       /* how scores become weights: GGUF's number, 1 softmax, 2 sigmoid of each */
+	P_GROUPS,       /* of experts; a token's are chosen from some of them only */
+	P_GROUPS_USED,
+	P_GROUP_TOP,    /* so many of a group's best scores make up the group's; 0: groups limit nothing */
 	P_MOE_OFFSET,   /* those whose number leaves this rest; unset: the last of each P_MOE_STEP */
 	P_EXPERT_BIAS,  /* on router and experts */
 	P_SHARED_GATE,  /* a number per token weighs the shared experts */
@@ -145,6 +150,8 @@ enum arch_param {
 	P_YARN_ATTN,
 	P_YARN_BETA_FAST,
 	P_YARN_BETA_SLOW,
+	P_YARN_MSCALE,     /* the magnitude of what rotates follows from these two ... */
+	P_YARN_MSCALE_ALL, /* ... and the scale of attention from this one */
 
 	P_COUNT
 };
@@ -217,6 +224,7 @@ struct arch_key {
 	enum arch_param value;
 	struct arch_when when;
 	double usual; /* of a real: what readers take where the key is absent, so that it is not written; 0: always is */
+	double times; /* a factor on a FMT_KV_F32; 0: none */
 };
 
 /* Where general.file_type stands. */
@@ -228,6 +236,8 @@ enum arch_move {
 	MOVE_ROPE_Q,      /* rows of each query head: halves (x, y) become pairs, as llama.cpp rotates neighbours */
 	MOVE_ROPE_K,      /* the same for key heads */
 	MOVE_TRANSPOSE,   /* rows are columns in the checkpoint */
+	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
+	MOVE_LATENT_V,    /* the others */
 	MAKE_ROPE_FACTORS, /* not in the checkpoint: made from the llama3 scaling's numbers */
 	MAKE_ROPE_LONG,   /* config.json's long_factor, */
 	MAKE_ROPE_SHORT   /* and its short_factor */
@@ -249,6 +259,7 @@ struct arch_tensor {
 	unsigned in;  /* LAYER_*: only in layers of one of these kinds; 0: in all */
 	unsigned but; /* LAYER_*: and in none of these */
 	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
+	enum arch_param from[3]; /* dims in the checkpoint, where they are others */
 };
 
 /* Whether a layer that is all of `layer` has a row's tensor. */
@@ -329,6 +340,7 @@ extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_mistral;
 extern const struct fmt_arch arch_cohere;
 extern const struct fmt_arch arch_deepseek2;
+extern const struct fmt_arch arch_deepseek3;
 extern const struct fmt_arch arch_falcon;
 extern const struct fmt_arch arch_gemma2;
 extern const struct fmt_arch arch_glm4moe;
@@ -385,7 +397,7 @@ extern const struct fmt_arch arch_hy_v3;
 extern const struct fmt_arch arch_solar_open;
 extern const struct fmt_arch arch_afmoe;
 extern const struct fmt_arch arch_laguna;
-extern const struct fmt_arch arch_deepseek3;
+extern const struct fmt_arch arch_kimi_k25;
 extern const struct fmt_arch arch_deepseek32;
 extern const struct fmt_arch arch_glm_dsa;
 extern const struct fmt_arch arch_glm4_lite;

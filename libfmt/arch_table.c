@@ -5,6 +5,8 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_llama,
 	&arch_mistral,
 	&arch_mixtral,
+	&arch_deepseek2,
+	&arch_deepseek3,
 	&arch_gemma2,
 	&arch_gpt2,
 	&arch_granite,
@@ -22,7 +24,6 @@ const struct fmt_arch *const arch_table[] = {
 
 const struct fmt_arch *const arch_counted[] = {
 	&arch_cohere,
-	&arch_deepseek2,
 	&arch_falcon,
 	&arch_glm4moe,
 	&arch_gptneox,
@@ -64,7 +65,7 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_solar_open,
 	&arch_afmoe,
 	&arch_laguna,
-	&arch_deepseek3,
+	&arch_kimi_k25,
 	&arch_deepseek32,
 	&arch_glm_dsa,
 	&arch_glm4_lite,
@@ -102,6 +103,12 @@ const struct arch_key arch_common_keys[] = {
 	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
 	{ "expert_count", FMT_KV_U32, P_EXPERTS },
 	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
+	{ "expert_group_count", FMT_KV_U32, P_GROUPS },
+	{ "expert_group_used_count", FMT_KV_U32, P_GROUPS_USED },
+	{ "expert_gating_func", FMT_KV_U32, P_GATING },
+	/* latent attention is attention to one wide head, whose values are part of its keys */
+	{ "attention.key_length", FMT_KV_U32, P_LATENT_KEPT },
+	{ "attention.value_length", FMT_KV_U32, P_LATENT },
 	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
 	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
 	ARCH_FILE_TYPE,

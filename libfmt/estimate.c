@@ -1,4 +1,6 @@
 /* Counting parameters, component by component and layer by layer. See <libfmt/estimate.h>. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,29 +108,49 @@ static uint64_t active_part(const struct fmt_estimate *e, enum fmt_share s, uint
 	return n_elems / e->n_experts * e->n_experts_used;
 }
 
+void fmt_estimate_sides(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t *rows, uint64_t *cols)
+{
+	const struct fmt_view_tensor *values = NULL;
+	char name[48];
+
+	if (t->role == FMT_ROLE_ATTN_LATENT_K) {
+		snprintf(name, sizeof name, "blk.%" PRId32 ".attn_v_b.weight", t->layer);
+		values = fmt_view_find(v, (struct fmt_str){ name, strlen(name) });
+	}
+	*rows = t->n_dims ? t->dims[t->n_dims > 2 ? t->n_dims - 2 : 0] : 0;
+	*cols = t->n_dims > 1 ? t->dims[t->n_dims - 1] : 0;
+	if (!values || t->n_dims != 3 || values->n_dims != 3)
+		return;
+	*rows = t->dims[0] * (t->dims[2] + values->dims[1]); /* both products are below the counts of elements */
+	*cols = t->dims[1];
+}
+
 /* Adapters stand beside the matrices of a layer, but not beside experts and routers. */
 bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
 {
-	return t->layer >= 0 && t->n_dims == 2 && t->name.n > 7 && !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
+	return t->layer >= 0 && t->n_dims == (t->role == FMT_ROLE_ATTN_LATENT_K ? 3 : 2) && t->name.n > 7 &&
+	       !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
 	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d") &&
 	       !has(t->name, "shortconv.conv");
 }
 
-static bool count_tensor(struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share s, struct fmt_err *err)
+static bool count_tensor(struct fmt_estimate *e, const struct fmt_view *v, const struct fmt_view_tensor *t, enum fmt_share s,
+                         struct fmt_err *err)
 {
 	struct fmt_layer *l = t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL;
-	uint64_t active = active_part(e, s, t->n_elems), sides = 0;
+	uint64_t active = active_part(e, s, t->n_elems), rows, cols, sides = 0;
 	bool over = ckd_add(&e->total, e->total, t->n_elems) || ckd_add(&e->active, e->active, active) ||
 	            ckd_add(&e->by_share[s], e->by_share[s], t->n_elems);
 
+	fmt_estimate_sides(v, t, &rows, &cols);
 	if (fmt_estimate_takes_adapter(t, s)) {
-		over = over || ckd_add(&sides, t->dims[0], t->dims[1]) || ckd_add(&e->lora_linear, e->lora_linear, sides);
+		over = over || ckd_add(&sides, rows, cols) || ckd_add(&e->lora_linear, e->lora_linear, sides);
 		/* GGUF's names for q_proj and v_proj; a fused matrix has another */
 		if (has(t->name, ".attn_q.weight") || has(t->name, ".attn_v.weight"))
 			over = over || ckd_add(&e->lora_qv, e->lora_qv, sides);
 	}
 	if (t->n_dims)
-		(l ? l->rows : e->rows)[t->role] = t->dims[t->n_dims > 2 ? t->n_dims - 2 : 0];
+		(l ? l->rows : e->rows)[t->role] = rows;
 	if (l && t->role == FMT_ROLE_FFN_DOWN && t->n_dims == 2)
 		l->down_inputs = t->dims[1];
 	if (!over && l)
@@ -206,16 +228,22 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 /* One attention layer from the keys of a GGUF, whose values may be lists with one number per layer. */
 static bool layer_of_keys(struct fmt_layer *l, const struct fmt_view *v, int32_t i, struct fmt_err *err)
 {
-	uint32_t heads = 0, kv = 0, model = 0, k_dim = 0, v_dim = 0;
+	uint32_t heads = 0, kv = 0, model = 0, k_dim = 0, v_dim = 0, expanded = 0;
 
 	if (!fmt_view_u32(v, "embedding_length", -1, 0, &model, err) ||
 	    !fmt_view_u32(v, "attention.head_count", i, 0, &heads, err) ||
 	    !fmt_view_u32(v, "attention.head_count_kv", i, heads, &kv, err) ||
 	    !fmt_view_u32(v, "attention.key_length", -1, heads ? model / heads : 0, &k_dim, err) ||
-	    !fmt_view_u32(v, "attention.value_length", -1, heads ? model / heads : 0, &v_dim, err))
+	    !fmt_view_u32(v, "attention.value_length", -1, heads ? model / heads : 0, &v_dim, err) ||
+	    !fmt_view_u32(v, "attention.key_length_mla", -1, 0, &expanded, err))
 		return false;
 	l->kind = FMT_LAYER_ATTENTION;
 	l->n_heads = heads;
+	if (expanded) { /* one wide head, whose values are part of its keys */
+		l->kind = FMT_LAYER_LATENT;
+		l->latent = k_dim;
+		return true;
+	}
 	l->n_kv_heads = kv;
 	l->k_dim = k_dim;
 	l->v_dim = v_dim;
@@ -282,7 +310,7 @@ bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct 
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
 		enum fmt_share s = FMT_SHARE_OTHER;
 
-		if (fmt_estimate_share(e, &v->tensors[i], &s) && !count_tensor(e, &v->tensors[i], s, err))
+		if (fmt_estimate_share(e, &v->tensors[i], &s) && !count_tensor(e, v, &v->tensors[i], s, err))
 			return false;
 	}
 	e->tied = embd && !fmt_view_find(v, FMT_STR("output.weight"));

@@ -44,3 +44,21 @@ double rope_long_magnitude(const struct arch_conf *conf)
 
 	return stretch > 1 && old_context > 1 ? sqrt(1 + log(stretch) / log(old_context)) : 1;
 }
+
+static double mscale_of(double factor, double mscale)
+{
+	return factor > 1 ? 0.1 * mscale * log(factor) + 1 : 1;
+}
+
+/* Source: transformers, modeling_rope_utils.py, _compute_yarn_parameters. */
+void rope_magnitude(struct arch_conf *conf)
+{
+	double factor = conf->f[P_ROPE_FACTOR], magnitude = mscale_of(factor, 1);
+
+	if (conf->n[P_ROPE_TYPE] != ROPE_YARN || !conf->set[P_YARN_MSCALE_ALL] || conf->set[P_YARN_ATTN])
+		return;
+	if (conf->set[P_YARN_MSCALE])
+		magnitude = mscale_of(factor, conf->f[P_YARN_MSCALE]) / mscale_of(factor, conf->f[P_YARN_MSCALE_ALL]);
+	conf->f[P_YARN_ATTN] = magnitude;
+	conf->set[P_YARN_ATTN] = magnitude != 1; /* with mscale_all_dim, 1 is what a reader takes where there is no key */
+}

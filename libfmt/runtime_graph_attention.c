@@ -123,10 +123,10 @@ int graph_latent(struct graph *g, const struct fmt_layer *l, int x)
 	const uint64_t *rows = l->rows;
 	uint64_t latent = rows[FMT_ROLE_ATTN_KV_A_NORM], rope = l->latent - latent, heads = l->n_heads, tokens = g->tokens;
 	uint64_t q_width = rows[FMT_ROLE_ATTN_Q] ? rows[FMT_ROLE_ATTN_Q] : rows[FMT_ROLE_ATTN_Q_B_PROJ];
-	uint64_t nope = heads ? q_width / heads - rope : 0, v_dim = heads ? rows[FMT_ROLE_ATTN_KV_B] / heads - nope : 0, cells = 0;
+	uint64_t nope = heads ? q_width / heads - rope : 0, v_dim = heads ? rows[FMT_ROLE_ATTN_LATENT_K] / heads - nope : 0, cells = 0;
 	int q, q_rope, kv, k, v;
 
-	if (rope > l->latent || nope > q_width || v_dim > rows[FMT_ROLE_ATTN_KV_B]) { /* not the matrices that this needs */
+	if (rope > l->latent || nope > q_width || v_dim > rows[FMT_ROLE_ATTN_LATENT_K]) { /* not the matrices that this needs */
 		g->unknown = true;
 		return x;
 	}

@@ -13,7 +13,7 @@ static bool attention_width(const struct fmt_estimate *e, const struct fmt_layer
 	if (rows[FMT_ROLE_SSM_IN])
 		return ckd_mul(n, rows[FMT_ROLE_SSM_IN], 2) || ckd_add(n, *n, 2 * e->model_width);
 	if (ckd_add(&kv, l->k_dim, l->v_dim) || ckd_mul(&kv, kv, l->n_kv_heads) || ckd_add(&kv, kv, l->latent) ||
-	    ckd_add(&kv, kv, rows[FMT_ROLE_ATTN_KV_B]) || ckd_mul(&q, q ? q : l->k_dim * l->n_heads, 2))
+	    ckd_add(&kv, kv, rows[FMT_ROLE_ATTN_LATENT_K]) || ckd_mul(&q, q ? q : l->k_dim * l->n_heads, 2))
 		return true;
 	return ckd_add(n, q, kv) || ckd_add(n, *n, 2 * e->model_width);
 }

@@ -11,7 +11,7 @@ static bool token_elems(const struct fmt_estimate *e, const struct fmt_layer *l,
 	if (l->latent) { /* kv_b makes each head's keys, but for the part that rotates, and its values */
 		if (ckd_mul(&rotating, l->latent - rows[FMT_ROLE_ATTN_KV_A_NORM], l->n_heads))
 			return false;
-		return q && !ckd_add(n, rows[FMT_ROLE_ATTN_KV_B], rotating);
+		return q && !ckd_add(n, rows[FMT_ROLE_ATTN_LATENT_K], rotating);
 	}
 	return !ckd_add(n, l->k_dim, l->v_dim) && !ckd_mul(n, *n, e->repeated_heads ? l->n_heads : l->n_kv_heads);
 }

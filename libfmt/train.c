@@ -148,11 +148,11 @@ static bool in_nf4(const struct fmt_view_tensor *t, enum fmt_share s)
 }
 
 /* Two matrices of a low rank beside one of the model's. */
-static bool add_adapter(struct states *s, const struct fmt_view_tensor *t, const struct fmt_train_opts *o)
+static bool add_adapter(struct states *s, const struct fmt_view *v, const struct fmt_view_tensor *t, const struct fmt_train_opts *o)
 {
-	struct trained a = { .rows = o->rank, .cols = t->dims[1], .in_layer = true };
-	struct trained b = { .rows = t->dims[0], .cols = o->rank, .in_layer = true };
+	struct trained a = { .rows = o->rank, .in_layer = true }, b = { .cols = o->rank, .in_layer = true };
 
+	fmt_estimate_sides(v, t, &b.rows, &a.cols);
 	s->n_adapters++;
 	return !ckd_mul(&a.n, a.rows, a.cols) && !ckd_mul(&b.n, b.rows, b.cols) && !ckd_add(&s->trainable, s->trainable, a.n) &&
 	       !ckd_add(&s->trainable, s->trainable, b.n) && add_state(&s->states, o->optimizer, &a) &&
@@ -179,7 +179,7 @@ static bool count_tensor(struct states *s, const struct fmt_view *v, const struc
 		}
 		return !ckd_add(&s->trainable, s->trainable, t->n_elems) && add_state(&s->states, o->optimizer, &all);
 	}
-	return !train_targeted(v, t, share, o->targets) || add_adapter(s, t, o);
+	return !train_targeted(v, t, share, o->targets) || add_adapter(s, v, t, o);
 }
 
 /* What is gathered at a time: a layer, or the embedding where that is larger. Elements. */

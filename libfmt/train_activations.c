@@ -21,7 +21,7 @@ static const struct saved saved[] = {
 	{ FMT_ROLE_ATTN_OUT, 1, 0 },
 	{ FMT_ROLE_ATTN_Q_A, 1, 0 },      /* its output is saved by the norm behind it */
 	{ FMT_ROLE_ATTN_Q_B_PROJ, 1, 1 },
-	{ FMT_ROLE_ATTN_KV_B, 1, 1 },
+	{ FMT_ROLE_ATTN_LATENT_K, 1, 1 },
 	{ FMT_ROLE_FFN_GATE, 1, 1 },
 	{ FMT_ROLE_FFN_UP, 0, 1 },        /* see more_inputs() */
 	{ FMT_ROLE_FFN_DOWN, 1, 0 },
@@ -55,6 +55,7 @@ struct layer {
 };
 
 struct act {
+	const struct fmt_view *v;
 	const struct fmt_estimate *e;
 	const struct fmt_train_opts *o;
 	uint64_t size;        /* bytes of an element in the precision of the step */
@@ -104,7 +105,7 @@ static unsigned more_inputs(const struct layer *l, const struct fmt_view_tensor 
 static uint64_t of_matrix(const struct act *a, const struct fmt_layer *l, const struct fmt_view_tensor *t)
 {
 	const struct saved *s = saved;
-	uint64_t in, out, elems;
+	uint64_t in, out, elems, rows, cols;
 
 	while (s->role && s->role != t->role)
 		s++;
@@ -114,8 +115,9 @@ static uint64_t of_matrix(const struct act *a, const struct fmt_layer *l, const 
 	out = s->out;
 	if (l->kind == FMT_LAYER_LATENT && (t->role == FMT_ROLE_ATTN_Q || t->role == FMT_ROLE_ATTN_Q_B_PROJ))
 		out++; /* keys of that width are put together from their parts */
-	elems = in * t->dims[t->n_dims - 1] + out * t->dims[t->n_dims - 2];
-	return a->size * elems * (t->n_dims == 3 ? a->e->n_experts_used : 1);
+	fmt_estimate_sides(a->v, t, &rows, &cols);
+	elems = in * cols + out * rows;
+	return a->size * elems * (t->n_dims == 3 && t->role != FMT_ROLE_ATTN_LATENT_K ? a->e->n_experts_used : 1);
 }
 
 /* Bytes per token that a norm has saved: the RMS norm of transformers its input in float32, a factor, and the normalised
@@ -203,7 +205,7 @@ static bool add_layers(const struct act *a, uint64_t *bytes)
 bool train_activations(const struct fmt_estimate *e, const struct fmt_view *v, const struct fmt_train_opts *o,
                        uint64_t *bytes, uint64_t *logits, struct fmt_err *err)
 {
-	struct act a = { .e = e, .o = o, .size = o->precision == FMT_F32 ? 4 : 2 };
+	struct act a = { .v = v, .e = e, .o = o, .size = o->precision == FMT_F32 ? 4 : 2 };
 	uint64_t tokens = o->micro_batch * o->seq; /* both are bounded */
 	bool ok;
 

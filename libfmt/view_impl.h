@@ -19,7 +19,8 @@ struct view_source {
 	const float *made;
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;
-	uint32_t n_heads; /* of MOVE_ROPE_*: groups of rows that move within themselves */
+	uint32_t n_heads; /* of MOVE_ROPE_* and MOVE_LATENT_*: groups of rows that move within themselves */
+	uint64_t n_key_rows; /* of MOVE_LATENT_*: the first so many rows of each group are keys, the others values */
 };
 
 static inline const struct fmt_tensor *view_part(const struct view_source *s, uint64_t i)

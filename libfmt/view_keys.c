@@ -87,7 +87,7 @@ static void add_key(struct kv_list *l, const struct fmt_view *v, const struct ar
 		kv_u32(l, key, (uint32_t)conf->n[row->value]);
 		return;
 	case FMT_KV_F32:
-		kv_f32(l, key, conf->f[row->value]);
+		kv_f32(l, key, conf->f[row->value] * (row->times != 0 ? row->times : 1));
 		return;
 	case FMT_KV_BOOL:
 		kv_bool(l, key, conf->n[row->value]);

@@ -44,11 +44,16 @@ struct shape {
 };
 
 /* The shape in the checkpoint of a tensor, or of each of those that are stacked, from that in the GGUF. */
-static struct shape shape_in_checkpoint(const struct arch_tensor *row, const struct fmt_view_tensor *t)
+static struct shape shape_in_checkpoint(const struct plan *p, const struct arch_tensor *row, const struct fmt_view_tensor *t)
 {
 	uint32_t skip = strchr(row->hf, '*') != NULL;
 	struct shape s = { .n = t->n_dims - skip };
 
+	if (row->from[0]) {
+		for (s.n = 0; s.n < sizeof row->from / sizeof *row->from && row->from[s.n]; s.n++)
+			s.dims[s.n] = p->conf->n[row->from[s.n]];
+		return s;
+	}
 	memcpy(s.dims, t->dims + skip, s.n * sizeof *s.dims);
 	if (row->move == MOVE_TRANSPOSE) {
 		s.dims[0] = t->dims[1];
@@ -246,9 +251,10 @@ static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t la
 static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
                         struct view_source *src)
 {
-	struct shape shape = shape_in_checkpoint(row, t);
+	struct shape shape = shape_in_checkpoint(p, row, t);
 
 	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
+	src->n_key_rows = p->conf->n[P_NOPE_DIM];
 	if (strchr(row->hf, '*'))
 		return find_stack(p, row, layer, &shape, src, t->dims[0]);
 	src->n_parts = 1;
@@ -305,10 +311,26 @@ static bool add_all(struct plan *p)
 	return true;
 }
 
+/* Whether it belongs to one of the layers past the last, which are for multi-token prediction. */
+static bool in_next_layer(const struct plan *p, struct fmt_str name)
+{
+	const char *prefix = p->v->arch->layer_prefix;
+	size_t n = strlen(prefix), i = n;
+	uint64_t layer = 0;
+
+	if (name.n <= n || memcmp(name.p, prefix, n))
+		return false;
+	for (; i < name.n && i < n + 8 && name.p[i] >= '0' && name.p[i] <= '9'; i++)
+		layer = layer * 10 + (uint64_t)(name.p[i] - '0');
+	return i > n && i < name.n && name.p[i] == '.' && layer >= p->conf->n[P_LAYERS] &&
+	       layer - p->conf->n[P_LAYERS] < p->conf->n[P_NEXT_LAYERS];
+}
+
 /* Every tensor that no row took must be known to carry nothing. */
 static bool check_left_over(struct plan *p)
 {
 	bool tied = p->conf->set[P_TIED] && p->conf->n[P_TIED];
+	uint64_t n_next = 0;
 
 	for (uint64_t i = 0; i < p->weights->n_tensors; i++) {
 		const struct fmt_tensor *t = &p->weights->tensors[i];
@@ -320,6 +342,10 @@ static bool check_left_over(struct plan *p)
 			skip++;
 		if (*skip)
 			continue;
+		if (in_next_layer(p, t->name)) {
+			n_next++;
+			continue;
+		}
 		if (tied && fmt_str_is(t->name, "lm_head.weight")) {
 			if (!view_note(p->v, p->err, "lm_head.weight is left out: config.json ties it to the embedding"))
 				return false;
@@ -327,7 +353,8 @@ static bool check_left_over(struct plan *p)
 		}
 		return fail_tensor(p, FMT_MISMATCH, t, "no place for it in this architecture and config.json");
 	}
-	return true;
+	return !n_next || view_note(p->v, p->err, "%" PRIu64 " tensors for multi-token prediction are left out (layers from %" PRIu64
+	                            " on)", n_next, p->conf->n[P_LAYERS]);
 }
 
 bool view_plan(struct fmt_view *v, struct fmt_err *err)

@@ -88,9 +88,10 @@ static void scatter_rows(const struct rows *r, const uint8_t *from, uint64_t fir
 		scatter(r->dst + (first + i) * size, r->row_bytes, from + i * bytes + r->row * size, r->n_rows, size);
 }
 
-static bool read_transposed(const struct rows *r, struct fmt_err *err)
+/* The same columns of n_all rows of the checkpoint, as rows. */
+static bool read_columns(const struct rows *r, uint64_t first_row, uint64_t n_all, struct fmt_err *err)
 {
-	uint64_t n_all = r->part->dims[0], bytes = r->part->n_bytes / n_all;
+	uint64_t bytes = r->part->n_bytes / r->part->dims[0];
 	uint64_t step = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
 	const uint8_t *mapped = fmt_tensor_map(r->v->weights, r->part);
 	uint8_t *piece = mapped ? NULL : malloc((size_t)(step * bytes));
@@ -99,15 +100,55 @@ static bool read_transposed(const struct rows *r, struct fmt_err *err)
 	if (!ok)
 		return fmt_fail_nomem(err, step * bytes);
 	if (mapped)
-		scatter_rows(r, mapped, 0, n_all);
+		scatter_rows(r, mapped + first_row * bytes, 0, n_all);
 	for (uint64_t i = 0, n; piece && ok && i < n_all; i += n) {
 		n = n_all - i < step ? n_all - i : step;
-		ok = fmt_tensor_read(r->v->weights, r->part, i, n, piece, err);
+		ok = fmt_tensor_read(r->v->weights, r->part, first_row + i, n, piece, err);
 		if (ok)
 			scatter_rows(r, piece, i, n);
 	}
 	free(piece);
 	return ok;
+}
+
+static bool read_transposed(const struct rows *r, struct fmt_err *err)
+{
+	return read_columns(r, 0, r->part->dims[0], err);
+}
+
+/* Latent attention has keys and values of each head in one matrix, [heads, keys + values, latent]. That of the keys is
+ * applied to queries, which is to say transposed. */
+static bool read_latent_k(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t head_rows = r->part->dims[0] / r->source->n_heads, latent = r->part->dims[1];
+
+	for (uint64_t done = 0; done < r->n_rows;) {
+		struct rows in_head = *r;
+		uint64_t head = (r->row + done) / latent, left = r->n_rows - done;
+
+		in_head.row = (r->row + done) % latent;
+		in_head.n_rows = left < latent - in_head.row ? left : latent - in_head.row;
+		in_head.dst = r->dst + done * r->row_bytes;
+		if (!read_columns(&in_head, head * head_rows, r->source->n_key_rows, err))
+			return false;
+		done += in_head.n_rows;
+	}
+	return true;
+}
+
+static bool read_latent_v(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t n_keys = r->source->n_key_rows, head_rows = r->part->dims[0] / r->source->n_heads;
+	uint64_t n_values = head_rows - n_keys;
+
+	for (uint64_t done = 0, n; done < r->n_rows; done += n) {
+		uint64_t head = (r->row + done) / n_values, first = (r->row + done) % n_values;
+
+		n = n_values - first < r->n_rows - done ? n_values - first : r->n_rows - done;
+		if (!fmt_tensor_read(r->v->weights, r->part, head * head_rows + n_keys + first, n, r->dst + done * r->row_bytes, err))
+			return false;
+	}
+	return true;
 }
 
 /* How each enum arch_move is read. */
@@ -116,6 +157,8 @@ static move_fn *const moves[] = {
 	[MOVE_ROPE_Q] = read_rope,
 	[MOVE_ROPE_K] = read_rope,
 	[MOVE_TRANSPOSE] = read_transposed,
+	[MOVE_LATENT_K] = read_latent_k,
+	[MOVE_LATENT_V] = read_latent_v,
 };
 
 /* Rows of a tensor that has some: those of each part in turn. */

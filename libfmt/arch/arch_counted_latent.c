@@ -45,11 +45,10 @@ static const struct arch_tensor correction[] = {
 	{ FMT_ROLE_NONE },
 };
 
-const struct fmt_arch arch_deepseek3 = {
+const struct fmt_arch arch_kimi_k25 = {
 	.gguf = "deepseek2",
-	.classes = (const char *const[]){ "DeepseekV3ForCausalLM", "KimiK2ForCausalLM",
-		"KimiK25ForConditionalGeneration", NULL },
-	.types = (const char *const[]){ "deepseek_v3", "kimi_k2", "kimi_k25", NULL },
+	.classes = (const char *const[]){ "KimiK25ForConditionalGeneration", "KimiK2ForCausalLM", NULL },
+	.types = (const char *const[]){ "kimi_k25", NULL },
 	.defaults = (const struct arch_default[]){
 		{ P_LAYERS, 61 }, { P_CONTEXT, 4096 }, { P_MODEL, 7168 }, { P_FF, 18432 }, { P_HEADS, 128 },
 		{ P_VOCAB, 129280 }, { P_LATENT, 512 }, { P_Q_LATENT, 1536 }, { P_LATENT_ROPE, 64 },

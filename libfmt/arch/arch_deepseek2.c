@@ -1,18 +1,75 @@
-/* DeepSeek V2: latent attention (keys and values of all heads from one narrow vector per token, which is what a cache
- * keeps), and after the first layers a mixture of experts beside shared ones that every token passes.
+/* DeepSeek V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437): latent attention (keys and values of all heads from one narrow
+ * vector per token, which is what a cache keeps), and after the first layers a mixture of experts beside shared ones that
+ * every token passes. Kimi K2 is a V3.
  *
- * Source of defaults: DeepseekV2Config of transformers 5. */
+ * V2 chooses experts by a softmax over all, V3 by a sigmoid of each with a correction; both may limit a token to some
+ * groups of experts. llama.cpp calls both "deepseek2".
+ *
+ * Source of defaults: DeepseekV2Config and DeepseekV3Config of transformers 5. */
 #include "arch_shared.h"
 
-static const struct arch_param_row sizes[] = {
+enum { SOFTMAX = 1, SIGMOID = 2 }; /* gguf-py, ExpertGatingFuncType */
+
+static const struct arch_word only_sigmoid[] = { { "sigmoid", SIGMOID }, { NULL, 0 } };
+static const struct arch_word only_softmax[] = { { "softmax", SOFTMAX }, { NULL, 0 } };
+
+/* What makes up a group's score: its best expert; or the sum of its two best, which needs no key. */
+enum { TOP_NONE = 0, TOP_BEST = 1, TOP_TWO = 2 };
+
+static const struct arch_word v2_methods[] = { { "greedy", TOP_NONE }, { "group_limited_greedy", TOP_BEST }, { NULL, 0 } };
+static const struct arch_word v3_methods[] = { { "noaux_tc", TOP_TWO }, { NULL, 0 } };
+
+static const struct arch_param_row v2_sizes[] = {
 	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 32 }, .max = ARCH_MAX_LAYERS },
 	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 2048 }, .max = UINT32_MAX },
 	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 4096 }, .max = ARCH_MAX_WIDTH },
 	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 11008 }, .max = ARCH_MAX_WIDTH },
 	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 32 }, .max = ARCH_MAX_HEADS },
-	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_SAME, P_HEADS }, .max = ARCH_MAX_HEADS, .divides = P_HEADS },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 32000 }, .max = ARCH_MAX_VOCAB },
+
+	{ P_EXPERTS, KIND_COUNT, "n_routed_experts num_local_experts", { ELSE_FIXED, .fixed = 64 }, .max = ARCH_MAX_HEADS },
+	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_REFUSE }, .max = ARCH_MAX_HEADS, .at_most = P_EXPERTS },
+	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 1407 }, .max = ARCH_MAX_WIDTH },
+	{ P_SHARED, KIND_COUNT, "n_shared_experts", { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_HEADS },
+	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 0 }, .max = ARCH_MAX_LAYERS },
+	{ P_GROUPS, KIND_COUNT, "n_group", { ELSE_UNSET }, .max = ARCH_MAX_HEADS, .divides = P_EXPERTS },
+	{ P_GROUPS_USED, KIND_COUNT, "topk_group", { ELSE_UNSET }, .max = ARCH_MAX_HEADS, .at_most = P_GROUPS },
+	{ P_GROUP_TOP, KIND_WORD, "topk_method", { ELSE_FIXED, .fixed = TOP_NONE }, .words = v2_methods },
+	{ P_GATING, KIND_WORD, "scoring_func", { ELSE_UNSET }, .words = only_softmax },
+	{ P_EXPERT_SCALE, KIND_REAL, "routed_scaling_factor", { ELSE_FIXED, .fixed = 1 } },
+	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 0 } },
+	{ P_NONE },
+};
+
+static const struct arch_param_row v3_sizes[] = {
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 61 }, .max = ARCH_MAX_LAYERS },
+	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 4096 }, .max = UINT32_MAX },
+	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 7168 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 18432 }, .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_HEADS },
+	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 129280 }, .max = ARCH_MAX_VOCAB },
+
+	{ P_EXPERTS, KIND_COUNT, "n_routed_experts num_local_experts", { ELSE_FIXED, .fixed = 256 }, .max = ARCH_MAX_HEADS },
+	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS,
+	  .at_most = P_EXPERTS },
+	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 2048 }, .max = ARCH_MAX_WIDTH },
+	{ P_SHARED, KIND_COUNT, "n_shared_experts", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS },
+	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 3 }, .max = ARCH_MAX_LAYERS },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_GROUPS, KIND_COUNT, "n_group", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS, .divides = P_EXPERTS },
+	{ P_GROUPS_USED, KIND_COUNT, "topk_group", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_HEADS, .at_most = P_GROUPS },
+	{ P_GROUP_TOP, KIND_WORD, "topk_method", { ELSE_FIXED, .fixed = TOP_TWO }, .words = v3_methods },
+	{ P_GATING, KIND_WORD, "scoring_func", { ELSE_FIXED, .fixed = SIGMOID }, .words = only_sigmoid },
+	{ P_EXPERT_SCALE, KIND_REAL, "routed_scaling_factor", { ELSE_FIXED, .fixed = 2.5 } },
+	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 1 } },
+	{ P_UNUSED, KIND_TRUE, "rope_interleave", { ELSE_UNSET } },
+	{ P_NONE },
+};
+
+static const struct arch_param_row widths[] = {
+	{ P_HEADS_KV, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 }, /* all heads look at the latent */
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
 	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_FALSE, "mlp_bias", { ELSE_UNSET } },
 
@@ -27,14 +84,46 @@ static const struct arch_param_row sizes[] = {
 	{ P_LATENT_KEPT, KIND_COUNT, NULL, { ELSE_SUM, P_LATENT, P_LATENT_ROPE, 1 }, .max = ARCH_MAX_WIDTH },
 	{ P_KV_B_WIDTH, KIND_COUNT, NULL, { ELSE_SUM, P_NOPE_DIM, P_V_HEAD_DIM, 1 }, .max = ARCH_MAX_WIDTH },
 	{ P_KV_B_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_KV_B_WIDTH, P_HEADS }, .max = ARCH_MAX_WIDTH },
-
-	{ P_EXPERTS, KIND_COUNT, "n_routed_experts num_local_experts", { ELSE_FIXED, .fixed = 64 }, .max = ARCH_MAX_HEADS },
-	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_REFUSE }, .max = ARCH_MAX_HEADS, .at_most = P_EXPERTS },
-	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 1407 }, .max = ARCH_MAX_WIDTH },
-	{ P_SHARED, KIND_COUNT, "n_shared_experts", { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_HEADS },
 	{ P_FF_SHARED, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SHARED, P_FF_EXPERT }, .max = ARCH_MAX_WIDTH },
-	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 0 }, .max = ARCH_MAX_LAYERS },
+	/* one group limits nothing, however it would be chosen */
+	{ P_GROUP_TOP, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = TOP_TWO }, .max = TOP_TWO, .when = { P_GROUPS, 1 } },
+	{ P_GROUP_TOP, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = TOP_TWO }, .max = TOP_TWO, .when = { P_GROUPS, ARCH_UNSET } },
 	{ P_NONE },
+};
+
+/* YaRN scales attention too (DeepSeek's own code; DeepseekV2Attention of transformers since July 2026,
+ * huggingface/transformers#47435). */
+static const struct arch_param_row rope[] = {
+	{ P_YARN_MSCALE, KIND_REAL, "rope_parameters.mscale rope_scaling.mscale", { ELSE_UNSET } },
+	{ P_YARN_MSCALE_ALL, KIND_REAL, "rope_parameters.mscale_all_dim rope_scaling.mscale_all_dim", { ELSE_UNSET } },
+	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "leading_dense_block_count", FMT_KV_U32, P_DENSE_FIRST },
+	{ "vocab_size", FMT_KV_U32, P_VOCAB },
+	{ "attention.q_lora_rank", FMT_KV_U32, P_Q_LATENT },
+	{ "attention.kv_lora_rank", FMT_KV_U32, P_LATENT },
+	{ "attention.key_length_mla", FMT_KV_U32, P_HEAD_DIM },
+	{ "attention.value_length_mla", FMT_KV_U32, P_V_HEAD_DIM },
+	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
+	{ "expert_shared_count", FMT_KV_U32, P_SHARED },
+	{ "expert_weights_scale", FMT_KV_F32, P_EXPERT_SCALE },
+	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 1 } },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "rope.scaling.yarn_log_multiplier", FMT_KV_F32, P_YARN_MSCALE_ALL, .times = 0.1 },
+	/* llama.cpp always takes the sum of a group's two best: carried for those who do not */
+	{ "expert_group_top", FMT_KV_U32, P_GROUP_TOP, { P_GROUP_TOP, TOP_NONE } },
+	{ "expert_group_top", FMT_KV_U32, P_GROUP_TOP, { P_GROUP_TOP, TOP_BEST } },
+	{ NULL },
+};
+
+static const struct arch_note notes[] = {
+	{ { P_GROUP_TOP, TOP_NONE }, "llama.cpp will differ: it limits a token to some groups of experts, config.json says "
+	                             "topk_method greedy" },
+	{ { P_GROUP_TOP, TOP_BEST }, "llama.cpp will differ: it chooses groups of experts by their two best, config.json says "
+	                             "topk_method group_limited_greedy, which is by their best" },
+	{ { P_NONE }, NULL },
 };
 
 static const struct arch_tensor layers[] = {
@@ -47,13 +136,19 @@ static const struct arch_tensor layers[] = {
 	  { P_Q_LATENT, ARCH_SET } },
 	{ FMT_ROLE_ATTN_KV_A, "attn_kv_a_mqa.weight", "self_attn.kv_a_proj_with_mqa.weight", { P_LATENT_KEPT, P_MODEL } },
 	{ FMT_ROLE_ATTN_KV_A_NORM, "attn_kv_a_norm.weight", "self_attn.kv_a_layernorm.weight", { P_LATENT } },
-	{ FMT_ROLE_ATTN_KV_B, "attn_kv_b.weight", "self_attn.kv_b_proj.weight", { P_KV_B_WIDTH, P_LATENT } },
+	/* two tensors of one; files from before April 2025 have it whole, so that these may be missing */
+	{ FMT_ROLE_ATTN_LATENT_K, "attn_k_b.weight", "self_attn.kv_b_proj.weight", { P_HEADS, P_LATENT, P_NOPE_DIM },
+	  { P_LATENT, ARCH_SET }, MOVE_LATENT_K, .from = { P_KV_B_WIDTH, P_LATENT } },
+	{ FMT_ROLE_ATTN_LATENT_V, "attn_v_b.weight", "self_attn.kv_b_proj.weight", { P_HEADS, P_V_HEAD_DIM, P_LATENT },
+	  { P_LATENT, ARCH_SET }, MOVE_LATENT_V, .from = { P_KV_B_WIDTH, P_LATENT } },
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_V_WIDTH } },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm.weight", "post_attention_layernorm.weight", { P_MODEL } },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
 	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
 	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE },
 	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "mlp.gate.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_BIAS, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias", { P_EXPERTS }, { P_GATING, SIGMOID },
+	  .in = LAYER_MOE },
 	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
 	  .in = LAYER_MOE },
 	{ FMT_ROLE_MOE_UP, "ffn_up_exps.weight", "mlp.experts.*.up_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
@@ -69,19 +164,36 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, NULL };
-static const char *const classes[] = { "DeepseekV2ForCausalLM", NULL };
-static const char *const types[] = { "deepseek_v2", NULL };
+static const struct arch_param_row *const v2_params[] = { v2_sizes, widths, arch_silu, arch_rope_params, rope, NULL };
+static const struct arch_param_row *const v3_params[] = { v3_sizes, widths, arch_silu, arch_rope_params, rope, NULL };
+static const char *const v2_classes[] = { "DeepseekV2ForCausalLM", NULL };
+static const char *const v3_classes[] = { "DeepseekV3ForCausalLM", NULL };
+static const char *const v2_types[] = { "deepseek_v2", NULL };
+static const char *const v3_types[] = { "deepseek_v3", "kimi_k2", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
 
 const struct fmt_arch arch_deepseek2 = {
 	.gguf = "deepseek2",
-	.classes = classes,
-	.types = types,
-	.params = params,
-	.keys = arch_no_keys,
+	.classes = v2_classes,
+	.types = v2_types,
+	.params = v2_params,
+	.keys = keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = notes,
+};
+
+const struct fmt_arch arch_deepseek3 = {
+	.gguf = "deepseek2",
+	.classes = v3_classes,
+	.types = v3_types,
+	.params = v3_params,
+	.keys = keys,
+	.globals = arch_model_globals,
+	.layers = layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+	.notes = notes,
 };

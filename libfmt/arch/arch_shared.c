@@ -190,7 +190,8 @@ const struct arch_tensor arch_latent_attention[] = {
 	  { P_Q_LATENT, ARCH_SET } },
 	{ FMT_ROLE_ATTN_KV_A, "attn_kv_a_mqa.weight", "self_attn.kv_a_proj_with_mqa.weight", { P_LATENT_KEPT, P_MODEL } },
 	{ FMT_ROLE_ATTN_KV_A_NORM, "attn_kv_a_norm.weight", "self_attn.kv_a_layernorm.weight", { P_LATENT } },
-	{ FMT_ROLE_ATTN_KV_B, "attn_kv_b.weight", "self_attn.kv_b_proj.weight", { P_KV_B_WIDTH, P_LATENT } },
+	{ FMT_ROLE_ATTN_LATENT_K, "attn_k_b.weight", "self_attn.kv_b_proj.weight", { P_HEADS, P_LATENT, P_NOPE_DIM } },
+	{ FMT_ROLE_ATTN_LATENT_V, "attn_v_b.weight", "self_attn.kv_b_proj.weight", { P_HEADS, P_V_HEAD_DIM, P_LATENT } },
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_V_WIDTH } },
 	{ FMT_ROLE_NONE },
 };

@@ -72,15 +72,16 @@ static void given_absent_and_null(void **state)
 static void shapes_in_words(void **state)
 {
 	struct fmt_view *v = open_text("{\"model_type\": \"deepseek_v2\", \"num_experts_per_tok\": 6, \"q_lora_rank\": null}");
-	const struct fmt_view_tensor *t = fmt_view_find(v, FMT_STR("blk.0.attn_kv_b.weight"));
+	const struct fmt_view_tensor *t = fmt_view_find(v, FMT_STR("blk.0.attn_v_b.weight"));
 	struct fmt_origin_set used = { { 0 } };
 	char text[FMT_TERMS_BYTES];
 	unsigned at;
 
 	(void)state;
 	assert_non_null(t);
-	assert_string_equal(fmt_explain_dim(v, t, 0, text, &used), "(qk_nope_head_dim + v_head_dim) x num_attention_heads");
-	assert_string_equal(fmt_explain_dim(v, t, 1, text, &used), "kv_lora_rank");
+	assert_string_equal(fmt_explain_dim(v, t, 0, text, &used), "num_attention_heads");
+	assert_string_equal(fmt_explain_dim(v, t, 1, text, &used), "v_head_dim");
+	assert_string_equal(fmt_explain_dim(v, t, 2, text, &used), "kv_lora_rank");
 	find(v, "v_head_dim", &at);
 	assert_true(fmt_origin_in(&used, at));
 	find(v, "q_lora_rank", &at);

@@ -44,7 +44,8 @@ enum fmt_role {
 	FMT_ROLE_ATTN_Q_B_PROJ,  /* blk.N.attn_q_b.weight      [q, latent]     */
 	FMT_ROLE_ATTN_KV_A,      /* blk.N.attn_kv_a_mqa.weight [latent + rope, model] */
 	FMT_ROLE_ATTN_KV_A_NORM,
-	FMT_ROLE_ATTN_KV_B,      /* blk.N.attn_kv_b.weight     [heads * (nope + v), latent] */
+	FMT_ROLE_ATTN_LATENT_K,  /* blk.N.attn_k_b.weight      [heads, latent, nope] */
+	FMT_ROLE_ATTN_LATENT_V,  /* blk.N.attn_v_b.weight      [heads, v, latent] */
 	FMT_ROLE_ATTN_POST_NORM, /* blk.N.post_attention_norm.weight [model]   */
 	FMT_ROLE_FFN_NORM_B,
 	FMT_ROLE_FFN_POST_NORM,  /* blk.N.post_ffw_norm.weight [model]         */

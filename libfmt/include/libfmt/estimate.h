@@ -91,6 +91,10 @@ void fmt_estimate_finish(struct fmt_estimate *e); /* a zeroed one is fine */
  * that training keeps beside the parameters). */
 bool fmt_estimate_share(const struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share *s);
 
+/* Rows and columns of a tensor: of one expert where they are stacked; a vector has rows only. Latent attention's matrix for
+ * keys and values is two tensors in a GGUF: the whole has its sides at that of the keys, FMT_ROLE_ATTN_LATENT_K. */
+void fmt_estimate_sides(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t *rows, uint64_t *cols);
+
 /* Whether an adapter of low rank stands beside a tensor: the matrices of layers, but not experts and routers. */
 bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s);
 
