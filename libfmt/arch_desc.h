@@ -129,6 +129,7 @@ enum arch_param {
 	P_EMBD_SCALE,   /* factors on the embedding, */
 	P_RESIDUAL_SCALE, /* on what a layer adds, */
 	P_LOGIT_SCALE,  /* and a divisor of logits */
+	P_CLIP,         /* queries, keys and values are held within +- this */
 	P_ATTN_CAP,     /* attention scores are squeezed into +- this */
 	P_FINAL_CAP,    /* and so are logits */
 	P_FILE_TYPE,    /* no number of config.json: where general.file_type stands among the keys */
@@ -332,6 +333,9 @@ extern const struct fmt_arch *const arch_counted[];
 /* The settings of rotary positions, in the spelling of transformers 4 (rope_theta, rope_scaling) and 5
  * (rope_parameters). Needs P_CONTEXT and P_HEAD_DIM. */
 extern const struct arch_param_row arch_rope_params[];
+
+/* The same without the scaling of Llama 3, whose factors llama.cpp reads of few architectures. */
+extern const struct arch_param_row arch_rope_usual[];
 
 /* The same for those that llama.cpp has no other scaling for than a linear one; P_ROPE_PART too. */
 extern const struct arch_param_row arch_rope_simple[];

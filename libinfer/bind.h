@@ -60,6 +60,7 @@ struct infer_model {
 	float attn_scale;   /* of attention scores: 1 / sqrt(d_k), or what the model says */
 	float embd_scale, residual_scale; /* factors on the embedding, and on what each half of a layer adds */
 	float logit_scale;  /* a divisor of logits */
+	float clip;         /* queries, keys and values are held within +- this; 0: are not */
 	float attn_cap;     /* they are squeezed into +- this; 0: are not */
 	float final_cap;    /* and so are logits */
 	uint32_t max_ctx;   /* positions that it can tell apart; 0: any number */

@@ -121,6 +121,7 @@ static bool read_real(const struct fmt_view *v, const char *key, float absent, f
 static bool read_scores(struct infer_model *m, struct fmt_err *err)
 {
 	if (!read_real(m->view, "attention.scale", 0, &m->attn_scale, err) ||
+	    !read_real(m->view, "attention.clamp_kqv", 0, &m->clip, err) ||
 	    !read_real(m->view, "attn_logit_softcapping", 0, &m->attn_cap, err) ||
 	    !read_real(m->view, "final_logit_softcapping", 0, &m->final_cap, err))
 		return false;

@@ -16,6 +16,9 @@ void op_add_positions(struct infer_run *r, float *x, const struct infer_w *w);
 /* x *= factor, n elements of every token. */
 void op_scale(struct infer_run *r, float *x, size_t n, float factor);
 
+/* x, but not above limit nor below -limit, n elements of every token; as it is where limit is 0. */
+void op_clip(struct infer_run *r, float *x, size_t n, float limit);
+
 /* x = cap * tanh(x / cap), n elements of every token; as it is where cap is 0. */
 void op_softcap(struct infer_run *r, float *x, size_t n, float cap);
 

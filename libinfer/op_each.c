@@ -14,6 +14,12 @@ void op_add(struct infer_run *r, float *x, const float *y, size_t n)
 		x[i] += y[i];
 }
 
+void op_clip(struct infer_run *r, float *x, size_t n, float limit)
+{
+	for (size_t i = 0; limit > 0 && i < r->n_tok * n; i++)
+		x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+
 struct cap {
 	float *x, cap;
 	size_t n;

@@ -22,6 +22,8 @@ BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_atte
             rms_norm_eps=1e-5, tie_word_embeddings=False)
 ROPE = dict(rope_theta=10000.0)
 YARN = dict(ROPE, rope_type="yarn", factor=4.0, original_max_position_embeddings=32)
+LLAMA3 = dict(rope_theta=500000.0, rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=64)
 MIXTRAL = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
 QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, head_dim=24)
 GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_logit_softcapping=5.0, tie_word_embeddings=True)
@@ -46,9 +48,7 @@ MODELS = {
     "yarn": ("Llama", dict(rope_parameters=YARN)),
     "yarn-settings": ("Llama", dict(rope_parameters=dict(ROPE, rope_type="yarn", factor=8.0, beta_fast=16.0, beta_slow=2.0,
                                                          attention_factor=1.3, original_max_position_embeddings=16))),
-    "llama3": ("Llama", dict(head_dim=64, rope_parameters=dict(
-        rope_theta=500000.0, rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0,
-        original_max_position_embeddings=64))),
+    "llama3": ("Llama", dict(head_dim=64, rope_parameters=LLAMA3)),
     "mistral": ("Mistral", dict(sliding_window=None)),
     "mistral-window": ("Mistral", dict(sliding_window=17, head_dim=24)),
     "mixtral": ("Mixtral", MIXTRAL),
@@ -69,7 +69,10 @@ MODELS = {
     "qwen3moe-dense": ("Qwen3Moe", dict(QWEN3_MOE, norm_topk_prob=True, mlp_only_layers=[1], use_sliding_window=True,
                                         sliding_window=17)),
     "olmoe": ("Olmoe", dict(num_experts=6, num_experts_per_tok=2, intermediate_size=44, num_key_value_heads=4)),
-    "olmoe-weights": ("Olmoe", dict(num_experts=5, num_experts_per_tok=3, intermediate_size=44, norm_topk_prob=True)),
+    "olmoe-weights": ("Olmoe", dict(num_experts=5, num_experts_per_tok=3, intermediate_size=44, norm_topk_prob=True,
+                                    clip_qkv=0.5)),
+    "qwen3-dynamic": ("Qwen3", dict(rope_parameters=dict(ROPE, rope_type="dynamic", factor=2.0))),
+    "mixtral-llama3": ("Mixtral", dict(MIXTRAL, rope_parameters=LLAMA3)),
     "smollm3": ("SmolLM3", dict(num_hidden_layers=5, tie_word_embeddings=True)),
     "smollm3-pattern": ("SmolLM3", dict(attention_bias=True, no_rope_layers=[0, 1, 0], use_sliding_window=True, sliding_window=17)),
     "gemma2": ("Gemma2", dict(GEMMA2, query_pre_attn_scalar=24)),

@@ -29,6 +29,7 @@ static const struct arch_key keys[] = {
 	{ "embedding_scale", FMT_KV_F32, P_EMBD_SCALE },
 	{ "residual_scale", FMT_KV_F32, P_RESIDUAL_SCALE },
 	{ "logit_scale", FMT_KV_F32, P_LOGIT_SCALE },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
 };
 

@@ -66,7 +66,7 @@ static const struct arch_key keys[] = {
 	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
 	/* llama.cpp's "llama" has neither: carried for those who do */
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
-	{ "rope.scaling.dynamic_factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_DYNAMIC } },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
 };
 
@@ -76,6 +76,7 @@ static const struct arch_key smollm3_keys[] = {
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
 	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
 	{ "attention.rope_pattern", FMT_KV_ARR, P_NO_ROPE_EVERY },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
 };
 

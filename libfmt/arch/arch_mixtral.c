@@ -44,6 +44,7 @@ static const struct arch_key keys[] = {
 	{ "vocab_size", FMT_KV_U32, P_VOCAB },
 	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
 };
 
@@ -58,7 +59,7 @@ const struct fmt_arch arch_mixtral = {
 	.types = types,
 	.params = params,
 	.keys = keys,
-	.globals = arch_model_globals,
+	.globals = arch_llama_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,

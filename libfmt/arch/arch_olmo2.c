@@ -32,7 +32,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, NULL };
 static const char *const classes[] = { "Olmo2ForCausalLM", NULL };
 static const char *const types[] = { "olmo2", NULL };
 static const char *const skip[] = { NULL };
@@ -42,7 +42,7 @@ const struct fmt_arch arch_olmo2 = {
 	.classes = classes,
 	.types = types,
 	.params = params,
-	.keys = arch_no_keys,
+	.keys = arch_dynamic_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

@@ -14,15 +14,26 @@ static const struct arch_param_row sizes[] = {
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_CLIP, KIND_REAL, "clip_qkv", { ELSE_UNSET }, { ELSE_UNSET } },
 	{ P_EXPERTS, KIND_COUNT, "num_experts num_local_experts", { ELSE_FIXED, .fixed = 64 }, .max = ARCH_MAX_HEADS },
 	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS,
 	  .at_most = P_EXPERTS },
 	{ P_NONE },
 };
 
+/* What the reference converter leaves out. */
 static const struct arch_key keys[] = {
+	{ "attention.clamp_kqv", FMT_KV_F32, P_CLIP },
 	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 1 } },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
+};
+
+static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_NORMALISING,
+	ARCH_NOTE_WANTS_OUTPUT,
+	{ { P_CLIP, ARCH_SET }, "llama.cpp will differ: it does not clip queries, keys and values (clip_qkv)" },
+	{ { P_NONE }, NULL },
 };
 
 static const struct arch_tensor layers[] = {
@@ -41,7 +52,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_norm_topk, arch_silu, arch_rope_params, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_norm_topk, arch_silu, arch_rope_usual, NULL };
 static const char *const classes[] = { "OlmoeForCausalLM", NULL };
 static const char *const types[] = { "olmoe", NULL };
 static const char *const skip[] = { NULL };
@@ -56,5 +67,5 @@ const struct fmt_arch arch_olmoe = {
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
-	.notes = arch_note_no_normalising,
+	.notes = notes,
 };

@@ -33,7 +33,14 @@ static const struct arch_key keys[] = {
 	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 1 } },
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
 	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
+};
+
+static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_NORMALISING,
+	ARCH_NOTE_WANTS_OUTPUT,
+	{ { P_NONE }, NULL },
 };
 
 static const struct arch_tensor layers[] = {
@@ -68,7 +75,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_norm_topk, arch_silu, arch_rope_params, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_norm_topk, arch_silu, arch_rope_usual, NULL };
 static const char *const classes[] = { "Qwen2MoeForCausalLM", NULL };
 static const char *const types[] = { "qwen2_moe", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
@@ -83,6 +90,6 @@ const struct fmt_arch arch_qwen2moe = {
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
-	.notes = arch_note_no_normalising,
+	.notes = notes,
 	.only_moe = true,
 };

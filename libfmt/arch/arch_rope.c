@@ -22,22 +22,37 @@ const struct arch_param_row arch_rope_simple[] = {
 	{ P_NONE },
 };
 
+static const struct arch_word usual_types[] = {
+	{ "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { "dynamic", ROPE_DYNAMIC }, { "yarn", ROPE_YARN }, { NULL, 0 },
+};
+
+#define ROPE_ROWS(types)                                                                                               \
+	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },       \
+	  .words = types },                                                                                            \
+	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },                                  \
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH,                              \
+	  .when = { P_LATENT_ROPE, ARCH_UNSET } },                                                                     \
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_LATENT_ROPE }, .max = ARCH_MAX_WIDTH,                           \
+	  .when = { P_LATENT_ROPE, ARCH_SET } },                                                                       \
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },          \
+	{ P_ROPE_FACTOR, KIND_REAL, IN_ROPE("factor"), { ELSE_UNSET } },                                               \
+	{ P_ROPE_ORIG_CONTEXT, KIND_COUNT,                                                                             \
+	  "original_max_position_embeddings " IN_ROPE("original_max_position_embeddings"), { ELSE_SAME, P_CONTEXT },   \
+	  .max = UINT32_MAX },                                                                                         \
+	{ P_YARN_TRUNCATE, KIND_FLAG, IN_ROPE("truncate"), { ELSE_UNSET } },                                           \
+	{ P_YARN_EXT, KIND_REAL, IN_ROPE("extrapolation_factor"), { ELSE_UNSET } },                                    \
+	{ P_YARN_ATTN, KIND_REAL, IN_ROPE("attention_factor") " " IN_ROPE("attn_factor"), { ELSE_UNSET } },            \
+	{ P_YARN_BETA_FAST, KIND_REAL, IN_ROPE("beta_fast"), { ELSE_UNSET } },                                         \
+	{ P_YARN_BETA_SLOW, KIND_REAL, IN_ROPE("beta_slow"), { ELSE_UNSET } }
+
 const struct arch_param_row arch_rope_params[] = {
-	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },
-	  .words = rope_types },
-	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },
-	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH, .when = { P_LATENT_ROPE, ARCH_UNSET } },
-	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_LATENT_ROPE }, .max = ARCH_MAX_WIDTH, .when = { P_LATENT_ROPE, ARCH_SET } },
-	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
-	{ P_ROPE_FACTOR, KIND_REAL, IN_ROPE("factor"), { ELSE_UNSET } },
-	{ P_ROPE_ORIG_CONTEXT, KIND_COUNT, "original_max_position_embeddings " IN_ROPE("original_max_position_embeddings"),
-	  { ELSE_SAME, P_CONTEXT }, .max = UINT32_MAX },
+	ROPE_ROWS(rope_types),
 	{ P_ROPE_LOW, KIND_REAL, IN_ROPE("low_freq_factor"), { ELSE_FIXED, .fixed = 1 } },
 	{ P_ROPE_HIGH, KIND_REAL, IN_ROPE("high_freq_factor"), { ELSE_FIXED, .fixed = 4 } },
-	{ P_YARN_TRUNCATE, KIND_FLAG, IN_ROPE("truncate"), { ELSE_UNSET } },
-	{ P_YARN_EXT, KIND_REAL, IN_ROPE("extrapolation_factor"), { ELSE_UNSET } },
-	{ P_YARN_ATTN, KIND_REAL, IN_ROPE("attention_factor") " " IN_ROPE("attn_factor"), { ELSE_UNSET } },
-	{ P_YARN_BETA_FAST, KIND_REAL, IN_ROPE("beta_fast"), { ELSE_UNSET } },
-	{ P_YARN_BETA_SLOW, KIND_REAL, IN_ROPE("beta_slow"), { ELSE_UNSET } },
+	{ P_NONE },
+};
+
+const struct arch_param_row arch_rope_usual[] = {
+	ROPE_ROWS(usual_types),
 	{ P_NONE },
 };

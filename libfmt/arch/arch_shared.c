@@ -22,18 +22,8 @@ const struct arch_note arch_note_normalises[] = {
 	{ { P_NONE }, NULL },
 };
 
-#define WANTS_OUTPUT                                                                                                   \
-	{ { P_TIED, 1 }, "llama.cpp will not load it: of this architecture it wants an output matrix that is not the embedding" }
-
 const struct arch_note arch_note_wants_output[] = {
-	WANTS_OUTPUT,
-	{ { P_NONE }, NULL },
-};
-
-const struct arch_note arch_note_no_normalising[] = {
-	WANTS_OUTPUT,
-	{ { P_NORM_TOPK, 1 }, "llama.cpp will differ: it takes the weights of a token's experts as they are, config.json says "
-	                      "norm_topk_prob true" },
+	ARCH_NOTE_WANTS_OUTPUT,
 	{ { P_NONE }, NULL },
 };
 
@@ -65,9 +55,15 @@ const struct arch_tensor arch_model_globals[] = {
 
 const struct arch_key arch_no_keys[] = { { NULL } };
 
+const struct arch_key arch_dynamic_keys[] = {
+	ARCH_DYNAMIC_KEY,
+	{ NULL },
+};
+
 const struct arch_key arch_window_keys[] = {
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
 	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	ARCH_DYNAMIC_KEY,
 	{ NULL },
 };
 

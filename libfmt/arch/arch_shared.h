@@ -7,14 +7,18 @@
 /* P_ACT, which must be SiLU. */
 extern const struct arch_param_row arch_silu[];
 
-/* For those that llama.cpp loads with an output matrix only. */
+/* A note for those that llama.cpp loads with an output matrix only, and a table of nothing else. */
+#define ARCH_NOTE_WANTS_OUTPUT                                                                                         \
+	{ { P_TIED, 1 }, "llama.cpp will not load it: of this architecture it wants an output matrix that is not the embedding" }
 extern const struct arch_note arch_note_wants_output[];
 
-/* P_NORM_TOPK; and notes for those of which llama.cpp always makes the weights add up to 1, and for those of which it never
- * does (nor loads them without an output matrix). The key expert_weights_norm is then carried for those who read it. */
+/* P_NORM_TOPK; and notes for those of which llama.cpp always makes the weights of a token's experts add up to 1, and for those
+ * of which it never does. The key expert_weights_norm is then carried for those who read it. */
 extern const struct arch_param_row arch_norm_topk[];
 extern const struct arch_note arch_note_normalises[];
-extern const struct arch_note arch_note_no_normalising[];
+#define ARCH_NOTE_NO_NORMALISING                                                                                       \
+	{ { P_NORM_TOPK, 1 }, "llama.cpp will differ: it takes the weights of a token's experts as they are, config.json says " \
+	                      "norm_topk_prob true" }
 
 /* P_ACT, which must be GELU by its tanh formula (arXiv:1606.08415). */
 extern const struct arch_param_row arch_gelu_tanh[];
@@ -29,6 +33,9 @@ extern const struct arch_param_row arch_gelu_tanh[];
 #define ARCH_LINEAR_KEYS \
 	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_LINEAR } }, \
 	{ "rope.scaling.factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_LINEAR } }
+
+/* The key of a dynamic scaling, which llama.cpp has not: carried for those who do. */
+#define ARCH_DYNAMIC_KEY { "rope.scaling.dynamic_factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_DYNAMIC } }
 
 /* The names of P_ROPE_THETA, for those whose default is not that of arch_rope_params. */
 #define ARCH_ROPE_THETA "rope_parameters.rope_theta rope_theta"
@@ -74,7 +81,11 @@ extern const struct arch_tensor arch_mamba1_block[], arch_mamba2_block[];
 /* For an architecture whose GGUF has only the keys that all share. */
 extern const struct arch_key arch_no_keys[];
 
-/* The window, and which layers have it: carried for those who do, where llama.cpp has none for the architecture. */
+/* ARCH_DYNAMIC_KEY alone. */
+extern const struct arch_key arch_dynamic_keys[];
+
+/* The window and which layers have it, and ARCH_DYNAMIC_KEY: carried for those who do, where llama.cpp has none for the
+ * architecture. */
 extern const struct arch_key arch_window_keys[];
 
 /* Llama's tensors: rope_freqs, biases by P_ATTN_BIAS and P_MLP_BIAS, heads in the order of neighbours that rotate. */

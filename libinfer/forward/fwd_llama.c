@@ -3,7 +3,7 @@
  * - Mixtral (arXiv:2401.04088): experts for the feed-forward block;
  * - Qwen 2 (arXiv:2407.10671): biases on q, k and v; with experts: beside them a gated one for every token;
  * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k;
- * - OLMoE (arXiv:2409.02060): experts, and norms over all heads of q and of k;
+ * - OLMoE (arXiv:2409.02060): experts, norms over all heads of q and of k, and q, k and v clipped in some;
  * - SmolLM 3: every fourth layer without positions (arXiv:2501.18795).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
@@ -74,6 +74,9 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv' + bv                [T, Hk*Dv] */
 	op_headnorm(r, r->q, l->n_head, &w[FMT_ROLE_ATTN_Q_NORM]); /* Qwen 3, OLMoE                      */
 	op_headnorm(r, r->k, l->n_head_kv, &w[FMT_ROLE_ATTN_K_NORM]);
+	op_clip(r, r->q, w[FMT_ROLE_ATTN_Q].rows, r->model->clip);    /* OLMoE                           */
+	op_clip(r, r->k, w[FMT_ROLE_ATTN_K].rows, r->model->clip);
+	op_clip(r, r->v, w[FMT_ROLE_ATTN_V].rows, r->model->clip);
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' / sqrt(Dk)) v [T, Hq*Dv] */

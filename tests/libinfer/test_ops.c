@@ -533,6 +533,28 @@ static void swiglu_is_its_formula(void **state)
 	rig_finish(&g);
 }
 
+static void clip_and_gate_are_their_formulas(void **state)
+{
+	static struct rig g;
+	float x[T * D], y[T * D], gate[T];
+
+	(void)state;
+	rig_init(&g, 2);
+	fill(x, T * D);
+	fill(gate, T);
+	memcpy(y, x, sizeof y);
+	op_clip(&g.run, y, D, 0);
+	assert_memory_equal(y, x, sizeof y);
+	op_clip(&g.run, y, D, 0.25f);
+	for (size_t i = 0; i < T * D; i++)
+		assert_true(y[i] == fminf(fmaxf(x[i], -0.25f), 0.25f));
+	memcpy(y, x, sizeof y);
+	op_sigmoid_gate(&g.run, y, D, gate);
+	for (size_t i = 0; i < T * D; i++)
+		assert_true(fabs((double)y[i] - (double)x[i] / (1 + exp(-(double)gate[i / D]))) < 2e-7);
+	rig_finish(&g);
+}
+
 static void wanted_keeps_the_last(void **state)
 {
 	static struct rig g;
@@ -599,6 +621,7 @@ int main(void)
 		cmocka_unit_test(layernorm_is_its_formula),
 		cmocka_unit_test(qkv_are_rows_of_one_matrix),
 		cmocka_unit_test(positions_are_added),
+		cmocka_unit_test(clip_and_gate_are_their_formulas),
 		cmocka_unit_test(wanted_keeps_the_last),
 		cmocka_unit_test(bits_do_not_depend_on_threads_batches_or_cpu),
 	};
