@@ -65,15 +65,21 @@ static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, 
 /* Every layer has tensors, so a count of layers that the file can hold is below its count of tensors. */
 static bool read_layers(struct infer_model *m, struct fmt_err *err)
 {
+	bool any_experts = false;
+
 	if (m->n_layers > m->view->n_tensors)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "block_count is %u, but there are only %llu tensors",
 		                m->n_layers, (unsigned long long)m->view->n_tensors);
 	m->layers = calloc(m->n_layers, sizeof *m->layers);
 	if (!m->layers)
 		return fmt_fail_nomem(err, (uint64_t)m->n_layers * sizeof *m->layers);
-	for (uint32_t i = 0; i < m->n_layers; i++)
+	for (uint32_t i = 0; i < m->n_layers; i++) {
 		if (!read_layer(m, (int32_t)i, &m->layers[i], err))
 			return false;
+		any_experts |= m->layers[i].experts;
+	}
+	if (!any_experts) /* so that nothing is allocated for those that keys speak of */
+		m->moe = (struct infer_moe){ 0 };
 	return true;
 }
 

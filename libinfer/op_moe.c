@@ -22,13 +22,18 @@ static void softmax(float *p, size_t n)
 		p[i] = (float)((double)p[i] / sum);
 }
 
-/* The n_used largest of p [n], first ones first among equals; their numbers ascending. Takes them out of p. */
+/* The n_used largest of p [n], first ones first among equals; their numbers ascending. Takes them out of p. They are
+ * different ones even where p has NaN, which compares with nothing. */
 static void choose(float *p, size_t n, uint32_t *expert, float *weight, size_t n_used)
 {
+	const float taken = -1;
+
 	for (size_t used = 0; used < n_used; used++) {
 		size_t best = 0, at = used;
 
-		for (size_t i = 1; i < n; i++)
+		while (p[best] == taken)
+			best++;
+		for (size_t i = best + 1; i < n; i++)
 			if (p[i] > p[best])
 				best = i;
 		for (; at > 0 && expert[at - 1] > best; at--) {
@@ -37,7 +42,7 @@ static void choose(float *p, size_t n, uint32_t *expert, float *weight, size_t n
 		}
 		expert[at] = (uint32_t)best;
 		weight[at] = p[best];
-		p[best] = -1;
+		p[best] = taken;
 	}
 }
 

@@ -41,6 +41,15 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Only widths that a tensor of the layer has: no key's word is taken for the others. */
+static void add_feed_forward(struct widths *w, const struct infer_model *m, const struct infer_layer *l)
+{
+	uint64_t shared = l->w[FMT_ROLE_SHARED_GATE].rows, cols = larger(l->experts ? m->moe.d_ff : l->d_ff, shared);
+
+	w->cols = larger(w->cols, cols);
+	w->ff = larger(w->ff, l->experts ? larger((uint64_t)m->moe.n_used * m->moe.d_ff, shared) : l->d_ff);
+}
+
 static struct widths widest(const struct infer_model *m)
 {
 	struct widths w = { .h = m->d_model };
@@ -52,12 +61,10 @@ static struct widths widest(const struct infer_model *m)
 		w.k = larger(w.k, (uint64_t)l->n_head_kv * m->d_k);
 		w.v = larger(w.v, (uint64_t)l->n_head_kv * m->d_v);
 		w.h = larger(w.h, (uint64_t)l->n_head * m->d_v);
-		w.ff = larger(w.ff, l->d_ff);
+		add_feed_forward(&w, m, l);
 		w.group = larger(w.group, l->n_head / l->n_head_kv);
 	}
-	w.ff = larger(w.ff, m->moe.d_shared);
-	w.cols = larger(larger(w.h, w.ff), m->moe.d_ff);
-	w.ff = larger(w.ff, (uint64_t)m->moe.n_used * m->moe.d_ff);
+	w.cols = larger(w.cols, w.h);
 	return w;
 }
 

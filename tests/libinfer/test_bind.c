@@ -397,6 +397,32 @@ static void what_every_model_of_an_architecture_has_must_be_there(void **state)
 	refused(&r, FMT_MISMATCH, "blk.0.attn_k_norm.weight: shape [8], but the keys ask for [4]");
 }
 
+/* Widths that no tensor has cost no memory, whatever keys say. */
+static void keys_without_tensors_allocate_nothing(void **state)
+{
+	struct recipe r = usual();
+	struct fmt_err err = { 0 };
+	struct infer_run *run;
+	struct opened o;
+
+	(void)state;
+	put(&r, "llama.expert_count", FMT_KV_U32, 4e9, NULL);
+	put(&r, "llama.expert_used_count", FMT_KV_U32, 4e9, NULL);
+	put(&r, "llama.expert_feed_forward_length", FMT_KV_U32, 4e9, NULL);
+	put(&r, "llama.expert_shared_feed_forward_length", FMT_KV_U32, 4e9, NULL);
+	for (int moe = 0; moe < 2; moe++) {
+		o = open_model(&r, &err);
+		run = o.m ? infer_run_create(o.m, 0, 0, &err) : NULL;
+		if (!run)
+			fail_msg("%s", err.msg);
+		infer_run_destroy(run);
+		close_model(&o);
+		r = mixtral();
+		put(&r, "llama.expert_feed_forward_length", FMT_KV_U32, FF, NULL);
+		key(&r, "llama.feed_forward_length")->number = 4e9;
+	}
+}
+
 static void layers_differ_by_flags(void **state)
 {
 	struct recipe r = usual();
@@ -582,6 +608,7 @@ int main(void)
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(other_architectures_are_not_guessed),
 		cmocka_unit_test(mixtures_are_bound_by_layer),
+		cmocka_unit_test(keys_without_tensors_allocate_nothing),
 		cmocka_unit_test(layers_differ_by_flags),
 		cmocka_unit_test(what_every_model_of_an_architecture_has_must_be_there),
 		cmocka_unit_test(rope_frequencies),

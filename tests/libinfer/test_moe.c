@@ -188,12 +188,35 @@ static void equal_experts_go_by_number(void **state)
 	close_run(r);
 }
 
+/* A router that says nothing sensible: every token still has different experts, so that no group is longer than the batch. */
+static void routers_of_nan_choose_different_experts(void **state)
+{
+	static const size_t nan_experts[][2] = { { 0, EXPERTS }, { 2, 4 }, { EXPERTS - 1, EXPERTS } };
+	static struct rig g;
+	float y[T * D];
+	struct infer_run *r;
+
+	(void)state;
+	for (size_t k = 0; k < sizeof nan_experts / sizeof *nan_experts; k++) {
+		rig_init(&g, true);
+		for (size_t i = nan_experts[k][0] * D; i < nan_experts[k][1] * D; i++)
+			g.router[i] = NAN;
+		r = mixture(&g, 2, T, y);
+		for (uint32_t i = 0; i < T * USED; i++)
+			assert_true(r->route.expert[i] < EXPERTS && (i % USED == 0 || r->route.expert[i] > r->route.expert[i - 1]));
+		for (uint32_t i = 0; i < r->route.n_groups; i++)
+			assert_true(r->route.groups[i].n <= T);
+		close_run(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mixture_equals_its_formula),
 		cmocka_unit_test(threads_and_batches_change_nothing),
 		cmocka_unit_test(equal_experts_go_by_number),
+		cmocka_unit_test(routers_of_nan_choose_different_experts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
