@@ -27,22 +27,22 @@ bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
 	return true;
 }
 
-/* Adds the first class or model_type of every description of a table to a text, for an error. */
-static void add_names(const struct fmt_arch *const *table, bool types, char *out, size_t n)
+/* Adds the first model_type of every description of a table to a text, for an error. */
+static void add_names(const struct fmt_arch *const *table, char *out, size_t n)
 {
 	size_t at = strlen(out);
 
 	for (const struct fmt_arch *const *a = table; *a && at < n; a++)
-		at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", types ? (*a)->types[0] : (*a)->classes[0]);
+		at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", (*a)->types[0]);
 }
 
-/* What is known: classes, or the shorter model types where there are many. */
+/* What is known, by model types, which are shorter than classes. */
 static const char *list_known(const struct fmt_view_opts *opts, char *out, size_t n)
 {
 	out[0] = 0;
-	add_names(arch_table, opts->plan_only, out, n);
+	add_names(arch_table, out, n);
 	if (opts->plan_only)
-		add_names(arch_counted, true, out, n);
+		add_names(arch_counted, out, n);
 	return out;
 }
 
@@ -62,6 +62,8 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 		arch = fmt_arch_by_gguf(name);
 		if (!arch)
 			arch = fmt_arch_by_class(name);
+		if (!arch)
+			arch = arch_by_type(name);
 		if (!arch)
 			fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "unknown architecture '%s'; known: %s", opts->arch,
 			         list_known(opts, known, sizeof known));

@@ -213,6 +213,9 @@ edit renamed 'h["model.layers.1.mlp.surplus.weight"] = h.pop("model.layers.1.mlp
 expect 3 'model.layers.1.mlp.(up_proj|surplus).weight' renamed -o bad.gguf
 edit unknown 'config["architectures"] = ["NeverHeardOfForCausalLM"]; config["model_type"] = "never"'
 expect 3 'NeverHeardOf' unknown -o bad.gguf
+for type in $(sed -n 's/.*; known: //p' stderr | tr -d ,); do # none is cut off, and each is in the docs
+    grep -q "| $type |\\|, $type |\\|| $type, " "$root/docs/architectures.md" || fail "docs/architectures.md lacks '$type'"
+done
 edit nan 'h["model.layers.1.mlp.up_proj.weight"]["data"][2000:2002] = bytes([0xc1, 0x7f])'
 expect 3 "'blk.1.ffn_up.weight': element 1000 is not a number .*--allow-nonfinite" --quant Q4_K_M nan -o bad.gguf
 expect 3 "'blk.1.ffn_up.weight': element 1000 is not a number" nan -o bad.gguf
