@@ -129,6 +129,23 @@ static bool bind_bias(const struct infer_model *m, const struct infer_need *need
 	return true;
 }
 
+static bool needed(const struct infer_model *m, const struct infer_layer *l, enum infer_in in)
+{
+	switch (in) {
+	case IN_DENSE:
+		return !l->experts;
+	case IN_MOE:
+		return l->experts;
+	case IN_Q_LATENT:
+		return m->latent.n_queries != 0;
+	case IN_Q_FULL:
+		return !m->latent.n_queries;
+	case IN_ALL:
+		break;
+	}
+	return true;
+}
+
 static bool bind_one(const struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *table,
                      struct fmt_err *err)
 {
@@ -138,7 +155,7 @@ static bool bind_one(const struct infer_model *m, const struct infer_need *need,
 	struct infer_w *w = &table[need->role];
 	bool vector;
 
-	if (l && need->in != IN_ALL && l->experts != (need->in == IN_MOE))
+	if (l && !needed(m, l, need->in))
 		return true;
 	w->tensor = fmt_view_role(m->view, need->role, layer);
 	if (!w->tensor)

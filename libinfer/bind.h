@@ -42,11 +42,23 @@ struct infer_layer {
 	struct infer_w w[FMT_ROLE_COUNT];
 };
 
+/* Latent attention (arXiv:2405.04434): the keys and values of all heads are made of one narrow vector per token. */
+struct infer_latent {
+	uint32_t width;     /* of that vector; 0: the model has ordinary attention */
+	uint32_t d_nope;    /* of a head's d_k those that do not turn; the others do, and keys of all heads share them */
+	uint32_t n_queries; /* width of the vector that queries are made of; 0: they have a full matrix */
+};
+
 /* How tokens choose experts. */
 struct infer_moe {
 	uint32_t n_experts, n_used; /* 0: the model has none */
 	uint32_t d_ff;              /* of one expert */
 	uint32_t d_shared;          /* of the expert that every token passes; 0: none */
+	bool sigmoid;               /* a score is the sigmoid of what the router says; else softmax over all */
+	uint32_t n_groups;          /* of as many experts each; 0: none */
+	uint32_t n_groups_used;     /* a token's experts are of so many groups, those with the highest scores: */
+	uint32_t group_top;         /* the sum of this many of their best, 1 or 2 */
+	float scale;                /* a factor on the weights, last; 0: none */
 	bool normalise;             /* the weights of a token's experts are made to add up to 1 */
 };
 
@@ -67,9 +79,21 @@ struct infer_model {
 	const char *max_ctx_why;
 	struct infer_rope rope;
 	struct infer_moe moe;
+	struct infer_latent latent;
 	struct infer_w w[FMT_ROLE_COUNT]; /* those outside the layers */
 	struct infer_layer *layers;       /* [n_layers] */
 };
+
+/* What the cache keeps of a token per key head: of latent attention the vector and what turns, of which values are a part. */
+static inline uint32_t infer_cache_k(const struct infer_model *m)
+{
+	return m->latent.width ? m->latent.width + m->d_k - m->latent.d_nope : m->d_k;
+}
+
+static inline uint32_t infer_cache_v(const struct infer_model *m)
+{
+	return m->latent.width ? 0 : m->d_v;
+}
 
 /* Rows first .. first + n - 1 of a matrix as one of its own: it owns nothing. */
 struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
@@ -78,11 +102,11 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
  * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
 	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_Q_NORM, DIM_K_NORM, DIM_Q, DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF,
-	DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_CTX_TRAIN, DIM_ANY
+	DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_HEADS, DIM_HEAD_V, DIM_NOPE, DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_ANY
 };
 
-/* In which layers a weight is needed. */
-enum infer_in { IN_ALL, IN_DENSE, IN_MOE };
+/* In which layers a weight is needed; those of queries made of a narrow vector, or not, in all or none. */
+enum infer_in { IN_ALL, IN_DENSE, IN_MOE, IN_Q_LATENT, IN_Q_FULL };
 
 /* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector; or a stack of such matrices. */
 struct infer_need {
@@ -109,6 +133,7 @@ struct infer_forward {
 	uint32_t no_rope_every;          /* every n-th layer has no_rope, where the model does not say which; 0: none has */
 	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */
+	bool latent;                     /* attention is latent */
 	bool layer_norm;                 /* norms are LayerNorm: another key has their epsilon */
 };
 

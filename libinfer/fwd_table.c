@@ -2,6 +2,7 @@
 #include "forward/forward.h"
 
 static const struct infer_forward *const table[] = {
+	&infer_fwd_deepseek2,
 	&infer_fwd_gemma2,
 	&infer_fwd_gpt2,
 	&infer_fwd_granite,

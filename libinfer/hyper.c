@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { GATING_SOFTMAX = 1, GATING_SIGMOID = 2 }; /* expert_gating_func */
+
 static bool need_positive(const char *key, uint32_t value, struct fmt_err *err)
 {
 	return value || fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "the model's %s is missing or zero", key);
@@ -13,6 +15,13 @@ static bool need_positive(const char *key, uint32_t value, struct fmt_err *err)
 static bool read_one(const struct fmt_view *v, const char *key, uint32_t absent, uint32_t *out, struct fmt_err *err)
 {
 	return fmt_view_u32(v, key, -1, absent, out, err) && need_positive(key, *out, err);
+}
+
+static bool read_real(const struct fmt_view *v, const char *key, float absent, float *out, struct fmt_err *err)
+{
+	if (!fmt_view_f32(v, key, absent, out, err))
+		return false;
+	return (*out >= 0 && *out < 1e30f) || fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is out of range: %g", key, (double)*out);
 }
 
 /* Element i of a key that may hold a flag per layer. */
@@ -83,6 +92,39 @@ static bool read_layers(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* Groups of experts, and the shared ones, which are one wide block. */
+static bool read_groups(struct infer_model *m, struct fmt_err *err)
+{
+	struct infer_moe *moe = &m->moe;
+	uint32_t gating, n_shared;
+
+	if (!fmt_view_u32(m->view, "expert_gating_func", -1, GATING_SOFTMAX, &gating, err) ||
+	    !fmt_view_u32(m->view, "expert_group_count", -1, 0, &moe->n_groups, err) ||
+	    !fmt_view_u32(m->view, "expert_group_used_count", -1, moe->n_groups, &moe->n_groups_used, err) ||
+	    !fmt_view_u32(m->view, "expert_group_top", -1, 2, &moe->group_top, err) ||
+	    !fmt_view_u32(m->view, "expert_shared_count", -1, 0, &n_shared, err) ||
+	    !read_real(m->view, "expert_weights_scale", 0, &moe->scale, err))
+		return false;
+	if (gating != GATING_SOFTMAX && gating != GATING_SIGMOID)
+		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "expert_gating_func %u is not known here: 1 (softmax) and 2 (sigmoid) "
+		                "are", gating);
+	moe->sigmoid = gating == GATING_SIGMOID;
+	if (!moe->d_shared && n_shared) {
+		if (n_shared > UINT32_MAX / moe->d_ff)
+			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "expert_shared_count is %u", n_shared);
+		moe->d_shared = n_shared * moe->d_ff;
+	}
+	if (!moe->group_top || moe->n_groups <= 1) /* they limit nothing */
+		moe->n_groups = 0;
+	if (!moe->n_groups)
+		return true;
+	if (moe->n_experts % moe->n_groups || !moe->n_groups_used || moe->n_groups_used > moe->n_groups || moe->group_top > 2 ||
+	    moe->n_used > moe->n_experts / moe->n_groups * moe->n_groups_used)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%u experts of %u in %u of %u groups, chosen by their %u best", moe->n_used,
+		                moe->n_experts, moe->n_groups_used, moe->n_groups, moe->group_top);
+	return true;
+}
+
 /* Mixtures of experts. A model without feed_forward_length for one expert has experts as wide as its dense blocks. */
 static bool read_moe(struct infer_model *m, struct fmt_err *err)
 {
@@ -102,7 +144,7 @@ static bool read_moe(struct infer_model *m, struct fmt_err *err)
 	if (!moe->n_used || moe->n_used > moe->n_experts)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "expert_used_count is %u of %u experts", moe->n_used,
 		                moe->n_experts);
-	return need_positive("expert_feed_forward_length", moe->d_ff, err);
+	return need_positive("expert_feed_forward_length", moe->d_ff, err) && read_groups(m, err);
 }
 
 static bool read_eps(struct infer_model *m, struct fmt_err *err)
@@ -114,13 +156,6 @@ static bool read_eps(struct infer_model *m, struct fmt_err *err)
 	if (!(m->eps > 0) || m->eps > 1)
 		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is missing, or out of range: %g", key, (double)m->eps);
 	return true;
-}
-
-static bool read_real(const struct fmt_view *v, const char *key, float absent, float *out, struct fmt_err *err)
-{
-	if (!fmt_view_f32(v, key, absent, out, err))
-		return false;
-	return (*out >= 0 && *out < 1e30f) || fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is out of range: %g", key, (double)*out);
 }
 
 /* What happens to attention scores and to logits. A scale of 0 is the usual one, as llama.cpp has it. */
@@ -145,6 +180,30 @@ static bool read_factor(const struct fmt_view *v, const char *key, float *out, s
 	return true;
 }
 
+/* The sizes behind latent attention's one wide head. */
+static bool read_latent(struct infer_model *m, struct fmt_err *err)
+{
+	struct infer_latent *latent = &m->latent;
+	uint32_t n_rope;
+
+	if (!m->forward->latent)
+		return true;
+	if (!read_one(m->view, "attention.kv_lora_rank", 0, &latent->width, err) ||
+	    !read_one(m->view, "attention.key_length_mla", 0, &m->d_k, err) ||
+	    !read_one(m->view, "attention.value_length_mla", 0, &m->d_v, err) ||
+	    !read_one(m->view, "rope.dimension_count", 0, &n_rope, err) ||
+	    !fmt_view_u32(m->view, "attention.q_lora_rank", -1, 0, &latent->n_queries, err))
+		return false;
+	if (n_rope >= m->d_k || latent->width > UINT32_MAX - n_rope)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "rope.dimension_count is %u of heads that are %u wide", n_rope, m->d_k);
+	latent->d_nope = m->d_k - n_rope;
+	for (uint32_t i = 0; i < m->n_layers; i++)
+		if (m->layers[i].n_head_kv != 1)
+			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "layer %u has %u key heads: latent attention has one", i,
+			                m->layers[i].n_head_kv);
+	return true;
+}
+
 bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
@@ -164,7 +223,8 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	}
 	head_width = m->d_model / m->layers[0].n_head;
 	return read_one(v, "attention.key_length", head_width, &m->d_k, err) &&
-	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_eps(m, err) && read_scores(m, err) &&
+	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_latent(m, err) && read_eps(m, err) &&
+	       read_scores(m, err) &&
 	       read_factor(v, "embedding_scale", &m->embd_scale, err) &&
 	       read_factor(v, "residual_scale", &m->residual_scale, err) &&
 	       read_factor(v, "logit_scale", &m->logit_scale, err);
@@ -195,6 +255,18 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return l->d_ff;
 	case DIM_FF_TWICE:
 		return 2 * (uint64_t)l->d_ff;
+	case DIM_HEADS:
+		return l->n_head;
+	case DIM_HEAD_V:
+		return m->d_v;
+	case DIM_NOPE:
+		return m->latent.d_nope;
+	case DIM_LATENT:
+		return m->latent.width;
+	case DIM_CACHE_K:
+		return infer_cache_k(m);
+	case DIM_Q_LATENT:
+		return m->latent.n_queries;
 	case DIM_CTX_TRAIN:
 		return m->n_ctx_train;
 	case DIM_EXPERTS:

@@ -10,7 +10,7 @@ static bool cache_elems(const struct infer_model *m, uint32_t n_ctx, size_t *ele
 	size_t total = 0;
 
 	for (uint32_t i = 0; i < m->n_layers; i++) {
-		uint64_t width = (uint64_t)m->layers[i].n_head_kv * ((uint64_t)m->d_k + m->d_v);
+		uint64_t width = (uint64_t)m->layers[i].n_head_kv * ((uint64_t)infer_cache_k(m) + infer_cache_v(m));
 
 		/* Rows and biases of these widths are in memory, so width is far below 2^64 / 2^32. */
 		if (width > (SIZE_MAX / sizeof(float) - total) / n_ctx)
@@ -38,9 +38,9 @@ bool infer_kv_init(struct infer_kv *kv, const struct infer_model *m, uint32_t n_
 	}
 	for (uint32_t i = 0; i < m->n_layers; i++) {
 		kv->k[i] = at;
-		at += (size_t)m->layers[i].n_head_kv * n_ctx * m->d_k;
+		at += (size_t)m->layers[i].n_head_kv * n_ctx * infer_cache_k(m);
 		kv->v[i] = at;
-		at += (size_t)m->layers[i].n_head_kv * n_ctx * m->d_v;
+		at += (size_t)m->layers[i].n_head_kv * n_ctx * infer_cache_v(m);
 	}
 	return true;
 }

@@ -6,7 +6,7 @@
 
 struct infer_kv {
 	uint32_t n_ctx;  /* positions it can hold */
-	float **k, **v;  /* [n_layers]: each [n_head_kv, n_ctx, d_k or d_v] */
+	float **k, **v;  /* [n_layers]: each [n_head_kv, n_ctx, infer_cache_k or infer_cache_v] */
 	void *memory;
 };
 

@@ -32,6 +32,9 @@ void op_layernorm(struct infer_run *r, float *y, const float *x, const struct in
 /* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
+/* op_rmsnorm in place, of the first elements of every token's x [T, width], as many as w has. */
+void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w);
+
 /* The same in place for the heads of every token's x [T, n_heads * d_k], each for itself where w is [d_k], all together
  * where it is [n_heads * d_k]; nothing where the model has no such weight. */
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w);
@@ -48,9 +51,15 @@ void op_qkv(struct infer_run *r, const float *x, const struct infer_w *w);
 void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,
                       const struct infer_group *groups, size_t n_groups);
 
+/* y [T, H, y_width] = for every head of x [T, H, x_width] its own matrix times its first elements; w is a stack of H matrices.
+ * What else is in a row of y stays. */
+void op_linear_heads(struct infer_run *r, float *y, size_t y_width, const float *x, size_t x_width, const struct infer_w *w);
+
 /* Turns the first rope.n_dims of every head of x [T, n_heads * d_k], in the model's pairs, by the tokens' positions;
  * nothing in a layer that knows none. */
 void op_rope(struct infer_run *r, float *x, uint32_t n_heads);
+/* The same of heads x [T, n_heads, width]: rope.n_dims elements that begin with element `from` of each. */
+void op_rope_part(struct infer_run *r, float *x, uint32_t n_heads, size_t width, size_t from);
 /* The sines and cosines of the batch's positions, for op_rope: once per batch. */
 void op_rope_angles(struct infer_run *r);
 
@@ -58,6 +67,14 @@ void op_rope_angles(struct infer_run *r);
  * v [T, Hk * d_v] are added first: softmax(cap(q k' * scale)) v within the layer's window, where scale and cap are the
  * model's. Query heads share key heads in runs of Hq / Hk. */
 void op_attend(struct infer_run *r, float *y, const float *q, const float *k, const float *v);
+
+/* Latent attention (arXiv:2405.04434), with the matrix that would widen keys applied to queries instead. C is the width of
+ * the vector that is kept of a token, R of what turns beside it, N of what does not turn in a query.
+ * y [T, Hq, C + R] = for every head of q [T, Hq, N + R] its matrix of w [Hq, C, N] times the first part, and the second. */
+void op_latent_queries(struct infer_run *r, float *y, const float *q, const struct infer_w *w);
+/* y [T, Hq, C]: causal attention of q [T, Hq, C + R] over the cache of the layer, to which kv [T, C + R] is added first; the
+ * values are the first C of what is kept. Scale and cap are the model's. */
+void op_attend_latent(struct infer_run *r, float *y, const float *q, const float *kv);
 
 /* g [T, F] = silu(x Wgate') * (x Wup'), biases included; uses r->u. */
 void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up);
@@ -76,6 +93,9 @@ void op_sigmoid_gate(struct infer_run *r, float *g, size_t n, const float *gate)
 /* Chooses the experts of every token of x [T, D] (arXiv:1701.06538): softmax of x Wrouter' over all experts, the n_used
  * largest (of equal ones the first), which are made to add up to 1 where the model asks for it. Result: r->route. */
 void op_route(struct infer_run *r, const float *x, const struct infer_w *router);
+/* The same with the rest of struct infer_moe: scores by a sigmoid, a correction [n_experts] to them that counts in the choice
+ * but not in the weights (where the model has it), groups, and a factor (arXiv:2412.19437). */
+void op_route_corrected(struct infer_run *r, const float *x, const struct infer_w *router, const struct infer_w *correction);
 /* y [T, D] += sum over each token's experts e, in ascending order, of weight * (silu(x Wgate_e') * (x Wup_e')) Wdown_e'.
  * Uses r->route, r->g and r->u. */
 void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
@@ -88,5 +108,7 @@ void op_wanted(struct infer_run *r, float *x);
  * `group` query heads per key head. */
 size_t op_linear_scratch(size_t cols, size_t n_batch);
 size_t op_attend_scratch(size_t group, size_t n_ctx);
+/* That `group` of a layer. */
+size_t op_attend_group(const struct infer_model *m, const struct infer_layer *l);
 
 #endif

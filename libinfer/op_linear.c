@@ -56,9 +56,16 @@ struct linear {
 	float *y;
 	const float *x;
 	const struct infer_w *w;
-	const struct infer_group *groups;
+	const struct infer_group *groups; /* NULL: matrix i has the rows of all tokens that begin at i steps */
+	size_t x_step, x_row;             /* from row `first` of one group to that of the next; from row to row: floats */
+	size_t y_step, y_row;
 	bool add;
 };
+
+static struct infer_group group_at(const struct linear *c, uint64_t i)
+{
+	return c->groups ? c->groups[i] : (struct infer_group){ .matrix = (uint32_t)i, .first = (uint32_t)i, .n = c->r->n_tok };
+}
 
 /* Products out [n, ROWS_DECODED] of n_w rows of the weight, from row `row` of a matrix, go to their columns of y. */
 static void store(const struct linear *c, const struct infer_group *g, size_t row, size_t n_w, const float *out)
@@ -66,7 +73,7 @@ static void store(const struct linear *c, const struct infer_group *g, size_t ro
 	const float *bias = c->w->bias;
 
 	for (size_t t = 0; t < g->n; t++) {
-		float *y = c->y + (g->first + t) * c->w->rows + row;
+		float *y = c->y + g->first * c->y_step + t * c->y_row + row;
 
 		for (size_t i = 0; i < n_w; i++) {
 			float value = out[t * ROWS_DECODED + i];
@@ -87,23 +94,22 @@ static void linear_rows(void *ctx, uint64_t item, unsigned worker)
 {
 	const struct linear *c = ctx;
 	const struct infer_w *w = c->w;
-	const struct infer_group *g = &c->groups[item / items_per_matrix(w)];
+	struct infer_group g = group_at(c, item / items_per_matrix(w));
 	float *decoded = infer_scratch(c->r, worker), *out = decoded + ROWS_DECODED * w->cols;
 	size_t row = (size_t)(item % items_per_matrix(w)) * ROWS_PER_ITEM, left = w->rows - row;
 	size_t end = row + (left < ROWS_PER_ITEM ? left : ROWS_PER_ITEM);
 
 	for (size_t n; row < end; row += n) {
 		n = end - row < ROWS_DECODED ? end - row : ROWS_DECODED;
-		c->r->kernels->tile(weight_rows(w, g->matrix * w->rows + row, n, decoded), w->cols, n,
-		                    c->x + g->first * w->cols, w->cols, g->n, w->cols, out, ROWS_DECODED);
-		store(c, g, row, n, out);
+		c->r->kernels->tile(weight_rows(w, g.matrix * w->rows + row, n, decoded), w->cols, n,
+		                    c->x + g.first * c->x_step, c->x_row, g.n, w->cols, out, ROWS_DECODED);
+		store(c, &g, row, n, out);
 	}
 }
 
 static void linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w, bool add)
 {
-	struct infer_group all = { .n = r->n_tok };
-	struct linear c = { .r = r, .y = y, .x = x, .w = w, .groups = &all, .add = add };
+	struct linear c = { .r = r, .y = y, .x = x, .w = w, .x_row = w->cols, .y_row = w->rows, .add = add };
 
 	if (r->n_tok)
 		quant_pool_run(r->pool, items_per_matrix(w), linear_rows, &c);
@@ -134,7 +140,16 @@ void op_qkv(struct infer_run *r, const float *x, const struct infer_w *w)
 void op_linear_groups(struct infer_run *r, float *y, const float *x, const struct infer_w *w,
                       const struct infer_group *groups, size_t n_groups)
 {
-	struct linear c = { .r = r, .y = y, .x = x, .w = w, .groups = groups };
+	struct linear c = { .r = r, .y = y, .x = x, .w = w, .groups = groups, .x_step = w->cols, .x_row = w->cols, .y_step = w->rows,
+	                    .y_row = w->rows };
 
 	quant_pool_run(r->pool, n_groups * items_per_matrix(w), linear_rows, &c);
+}
+
+void op_linear_heads(struct infer_run *r, float *y, size_t y_width, const float *x, size_t x_width, const struct infer_w *w)
+{
+	struct linear c = { .r = r, .y = y, .x = x, .w = w, .x_step = x_width, .x_row = x_width * w->n_stacked, .y_step = y_width,
+	                    .y_row = y_width * w->n_stacked };
+
+	quant_pool_run(r->pool, w->n_stacked * items_per_matrix(w), linear_rows, &c);
 }

@@ -5,6 +5,7 @@
 #include "elementary.h"
 #include "op.h"
 
+#include <math.h>
 #include <string.h>
 
 /* p[i] = exp(p[i] - max p) / sum; the sum in double, in sequence. */
@@ -22,9 +23,47 @@ static void softmax(float *p, size_t n)
 		p[i] = (float)((double)p[i] / sum);
 }
 
-/* The n_used largest of p [n], first ones first among equals; their numbers ascending. Takes them out of p. They are
- * different ones even where p has NaN, which compares with nothing. */
-static void choose(float *p, size_t n, uint32_t *expert, float *weight, size_t n_used)
+/* p[i] = 1 / (1 + exp(-p[i])). */
+static void sigmoid(float *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = 1.0f / (1.0f + infer_expf(-p[i]));
+}
+
+/* The sum of the one or two largest of s [n]. */
+static float best_of_group(const float *s, size_t n, uint32_t top)
+{
+	float best = s[0], second = -INFINITY;
+
+	for (size_t i = 1; i < n; i++) {
+		second = s[i] > best ? best : s[i] > second ? s[i] : second;
+		best = s[i] > best ? s[i] : best;
+	}
+	return top > 1 && n > 1 ? best + second : best;
+}
+
+/* Takes the worst groups out of the choice, of equal ones the last. */
+static void limit_groups(const struct infer_moe *moe, float *s, float *group)
+{
+	size_t n = moe->n_experts / moe->n_groups;
+
+	for (size_t g = 0; g < moe->n_groups; g++)
+		group[g] = best_of_group(s + g * n, n, moe->group_top);
+	for (size_t left = moe->n_groups; left > moe->n_groups_used; left--) {
+		size_t worst = 0;
+
+		for (size_t g = 1; g < moe->n_groups; g++)
+			if (group[g] <= group[worst])
+				worst = g;
+		group[worst] = INFINITY;
+		for (size_t i = 0; i < n; i++)
+			s[worst * n + i] = -INFINITY;
+	}
+}
+
+/* The n_used experts with the largest scores s [n], first ones first among equals; their numbers ascending. Each weighs what p
+ * says. Takes them out of p. They are different ones even where s has NaN, which compares with nothing. */
+static void choose(float *p, const float *s, size_t n, uint32_t *expert, float *weight, size_t n_used)
 {
 	const float taken = -1;
 
@@ -34,7 +73,7 @@ static void choose(float *p, size_t n, uint32_t *expert, float *weight, size_t n
 		while (p[best] == taken)
 			best++;
 		for (size_t i = best + 1; i < n; i++)
-			if (p[i] > p[best])
+			if (p[i] != taken && s[i] > s[best])
 				best = i;
 		for (; at > 0 && expert[at - 1] > best; at--) {
 			expert[at] = expert[at - 1];
@@ -46,9 +85,10 @@ static void choose(float *p, size_t n, uint32_t *expert, float *weight, size_t n
 	}
 }
 
+/* The sum is kept off zero as in DeepSeek's code: sigmoids can all be 0. */
 static void normalise(float *weight, size_t n)
 {
-	double sum = 0;
+	double sum = 1e-20;
 
 	for (size_t i = 0; i < n; i++)
 		sum += (double)weight[i];
@@ -56,17 +96,29 @@ static void normalise(float *weight, size_t n)
 		weight[i] = (float)((double)weight[i] / sum);
 }
 
+struct routing {
+	const struct infer_run *r;
+	const float *correction; /* [n_experts], or NULL */
+};
+
 static void route_token(void *ctx, uint64_t t, unsigned worker)
 {
-	const struct infer_run *r = ctx;
-	const struct infer_moe *moe = &r->model->moe;
-	float *p = r->route.p + t * moe->n_experts, *weight = r->route.weight + t * moe->n_used;
+	const struct routing *c = ctx;
+	const struct infer_route *route = &c->r->route;
+	const struct infer_moe *moe = &c->r->model->moe;
+	float *p = route->p + t * moe->n_experts, *s = route->score + t * moe->n_experts, *weight = route->weight + t * moe->n_used;
 
 	(void)worker;
-	softmax(p, moe->n_experts);
-	choose(p, moe->n_experts, r->route.expert + t * moe->n_used, weight, moe->n_used);
+	(moe->sigmoid ? sigmoid : softmax)(p, moe->n_experts);
+	for (size_t i = 0; i < moe->n_experts; i++)
+		s[i] = c->correction ? p[i] + c->correction[i] : p[i];
+	if (moe->n_groups)
+		limit_groups(moe, s, route->group + t * moe->n_groups);
+	choose(p, s, moe->n_experts, route->expert + t * moe->n_used, weight, moe->n_used);
 	if (moe->normalise)
 		normalise(weight, moe->n_used);
+	for (size_t i = 0; moe->scale > 0 && i < moe->n_used; i++)
+		weight[i] *= moe->scale;
 }
 
 /* Gives every pair its row: expert after expert, within one the tokens in order. */
@@ -97,11 +149,18 @@ static void sort_by_expert(struct infer_run *r)
 			route->groups[route->n_groups++] = route->groups[e];
 }
 
+void op_route_corrected(struct infer_run *r, const float *x, const struct infer_w *router, const struct infer_w *correction)
+{
+	struct routing c = { .r = r, .correction = correction->f32 };
+
+	op_linear(r, r->route.p, x, router);
+	quant_pool_run(r->pool, r->n_tok, route_token, &c);
+	sort_by_expert(r);
+}
+
 void op_route(struct infer_run *r, const float *x, const struct infer_w *router)
 {
-	op_linear(r, r->route.p, x, router);
-	quant_pool_run(r->pool, r->n_tok, route_token, r);
-	sort_by_expert(r);
+	op_route_corrected(r, x, router, &(struct infer_w){ 0 });
 }
 
 struct rows {

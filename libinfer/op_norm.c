@@ -8,6 +8,7 @@ struct norm {
 	float *y;
 	const float *x;
 	const struct infer_w *w;
+	size_t step; /* from row to row; 0: the weight's width */
 };
 
 /* Eight partial sums folded in halves. */
@@ -56,9 +57,9 @@ static double variance(const float *x, size_t n, double mean)
 static void rmsnorm_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct norm *c = ctx;
-	size_t n = c->w->cols;
-	const float *x = c->x + row * n;
-	float *y = c->y + row * n, scale;
+	size_t n = c->w->cols, at = row * (c->step ? c->step : n);
+	const float *x = c->x + at;
+	float *y = c->y + at, scale;
 
 	(void)worker;
 	scale = (float)(1 / sqrt(sum_of_squares(x, n) / (double)n + (double)c->r->model->eps));
@@ -69,6 +70,13 @@ static void rmsnorm_row(void *ctx, uint64_t row, unsigned worker)
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
 {
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
+
+	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
+}
+
+void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w)
+{
+	struct norm c = { .r = r, .y = x, .x = x, .w = w, .step = width };
 
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
 }

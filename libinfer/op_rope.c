@@ -7,6 +7,7 @@ struct rotation {
 	const struct infer_run *r;
 	float *x;
 	uint32_t n_heads;
+	size_t width, from; /* of a head; where in it the elements that turn begin */
 };
 
 /* The angle is rounded to float32 before sin and cos, as Hugging Face's code computes it. */
@@ -41,12 +42,12 @@ static void rotate(float *x, size_t n_pairs, size_t step, size_t apart, const fl
 static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 {
 	const struct rotation *c = ctx;
-	size_t half = c->r->model->rope.n_dims / 2, width = c->r->model->d_k;
+	size_t half = c->r->model->rope.n_dims / 2;
 	const float *sin_t = c->r->sin + t * half, *cos_t = c->r->cos + t * half;
 
 	(void)worker;
 	for (uint32_t head = 0; head < c->n_heads; head++) {
-		float *x = c->x + (t * c->n_heads + head) * width;
+		float *x = c->x + (t * c->n_heads + head) * c->width + c->from;
 
 		if (c->r->model->rope.pairs == INFER_HALVES)
 			rotate(x, half, 1, half, sin_t, cos_t);
@@ -55,10 +56,15 @@ static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 	}
 }
 
-void op_rope(struct infer_run *r, float *x, uint32_t n_heads)
+void op_rope_part(struct infer_run *r, float *x, uint32_t n_heads, size_t width, size_t from)
 {
-	struct rotation c = { .r = r, .x = x, .n_heads = n_heads };
+	struct rotation c = { .r = r, .x = x, .n_heads = n_heads, .width = width, .from = from };
 
 	if (!r->model->layers[r->layer].no_rope)
 		quant_pool_run(r->pool, r->n_tok, rotate_token, &c);
+}
+
+void op_rope(struct infer_run *r, float *x, uint32_t n_heads)
+{
+	op_rope_part(r, x, n_heads, r->model->d_k, 0);
 }

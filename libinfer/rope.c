@@ -36,6 +36,7 @@ struct yarn {
 	float attn_factor;  /* on the magnitude that follows from the factor (llama.cpp's key) */
 	float magnitude;    /* in its stead, if above 0 (Hugging Face's attention_factor) */
 	uint32_t n_ctx_original;
+	float log_multiplier; /* of latent attention: its scores grow with the logarithm of the factor, and not what turns */
 	bool truncate;      /* the ramp begins and ends at whole pairs */
 };
 
@@ -49,15 +50,32 @@ static bool yarn_read(const struct infer_model *m, struct yarn *y, struct fmt_er
 	       fmt_view_f32(v, "rope.scaling.yarn_beta_slow", 1, &y->beta_slow, err) &&
 	       fmt_view_f32(v, "rope.scaling.attn_factor", 1, &y->attn_factor, err) &&
 	       fmt_view_f32(v, "rope.scaling.yarn_attn_factor", 0, &y->magnitude, err) &&
+	       fmt_view_f32(v, "rope.scaling.yarn_log_multiplier", 0, &y->log_multiplier, err) &&
 	       fmt_view_u32(v, "rope.scaling.original_context_length", -1, m->n_ctx_train, &y->n_ctx_original, err);
 }
 
 static bool yarn_check(const struct yarn *y, float base, struct fmt_err *err)
 {
+	if (!(y->log_multiplier >= 0) || y->log_multiplier > 1e3f)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.scaling.yarn_log_multiplier is %g", (double)y->log_multiplier);
 	if (y->beta_fast > 0 && y->beta_slow > 0 && base > 1 && y->n_ctx_original)
 		return true;
 	return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET,
 	                "rope scaling 'yarn': betas %g and %g, base %g, %u positions", (double)y->beta_fast, (double)y->beta_slow, (double)base, y->n_ctx_original);
+}
+
+/* What turns is stretched; or, of latent attention, all scores by the square of a stretch, and what turns is not. */
+static void set_magnitude(struct infer_model *m, const struct yarn *y)
+{
+	double log_factor = y->factor > 1 ? infer_log((double)y->factor) : 0, stretch = 1 + 0.1 * log_factor;
+
+	if (m->forward->latent && y->log_multiplier > 0) {
+		double all = 1 + (double)y->log_multiplier * log_factor;
+
+		m->attn_scale = (float)((double)m->attn_scale * all * all);
+		stretch = 1;
+	}
+	m->rope.magnitude = y->magnitude > 0 ? y->magnitude : (float)((double)y->attn_factor * stretch);
 }
 
 static bool yarn_apply(struct infer_model *m, float base, float factor, struct fmt_err *err)
@@ -78,10 +96,7 @@ static bool yarn_apply(struct infer_model *m, float base, float factor, struct f
 
 		rope->inv_freq[i] = f / y.factor * (1 - keep) + f * keep;
 	}
-	rope->magnitude = y.magnitude;
-	if (!(y.magnitude > 0))
-		rope->magnitude = (float)((double)y.attn_factor *
-		                          (factor > 1 ? 1 + 0.1 * infer_log((double)factor) : 1));
+	set_magnitude(m, &y);
 	return true;
 }
 

@@ -34,6 +34,7 @@ static float *carve(struct carver *c, uint64_t rows, uint64_t cols)
 /* The widest rows over all layers. */
 struct widths {
 	uint64_t q, k, v, h, ff, group, cols;
+	uint64_t latent_q, latent_y; /* of latent attention */
 };
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -58,13 +59,16 @@ static struct widths widest(const struct infer_model *m)
 		const struct infer_layer *l = &m->layers[i];
 
 		w.q = larger(w.q, (uint64_t)l->n_head * m->d_k);
-		w.k = larger(w.k, (uint64_t)l->n_head_kv * m->d_k);
+		w.k = larger(w.k, (uint64_t)l->n_head_kv * infer_cache_k(m));
 		w.v = larger(w.v, (uint64_t)l->n_head_kv * m->d_v);
 		w.h = larger(w.h, (uint64_t)l->n_head * m->d_v);
 		add_feed_forward(&w, m, l);
-		w.group = larger(w.group, l->n_head / l->n_head_kv);
+		w.group = larger(w.group, op_attend_group(m, l));
+		w.latent_q = larger(w.latent_q, m->latent.width ? (uint64_t)l->n_head * infer_cache_k(m) : 0);
+		w.latent_y = larger(w.latent_y, (uint64_t)l->n_head * m->latent.width);
 	}
-	w.cols = larger(w.cols, w.h);
+	w.latent_y = larger(w.latent_y, m->latent.n_queries);
+	w.cols = larger(larger(w.cols, w.h), larger(m->latent.width, m->latent.n_queries));
 	return w;
 }
 
@@ -74,6 +78,8 @@ static void carve_route(struct infer_run *r, struct carver *c)
 	struct infer_route *route = &r->route;
 
 	route->p = carve(c, r->n_batch, moe->n_experts);
+	route->score = carve(c, r->n_batch, moe->n_experts);
+	route->group = carve(c, r->n_batch, moe->n_groups);
 	route->weight = carve(c, r->n_batch, moe->n_used);
 	route->expert = carve_items(c, r->n_batch, moe->n_used, sizeof *route->expert);
 	route->row = carve_items(c, r->n_batch, moe->n_used, sizeof *route->row);
@@ -93,6 +99,8 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->q = carve(c, r->n_batch, w.q);
 	r->k = carve(c, r->n_batch, w.k);
 	r->v = carve(c, r->n_batch, w.v);
+	r->latent_q = carve(c, r->n_batch, w.latent_q);
+	r->latent_y = carve(c, r->n_batch, w.latent_y);
 	r->g = carve(c, r->n_batch, w.ff);
 	r->u = carve(c, r->n_batch, w.ff);
 	r->cos = carve(c, r->n_batch, m->rope.n_dims / 2);

@@ -15,6 +15,8 @@ struct infer_group {
  * by token, so that the rows of one expert are a group. */
 struct infer_route {
 	float *p;          /* [n_batch, n_experts]: what the router says; then [n_batch], the gate of the shared expert */
+	float *score;      /* [n_batch, n_experts]: what they are chosen by */
+	float *group;      /* [n_batch, n_groups]: and groups of them */
 	float *weight;     /* [n_batch, n_used] */
 	uint32_t *expert;  /* [n_batch, n_used], ascending in each token */
 	uint32_t *row;     /* [n_batch, n_used]: where the pair's row is */
@@ -42,7 +44,9 @@ struct infer_run {
 	float *x;           /* d_model: the residual stream */
 	float *y;           /* d_model: what is added to it, where that is not done at once */
 	float *h;           /* the widest input of a matrix but the feed-forward's */
-	float *q, *k, *v;   /* heads * d_k, kv heads * d_k, kv heads * d_v */
+	float *q, *k, *v;   /* heads * d_k, kv heads * infer_cache_k, kv heads * d_v */
+	float *latent_q;    /* heads * infer_cache_k: queries of latent attention */
+	float *latent_y;    /* heads * latent.width, or latent.n_queries */
 	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */
 	float *cos, *sin;   /* rope.n_dims / 2 */
 

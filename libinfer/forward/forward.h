@@ -4,6 +4,7 @@
 
 #include "../op.h"
 
+extern const struct infer_forward infer_fwd_deepseek2;
 extern const struct infer_forward infer_fwd_gemma2;
 extern const struct infer_forward infer_fwd_gpt2;
 extern const struct infer_forward infer_fwd_granite;
