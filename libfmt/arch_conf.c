@@ -76,14 +76,50 @@ static bool read_word(const struct arch_param_row *row, const struct json *j, st
 	                (int)(s.n < 60 ? s.n : 60), s.p, known);
 }
 
+/* A list with a number for each layer. Widths and heads may differ from layer to layer. */
+static bool read_list(const struct arch_param_row *row, const struct json *list, struct fmt_str key, struct arch_conf *conf,
+                       struct fmt_err *err)
+{
+	uint64_t n = 0, i = 0;
+	bool differ = false;
+
+	if (json_count(list) == 0 || json_count(list) > ARCH_MAX_LAYERS)
+		return bad_value(err, key, "a number for each layer");
+	for (const struct json *j = json_first(list); j; j = json_next(j), i++) {
+		if (!json_u64(j, &n))
+			return bad_value(err, key, "whole numbers");
+		if (n == 0 || n > row->max)
+			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is not between 1 and %" PRIu64, (int)key.n,
+			                key.p, n, row->max);
+		differ = differ || (i && n != conf->each[0]);
+		conf->each[i] = n;
+	}
+	conf->n[row->id] = conf->each[0];
+	if (!differ)
+		return true;
+	if (i != conf->n[P_LAYERS])
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " entries for %" PRIu64 " layers", (int)key.n,
+		                key.p, i, conf->n[P_LAYERS]);
+	if (row->id != P_FF && row->id != P_HEADS)
+		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s: layers of different sizes are not known here",
+		                (int)key.n, key.p);
+	conf->each_of = row->id;
+	return true;
+}
+
 static bool read_value(const struct arch_param_row *row, const struct json *j, struct fmt_str key,
                        struct arch_conf *conf, struct fmt_err *err)
 {
 	bool flag;
 
 	switch (row->kind) {
+	case KIND_LENGTH:
+		conf->n[row->id] = json_is(j, JSON_ARRAY) ? json_count(j) : json_str(j).n;
+		return true;
 	case KIND_COUNT:
 	case KIND_NUMBER:
+		if (json_is(j, JSON_ARRAY))
+			return read_list(row, j, key, conf, err);
 		if (!json_u64(j, &conf->n[row->id]))
 			return bad_value(err, key, "a whole number");
 		return true;
@@ -154,6 +190,14 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 	case ELSE_CEIL:
 		conf->n[row->id] = (conf->n[e->a] + (uint64_t)e->fixed - 1) / (uint64_t)e->fixed;
 		break;
+	case ELSE_LESS_ONE:
+		conf->n[row->id] = conf->n[e->a] - 1;
+		break;
+	case ELSE_UNLESS:
+		if (conf->n[e->a] == conf->n[e->b])
+			return true;
+		conf->n[row->id] = conf->n[e->a];
+		break;
 	case ELSE_LFM2:
 		conf->n[row->id] = lfm2_width(conf);
 		break;
@@ -188,7 +232,7 @@ static bool check_value(const struct arch_param_row *row, struct fmt_str key, co
 
 	if (!key.n)
 		key = FMT_STR("a width that follows from heads and head_dim");
-	if (row->kind == KIND_COUNT && (n == 0 || n > row->max))
+	if ((row->kind == KIND_COUNT || row->kind == KIND_LENGTH) && (n == 0 || n > row->max))
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is not between 1 and %" PRIu64,
 		                (int)key.n, key.p, n, row->max);
 	if (row->kind == KIND_NUMBER && n > row->max)
@@ -293,4 +337,13 @@ bool arch_conf_when(const struct arch_conf *conf, struct arch_when when)
 	if (when.is == ARCH_SOME)
 		return conf->set[when.param] && conf->n[when.param];
 	return !when.param || (conf->set[when.param] && conf->n[when.param] == when.is);
+}
+
+uint64_t arch_conf_in(const struct arch_conf *conf, enum arch_param p, int64_t layer)
+{
+	bool follows = p == conf->each_of || (conf->each_of == P_HEADS && p == P_Q_WIDTH);
+
+	if (layer < 0 || !conf->each_of || !follows)
+		return conf->n[p];
+	return conf->n[p] / conf->n[conf->each_of] * conf->each[layer]; /* a multiple: a product of it */
 }

@@ -26,6 +26,8 @@ struct arch_conf {
 	uint16_t layer[ARCH_MAX_LAYERS]; /* LAYER_* of each */
 	struct arch_origin origins[ARCH_MAX_ORIGINS]; /* in the order in which rows were read */
 	unsigned n_origins;
+	enum arch_param each_of;          /* a param that differs from layer to layer, whose n[] is that of the first; P_NONE */
+	uint64_t each[ARCH_MAX_LAYERS];
 	struct arch_else fixed[P_COUNT]; /* rules made of the description's own defaults */
 };
 
@@ -43,6 +45,12 @@ bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, st
 /* rope_factors.c: what YaRN multiplies sines and cosines by, where mscale and mscale_all_dim say it: P_YARN_ATTN, left
  * unset if it is 1. */
 void rope_magnitude(struct arch_conf *conf);
+
+/* A number in one layer (-1: outside of them): its own, where it follows a param that differs from layer to layer. */
+uint64_t arch_conf_in(const struct arch_conf *conf, enum arch_param p, int64_t layer);
+
+/* arch_near.c: sets *err for a config.json whose class and model type no description has. */
+void arch_unknown(const struct json *config, struct fmt_str class, struct fmt_str type, struct fmt_err *err);
 
 /* Whether a condition holds. */
 bool arch_conf_when(const struct arch_conf *conf, struct arch_when when);

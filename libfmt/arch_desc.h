@@ -32,9 +32,12 @@ enum arch_param {
 	P_HEAD_DIM_FULL,
 	P_Q_WIDTH_FULL,
 	P_KV_WIDTH_FULL,
+	P_K_IS_V,      /* layers without a window have no matrix for values */
 	P_KV_SHARED,   /* so many of the last layers use the keys and values of earlier ones */
 	P_QKV_WIDTH,   /* one matrix for queries, keys and values */
 	P_FF_TWICE,    /* one matrix for gate and up */
+	P_FF_WIDE,     /* layers with LAYER_SHARED have a feed-forward block of twice the width */
+	P_FF_SHARER,   /* the width there */
 	P_FF_ADJUST,   /* LFM2: intermediate_size goes through a rule */
 	P_FF_FACTOR,
 	P_FF_MULTIPLE,
@@ -58,6 +61,8 @@ enum arch_param {
 	P_EXPERT_BIAS,  /* on router and experts */
 	P_SHARED_GATE,  /* a number per token weighs the shared experts */
 	P_MOE_LATENT,   /* width that experts see, where it is not P_MODEL */
+	P_MOE_WIDTH,    /* what experts see */
+	P_MOE_ON,       /* there are experts at all */
 	P_NEXT_LAYERS,  /* multi-token prediction: layers past the last that the class leaves out */
 
 	/* latent attention: keys and values from one narrow vector per token */
@@ -102,6 +107,19 @@ enum arch_param {
 	P_LIN_BA,     /* two numbers per head of values */
 	P_Q_GATED,    /* queries and their gate: 2 * P_Q_WIDTH */
 	P_ONE,
+
+	/* embeddings beside the first */
+	P_LAYER_IN,     /* width of what each layer reads of its own */
+	P_LAYER_IN_ALL, /* of all layers together */
+	P_LAYER_VOCAB,
+	P_POSITIONS,    /* rows of a table of positions, where they are not P_CONTEXT */
+	P_EMBD,         /* width of the embedding, where it is not P_MODEL */
+	P_EMBD_APART,   /* the same, set only if it is another */
+	P_NORM_FIRST,   /* norms stand before the blocks, and so one at the end */
+	P_ALTUP,        /* residual streams */
+	P_ALTUP_SQUARE,
+	P_ALTUP_OTHERS, /* all but the first */
+	P_LAUREL,       /* rank of a way around attention */
 	P_LAYER_LIST, /* config.json says layer by layer what each is: the length of the list */
 
 	/* what a layer without attention keeps of a sequence */
@@ -181,15 +199,17 @@ enum arch_kind {
 	KIND_NUMBER, /* a whole number from 0 to `max` */
 	KIND_FALSE,  /* a flag that must be false: the description does not cover the other case */
 	KIND_TRUE,   /* the same, true */
+	KIND_LENGTH, /* the number of entries of a list, or of letters of a word: from 1 to `max` */
 };
 
 /* Where a value comes from that config.json does not give. */
 struct arch_else {
 	enum { ELSE_REFUSE, ELSE_UNSET, ELSE_FIXED, ELSE_SAME, ELSE_PRODUCT, ELSE_QUOTIENT, ELSE_SUM, ELSE_PART, ELSE_SCALE,
-	       ELSE_CEIL, ELSE_LFM2 } how;
+	       ELSE_CEIL, ELSE_LFM2, ELSE_LESS_ONE, ELSE_UNLESS } how;
 	enum arch_param a, b; /* SAME a; a * b; a / b, or a / fixed without b; SUM a + fixed * b. PRODUCT a * fixed without b;
 	                         PART a * b, of which b is a real, rounded down, or a where b is unset; SCALE 1 / sqrt(a), unset
-	                         where a is b; CEIL a / fixed, rounded up; LFM2 its rule for P_FF */
+	                         where a is b; CEIL a / fixed, rounded up; LFM2 its rule for P_FF;
+	                         LESS_ONE a - 1; UNLESS a, unset where a is b */
 	double fixed;
 };
 
@@ -367,7 +387,16 @@ extern const struct fmt_arch arch_smollm3;
 extern const struct fmt_arch arch_stablelm;
 extern const struct fmt_arch arch_starcoder2;
 
-/* Counted only (arch_counted_*.c). */
+/* Counted only. */
+extern const struct fmt_arch arch_gemma3n;
+extern const struct fmt_arch arch_gemma4;
+extern const struct fmt_arch arch_phi;
+extern const struct fmt_arch arch_bloom;
+extern const struct fmt_arch arch_opt;
+extern const struct fmt_arch arch_gptj;
+extern const struct fmt_arch arch_mpt;
+extern const struct fmt_arch arch_gptbigcode;
+extern const struct fmt_arch arch_qwen35moe;
 extern const struct fmt_arch arch_gemma;
 extern const struct fmt_arch arch_gemma3;
 extern const struct fmt_arch arch_glm;

@@ -23,6 +23,7 @@ static const struct rule rules[] = {
 	{ FIRST, "output", FMT_PART_OUTPUT },
 	{ WHOLE, "lm_head", FMT_PART_OUTPUT },
 	{ WHOLE, "embed_out", FMT_PART_OUTPUT },
+	{ PREFIX, "altup", FMT_PART_OTHER },
 	{ CONTAINS, "embd", FMT_PART_EMBEDDING },
 	{ CONTAINS, "embed", FMT_PART_EMBEDDING },
 	{ WHOLE, "token_types", FMT_PART_EMBEDDING },

@@ -119,6 +119,10 @@ void fmt_estimate_sides(const struct fmt_view *v, const struct fmt_view_tensor *
 	}
 	*rows = t->n_dims ? t->dims[t->n_dims > 2 ? t->n_dims - 2 : 0] : 0;
 	*cols = t->n_dims > 1 ? t->dims[t->n_dims - 1] : 0;
+	if (t->n_dims == 3 && t->role == FMT_ROLE_LAYER_PROJ) { /* so many matrices of their own */
+		*rows *= t->dims[0];
+		*cols *= t->dims[0];
+	}
 	if (!values || t->n_dims != 3 || values->n_dims != 3)
 		return;
 	*rows = t->dims[0] * (t->dims[2] + values->dims[1]); /* both products are below the counts of elements */
@@ -128,7 +132,9 @@ void fmt_estimate_sides(const struct fmt_view *v, const struct fmt_view_tensor *
 /* Adapters stand beside the matrices of a layer, but not beside experts and routers. */
 bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share s)
 {
-	return t->layer >= 0 && t->n_dims == (t->role == FMT_ROLE_ATTN_LATENT_K ? 3 : 2) && t->name.n > 7 &&
+	bool apart = t->role == FMT_ROLE_LAYER_PROJ, stacked = t->role == FMT_ROLE_ATTN_LATENT_K || apart;
+
+	return (t->layer >= 0 || apart) && (t->n_dims == 2 || (t->n_dims == 3 && stacked)) && t->name.n > 7 &&
 	       !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
 	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d") &&
 	       !has(t->name, "shortconv.conv");
@@ -163,11 +169,12 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view *v, const
 }
 
 /* What a layer with attention keeps of each token. */
-static void keys_and_values(struct fmt_layer *l, const struct arch_conf *c, unsigned is)
+static void keys_and_values(struct fmt_layer *l, const struct arch_conf *c, int64_t layer)
 {
+	unsigned is = c->layer[layer];
 	bool full = !(is & LAYER_WINDOW);
 
-	l->n_heads = c->n[P_HEADS];
+	l->n_heads = arch_conf_in(c, P_HEADS, layer);
 	l->window = is & LAYER_WINDOW ? c->n[P_WINDOW] : 0;
 	l->shared = is & LAYER_SHARED;
 	if (l->shared)
@@ -179,8 +186,9 @@ static void keys_and_values(struct fmt_layer *l, const struct arch_conf *c, unsi
 	l->k_dim = l->v_dim = full && c->set[P_HEAD_DIM_FULL] ? c->n[P_HEAD_DIM_FULL] : c->n[P_HEAD_DIM];
 }
 
-static void layer_of_config(struct fmt_layer *l, const struct arch_conf *c, unsigned is)
+static void layer_of_config(struct fmt_layer *l, const struct arch_conf *c, int64_t layer)
 {
+	unsigned is = c->layer[layer];
 	bool attends = is & LAYER_ATTENTION;
 
 	l->experts = is & LAYER_MOE;
@@ -196,13 +204,14 @@ static void layer_of_config(struct fmt_layer *l, const struct arch_conf *c, unsi
 		l->state_elems = is & LAYER_CONV ? 0 : c->n[P_STATE_ELEMS];
 	}
 	if (attends)
-		keys_and_values(l, c, is);
+		keys_and_values(l, c, layer);
 }
 
 /* Layers from a config.json that its description has read. */
 static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
 {
 	const struct arch_conf *c = &v->impl->conf;
+	bool mixture = false;
 
 	e->n_layers = c->n[P_LAYERS];
 	e->layers = calloc((size_t)e->n_layers, sizeof *e->layers);
@@ -211,11 +220,12 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 	for (uint64_t i = 0; i < e->n_layers; i++) {
 		struct fmt_layer *l = &e->layers[i];
 
-		layer_of_config(l, c, c->layer[i]);
+		layer_of_config(l, c, (int64_t)i);
+		mixture = mixture || l->experts;
 	}
 	e->layers_known = true;
-	e->n_experts = c->n[P_EXPERTS];
-	e->n_experts_used = c->n[P_EXPERTS_USED];
+	e->n_experts = mixture ? c->n[P_EXPERTS] : 0;
+	e->n_experts_used = mixture ? c->n[P_EXPERTS_USED] : 0;
 	e->context = c->n[P_CONTEXT];
 	e->vocab = c->n[P_VOCAB];
 	e->model_width = c->n[P_MODEL];

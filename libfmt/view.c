@@ -70,12 +70,20 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 		return arch;
 	}
 	arch = class.n ? fmt_arch_by_class(class) : arch_by_type(type);
+	if (!arch && !counted && opts->plan_only && json_is(json_get(config, "text_config"), JSON_OBJECT)) {
+		/* a class that joins a language model and other parts: what the language model is, its own type says */
+		counted = arch_counted_find(FMT_STR(""), type);
+		arch = arch_by_type(type);
+	}
 	if (!arch && opts->plan_only) {
 		arch = counted;
 		*counted_only = counted != NULL;
 	}
 	if (!arch) {
-		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, counted ? "'%.*s' can be counted (llm-mem), but not yet be converted "
+		if (opts->plan_only)
+			arch_unknown(config, class, type, err);
+		else
+			fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, counted ? "'%.*s' can be counted (llm-mem), but not yet be converted "
 		         "or run; known: %s" : "unknown architecture '%.*s'; known: %s",
 		         (int)(class.n ? class.n : type.n), class.n ? class.p : type.n ? type.p : "",
 		         list_known(opts, known, sizeof known));
@@ -84,14 +92,18 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	return arch;
 }
 
-/* Weights that are quantized already have other names and shapes: say so instead of calling them surplus. */
-static bool check_quantization(const struct json *config, struct fmt_err *err)
+/* Weights that are quantized already have other names and shapes: say so instead of calling them surplus. Where only
+ * sizes are asked for, it is the model that counts. */
+static bool check_quantization(struct fmt_view *v, const struct json *config, bool plan_only, struct fmt_err *err)
 {
 	const struct json *q = arch_conf_find(config, "quantization_config", 19);
 	struct fmt_str method = json_str(json_get(q, "quant_method"));
 
 	if (!json_is(q, JSON_OBJECT))
 		return true;
+	if (plan_only)
+		return view_note(v, err, "the checkpoint is stored quantized (quantization_config: %.*s); the sizes are those of its "
+		                 "parameters in each type", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");
 	return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "quantization_config: weights quantized by '%.*s' are not "
 	                "supported", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");
 }
@@ -110,7 +122,7 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	v->arch = choose_arch(&im->dir, opts, &v->counted_only, err);
 	if (!v->arch)
 		return false;
-	if (!check_quantization(config, err) || !arch_conf_read(v->arch, config, &im->conf, err)) {
+	if (!check_quantization(v, config, opts->plan_only, err) || !arch_conf_read(v->arch, config, &im->conf, err)) {
 		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
 		return false;
 	}

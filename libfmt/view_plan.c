@@ -183,8 +183,8 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	*t = (struct fmt_view_tensor){ .role = row->role, .layer = layer, .type = FMT_F32, .n_elems = 1 };
 	t->name = fmt_arena_str(&p->im->mem, (struct fmt_str){ name, strlen(name) }, p->err);
 	for (size_t i = 0; i < sizeof row->dims / sizeof *row->dims && row->dims[i]; i++) {
-		t->dims[t->n_dims++] = p->conf->n[row->dims[i]];
-		t->n_elems *= p->conf->n[row->dims[i]];
+		t->dims[t->n_dims] = arch_conf_in(p->conf, row->dims[i], layer);
+		t->n_elems *= t->dims[t->n_dims++];
 	}
 	if (p->err->code)
 		return false;
@@ -380,6 +380,19 @@ static enum fmt_type config_type(const struct fmt_view *v)
 	return fmt_str_is(name, "float32") ? FMT_F32 : fmt_str_is(name, "float16") ? FMT_F16 : FMT_BF16;
 }
 
+/* A window that no text is long enough for. */
+static bool note_window(struct fmt_view *v, struct fmt_err *err)
+{
+	const struct arch_conf *c = &v->impl->conf;
+	bool windows = false;
+
+	for (uint64_t i = 0; i < c->n[P_LAYERS]; i++)
+		windows = windows || c->layer[i] & LAYER_WINDOW;
+	return !windows || !c->set[P_CONTEXT] || c->n[P_WINDOW] <= c->n[P_CONTEXT] ||
+	       view_note(v, err, "the window (%" PRIu64 " tokens) is larger than the context (%" PRIu64 "): it never takes effect",
+	                 c->n[P_WINDOW], c->n[P_CONTEXT]);
+}
+
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
 {
 	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .type = config_type(v), .err = err };
@@ -388,6 +401,6 @@ bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
 		return false;
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;
-	return !json_is(arch_conf_find(hf_json(&v->impl->dir, HF_CONFIG), "vision_config", 13), JSON_OBJECT) ||
-	       view_note(v, err, "only the language model is counted, not the vision part (vision_config)");
+	return note_window(v, err) && (!json_is(arch_conf_find(hf_json(&v->impl->dir, HF_CONFIG), "vision_config", 13), JSON_OBJECT) ||
+	       view_note(v, err, "only the language model is counted, not the vision part (vision_config)"));
 }

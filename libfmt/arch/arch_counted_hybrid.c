@@ -47,6 +47,11 @@ static const struct arch_param_row time_steps[] = {
 	{ P_NONE },
 };
 
+static const struct arch_param_row inner[] = {
+	{ P_SSM_INNER, KIND_COUNT, "intermediate_size", { ELSE_SAME, P_SSM_INNER }, { ELSE_SAME, P_SSM_INNER }, .max = ARCH_MAX_WIDTH },
+	{ P_NONE },
+};
+
 static const struct arch_param_row mamba2_alone[] = {
 	{ P_SSM_HEADS, KIND_COUNT, "num_heads", .max = ARCH_MAX_HEADS },
 	{ P_SSM_HEAD_DIM, KIND_COUNT, "head_dim", .max = ARCH_MAX_WIDTH },
@@ -62,12 +67,14 @@ static const struct arch_tensor one_norm[] = {
 /* Jamba: attention and experts each in every n-th layer, from some layer on. */
 static const struct arch_param_row jamba[] = {
 	{ P_ATTN_EVERY, KIND_COUNT, "attn_layer_period", .max = ARCH_MAX_LAYERS },
-	{ P_ATTN_OFFSET, KIND_NUMBER, "attn_layer_offset", .max = ARCH_MAX_LAYERS },
+	{ P_ATTN_OFFSET, KIND_NUMBER, "attn_layer_offset", .max = ARCH_MAX_LAYERS, .at_most = P_ATTN_EVERY },
 	{ P_EXPERTS, KIND_COUNT, "num_experts", .max = ARCH_MAX_HEADS },
 	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", .max = ARCH_MAX_HEADS, .at_most = P_EXPERTS },
+	{ P_DENSE_FIRST, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = ARCH_MAX_LAYERS }, .max = ARCH_MAX_LAYERS,
+	  .when = { P_EXPERTS, 1 } }, /* one expert is none */
 	{ P_FF_EXPERT, KIND_COUNT, NULL, { ELSE_SAME, P_FF }, .max = ARCH_MAX_WIDTH },
 	{ P_MOE_STEP, KIND_COUNT, "expert_layer_period", .max = ARCH_MAX_LAYERS },
-	{ P_MOE_OFFSET, KIND_NUMBER, "expert_layer_offset", .max = ARCH_MAX_LAYERS },
+	{ P_MOE_OFFSET, KIND_NUMBER, "expert_layer_offset", .max = ARCH_MAX_LAYERS, .at_most = P_MOE_STEP },
 	{ P_NONE },
 };
 
@@ -174,7 +181,7 @@ const struct fmt_arch arch_falcon_mamba = {
 		{ P_LAYERS, 32 }, { P_MODEL, 768 }, { P_VOCAB, 50280 }, { P_TIED, 1 }, { P_SSM_STATE, 16 },
 		{ P_SSM_CONV, 4 }, { P_SSM_INNER, 2 }, { P_NONE },
 	},
-	.params = (const struct arch_param_row *const[]){ alone, time_steps, arch_mamba1_widths, NULL },
+	.params = (const struct arch_param_row *const[]){ alone, inner, time_steps, arch_mamba1_widths, NULL },
 	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ one_norm, arch_mamba1_block, NULL },

@@ -95,6 +95,7 @@ static const struct arch_tensor oss_layer[] = {
 
 /* Llama 4: dense layers have a width of their own; layers without RoPE attend to everything, the others within chunks. */
 static const struct arch_param_row llama4[] = {
+	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 8192 }, .max = ARCH_MAX_WIDTH },
 	EXPERTS("num_local_experts"),
 	EXPERTS_USED("num_experts_per_tok"),
 	FF_EXPERT(NULL),
@@ -164,6 +165,8 @@ static const struct arch_tensor afmoe_layer[] = {
 /* Laguna: a gate per head. */
 static const struct arch_param_row laguna[] = {
 	{ P_FF_SHARED, KIND_NUMBER, "shared_expert_intermediate_size", .max = ARCH_MAX_WIDTH },
+	{ P_HEADS, KIND_COUNT, "num_attention_heads_per_layer num_attention_heads", .max = ARCH_MAX_HEADS },
+	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 }, /* windows only where layer_types says so */
 	{ P_NONE },
 };
@@ -265,7 +268,7 @@ const struct fmt_arch arch_llama4 = {
 	.classes = (const char *const[]){ "Llama4ForCausalLM", "Llama4ForConditionalGeneration", NULL },
 	.types = (const char *const[]){ "llama4_text", "llama4", NULL },
 	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 48 }, { P_CONTEXT, 131072 }, { P_MODEL, 5120 }, { P_FF, 8192 }, { P_HEADS, 40 },
+		{ P_LAYERS, 48 }, { P_CONTEXT, 131072 }, { P_MODEL, 5120 }, { P_HEADS, 40 },
 		{ P_HEADS_KV, 8 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 202048 }, { P_EXPERTS, 16 },
 		{ P_EXPERTS_USED, 1 }, { P_NONE },
 	},

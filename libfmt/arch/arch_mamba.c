@@ -11,14 +11,14 @@ static const struct arch_param_row sizes[] = {
 	{ P_SSM_INNER_TWICE, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SSM_INNER, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH },
 	{ P_SSM_STATE, KIND_COUNT, "state_size", { ELSE_FIXED, .fixed = 16 }, .max = ARCH_MAX_WIDTH },
 	{ P_SSM_CONV, KIND_COUNT, "conv_kernel", { ELSE_FIXED, .fixed = 4 }, .max = 1024 },
-	{ P_SSM_RANK, KIND_COUNT, "time_step_rank", { ELSE_REFUSE }, .max = ARCH_MAX_WIDTH },
+	{ P_SSM_RANK, KIND_COUNT, "time_step_rank", { ELSE_CEIL, P_MODEL, .fixed = 16 }, { ELSE_CEIL, P_MODEL, .fixed = 16 }, .max = ARCH_MAX_WIDTH },
 	{ P_SSM_X, KIND_COUNT, NULL, { ELSE_SUM, P_SSM_RANK, P_SSM_STATE, 2 }, .max = 4 * ARCH_MAX_WIDTH },
 	{ P_CONV_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_SSM_INNER }, .max = ARCH_MAX_WIDTH },
 	{ P_STATE_ELEMS, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SSM_INNER, P_SSM_STATE }, .max = UINT64_C(1) << 40 },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50280 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_CONV_BIAS, KIND_FLAG, "use_conv_bias", { ELSE_FIXED, .fixed = 1 } },
-	{ P_UNUSED, KIND_FALSE, "use_bias", { ELSE_UNSET } },
+	{ P_PROJ_BIAS, KIND_FLAG, "use_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NONE },
 };
 
@@ -39,6 +39,8 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_SSM_DT_B, "ssm_dt.bias", "mixer.dt_proj.bias", { P_SSM_INNER } },
 	{ FMT_ROLE_SSM_A, "ssm_a", "mixer.A_log", { P_SSM_INNER, P_SSM_STATE } },
 	{ FMT_ROLE_SSM_D, "ssm_d", "mixer.D", { P_SSM_INNER } },
+	{ FMT_ROLE_SSM_IN, "ssm_in.bias", "mixer.in_proj.bias", { P_SSM_INNER_TWICE }, { P_PROJ_BIAS, 1 } },
+	{ FMT_ROLE_SSM_OUT, "ssm_out.bias", "mixer.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 } },
 	{ FMT_ROLE_SSM_OUT, "ssm_out.weight", "mixer.out_proj.weight", { P_MODEL, P_SSM_INNER } },
 	{ FMT_ROLE_NONE },
 };

@@ -5,7 +5,9 @@
 #include "arch_shared.h"
 
 static const struct arch_param_row sizes[] = {
-	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_REFUSE }, .max = ARCH_MAX_LAYERS },
+	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_UNSET }, { ELSE_UNSET }, .max = ARCH_MAX_LAYERS },
+	{ P_LAYERS, KIND_LENGTH, "layers_block_type layer_types hybrid_override_pattern", { ELSE_REFUSE }, .max = ARCH_MAX_LAYERS,
+	  .when = { P_LAYERS, ARCH_UNSET } },
 	{ P_CONTEXT, KIND_COUNT, "max_position_embeddings", { ELSE_FIXED, .fixed = 4096 }, .max = UINT32_MAX },
 	{ P_MODEL, KIND_COUNT, "hidden_size", { ELSE_FIXED, .fixed = 4096 }, .max = ARCH_MAX_WIDTH },
 	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 21504 }, .max = ARCH_MAX_WIDTH },
@@ -19,6 +21,15 @@ static const struct arch_param_row sizes[] = {
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_UNUSED, KIND_FALSE, "mlp_bias", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_FALSE, "use_bias", { ELSE_UNSET } },
+
+	{ P_EXPERTS, KIND_COUNT, "n_routed_experts num_experts", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS },
+	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_HEADS,
+	  .at_most = P_EXPERTS },
+	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 7688 }, .max = ARCH_MAX_WIDTH },
+	{ P_FF_SHARED, KIND_COUNT, "moe_shared_expert_intermediate_size", { ELSE_FIXED, .fixed = 7688 }, .max = ARCH_MAX_WIDTH },
+	{ P_MOE_LATENT, KIND_COUNT, "moe_latent_size", { ELSE_UNSET }, { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },
+	{ P_MOE_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_MODEL }, .max = ARCH_MAX_WIDTH },
+	{ P_MOE_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_MOE_LATENT }, .max = ARCH_MAX_WIDTH, .when = { P_MOE_LATENT, ARCH_SET } },
 
 	{ P_SSM_STATE, KIND_COUNT, "ssm_state_size", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_WIDTH },
 	{ P_SSM_HEADS, KIND_COUNT, "mamba_num_heads", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_HEADS },
@@ -58,10 +69,26 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "mixer.o_proj.weight", { P_MODEL, P_Q_WIDTH }, .in = LAYER_FULL },
 	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mixer.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
 	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mixer.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "mixer.gate.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_BIAS, "exp_probs_b.bias", "mixer.gate.e_score_correction_bias", { P_EXPERTS }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps.weight", "mixer.experts.*.up_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MOE_WIDTH },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps.weight", "mixer.experts.*.down_proj.weight", { P_EXPERTS, P_MOE_WIDTH, P_FF_EXPERT },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp.weight", "mixer.shared_experts.up_proj.weight", { P_FF_SHARED, P_MODEL },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp.weight", "mixer.shared_experts.down_proj.weight", { P_MODEL, P_FF_SHARED },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_LATENT, "ffn_latent_down.weight", "mixer.fc1_latent_proj.weight", { P_MOE_LATENT, P_MODEL },
+	  { P_MOE_LATENT, ARCH_SET }, .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_LATENT, "ffn_latent_up.weight", "mixer.fc2_latent_proj.weight", { P_MODEL, P_MOE_LATENT },
+	  { P_MOE_LATENT, ARCH_SET }, .in = LAYER_MOE },
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_word pattern[] = { { "M", LAYER_SSM }, { "*", LAYER_FULL }, { "-", LAYER_DENSE }, { NULL, 0 } };
+static const struct arch_word pattern[] = {
+	{ "M", LAYER_SSM }, { "*", LAYER_FULL }, { "-", LAYER_DENSE }, { "E", LAYER_MOE }, { NULL, 0 },
+};
 static const struct arch_param_row *const params[] = { sizes, NULL };
 static const struct arch_key keys[] = { { NULL } };
 static const char *const classes[] = { "NemotronHForCausalLM", NULL };
@@ -79,4 +106,5 @@ const struct fmt_arch arch_nemotronh = {
 	.layer_prefix = "backbone.layers.",
 	.skip = skip,
 	.pattern = pattern,
+	.kinds = LAYER_FULL | LAYER_SSM | LAYER_DENSE | LAYER_MOE,
 };

@@ -116,6 +116,17 @@ static const struct arch_tensor dense_layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
+/* Qwen 3.5 with experts: in every layer, beside a shared block with a gate. */
+static const struct arch_param_row moe_sizes[] = {
+	{ P_SHARED_GATE, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
+	{ P_EXPERTS, KIND_COUNT, "num_experts num_local_experts", .max = ARCH_MAX_HEADS },
+	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", .max = ARCH_MAX_HEADS, .at_most = P_EXPERTS },
+	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", .max = ARCH_MAX_WIDTH },
+	{ P_FF_SHARED, KIND_COUNT, "shared_expert_intermediate_size", .max = ARCH_MAX_WIDTH },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NONE },
+};
+
 static const struct arch_param_row *const next_params[] = { next_sizes, shared, NULL };
 static const struct arch_param_row *const dense_params[] = { dense_sizes, shared, NULL };
 static const struct arch_key dense_keys[] = { { NULL } };
@@ -145,6 +156,23 @@ const struct fmt_arch arch_qwen35 = {
 	.keys = dense_keys,
 	.globals = arch_model_globals,
 	.layers = dense_layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+};
+
+const struct fmt_arch arch_qwen35moe = {
+	.gguf = "qwen35moe",
+	.classes = (const char *const[]){ "Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration", NULL },
+	.types = (const char *const[]){ "qwen3_5_moe", "qwen3_5_moe_text", NULL },
+	.defaults = (const struct arch_default[]){
+		{ P_LAYERS, 40 }, { P_CONTEXT, 32768 }, { P_MODEL, 2048 }, { P_HEADS, 16 }, { P_HEADS_KV, 2 }, { P_VOCAB, 248320 },
+		{ P_EXPERTS, 256 }, { P_EXPERTS_USED, 8 }, { P_FF_EXPERT, 512 }, { P_FF_SHARED, 512 }, { P_NONE },
+	},
+	.params = (const struct arch_param_row *const[]){ arch_sizes, moe_sizes, shared, NULL },
+	.keys = dense_keys,
+	.globals = arch_model_globals,
+	.layers = dense_layers,
+	.parts = (const struct arch_tensor *const[]){ arch_experts, arch_shared_experts, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 };

@@ -16,7 +16,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_NORM_EPS, KIND_REAL, "layer_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_ATTN_BIAS, KIND_FLAG, "use_qkv_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_PARALLEL, KIND_FLAG, "use_parallel_residual", { ELSE_FIXED, .fixed = 0 } },
-	{ P_UNUSED, KIND_FALSE, "qk_layernorm", { ELSE_UNSET } },
+	{ P_QK_NORM, KIND_FLAG, "qk_layernorm", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NONE },
 };
 
@@ -58,6 +58,10 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_ATTN_NORM_B, "attn_norm.bias", "input_layernorm.bias", { P_MODEL } },
 	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL } },
 	{ FMT_ROLE_ATTN_Q_B, "attn_q.bias", "self_attn.q_proj.bias", { P_Q_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_layernorm.norms.*.weight", { P_HEADS, P_HEAD_DIM },
+	  { P_QK_NORM, 1 } },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_layernorm.norms.*.weight", { P_HEADS_KV, P_HEAD_DIM },
+	  { P_QK_NORM, 1 } },
 	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL } },
 	{ FMT_ROLE_ATTN_K_B, "attn_k.bias", "self_attn.k_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 } },
 	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL } },

@@ -174,7 +174,22 @@ refuse 'num_hidden_layers' '{"model_type": "llama", "num_hidden_layers": 1e400}'
 refuse 'head_dim is not given, and 4096 is not a multiple of 31' '{"model_type": "llama", "num_attention_heads": 31}'
 refuse 'num_experts_per_tok: 9 is more than there are: 8' '{"model_type": "mixtral", "num_experts_per_tok": 9}'
 refuse 'vocab_size' '{"model_type": "qwen3", "text_config": {"vocab_size": 0}}'
-refuse "unknown architecture .NewForCausalLM.; known: llama, mistral, .*, qwen3_moe, .*, starcoder2, " '{"architectures": ["NewForCausalLM"]}'
+refuse "unknown architecture 'NewForCausalLM'$" '{"architectures": ["NewForCausalLM"]}'
+refuse 'nearest known: qwen2, .*embedding: vocab_size 10 x hidden_size 20 = 200 parameters' '{"model_type": "qwen4", "vocab_size": 10, "hidden_size": 20}'
+refuse 'no language model that writes text' '{"architectures": ["BertForMaskedLM"], "model_type": "bert"}'
+refuse 'neither a class .* nor a model_type' '{"text_config": {"text_config": {"model_type": "llama"}}}'
+refuse 'num_experts_per_tok: 999 is more than there are: 256' '{"model_type": "deepseek_v3", "num_experts_per_tok": 999}'
+refuse 'layer_types: 1 entries for 36 layers' '{"model_type": "gpt_oss", "layer_types": ["full_attention"]}'
+refuse "layer_types: 'sideways' is not known" '{"model_type": "gemma3_text", "num_hidden_layers": 1, "layer_types": ["sideways"]}'
+refuse 'moe_layers: expected numbers of layers' '{"model_type": "llama4_text", "moe_layers": [99]}'
+refuse 'no_rope_layers: expected 0 or 1' '{"model_type": "llama4_text", "num_hidden_layers": 1, "no_rope_layers": [2]}'
+refuse 'hybrid_override_pattern: letter 1' '{"model_type": "nemotron_h", "hybrid_override_pattern": "MX"}'
+refuse 'attn_layer_offset: 9 is more than there are: 8' '{"model_type": "jamba", "attn_layer_offset": 9}'
+refuse 'num_kv_shared_layers: 99 is more than' '{"model_type": "gemma4_text", "num_kv_shared_layers": 99}'
+refuse 'num_attention_heads_per_layer: 2 entries for 40' '{"model_type": "laguna", "num_attention_heads_per_layer": [1, 2]}'
+refuse 'num_attention_heads_per_layer: 0 is not between' '{"model_type": "laguna", "num_attention_heads_per_layer": [1, 0]}'
+printf '{"model_type": "gemma2", "max_position_embeddings": 2048}' >window.json
+expect 0 'the window \(4096 tokens\) is larger than the context \(2048\)' window.json
 printf '{"model_type": "qwen3_5", "vision_config": {}}' >vision.json
 expect 0 'only the language model is counted' vision.json
 refuse 'config.json' '[1, 2]'

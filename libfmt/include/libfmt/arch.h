@@ -80,6 +80,12 @@ enum fmt_role {
 	FMT_ROLE_INDEX_K,        /* blk.N.indexer.attn_k.weight [dim, model]   */
 	FMT_ROLE_INDEX_NORM,     /* blk.N.indexer.k_norm.weight [dim]          */
 	FMT_ROLE_INDEX_PROJ,     /* blk.N.indexer.proj.weight  [heads, model]  */
+	FMT_ROLE_LAYER_EMBD,     /* per_layer_token_embd.weight [vocab, layers * n] */
+	FMT_ROLE_LAYER_PROJ,
+	FMT_ROLE_LAYER_NORM,
+	FMT_ROLE_ALTUP,
+	FMT_ROLE_LAUREL,
+	FMT_ROLE_MOE_LATENT,     /* blk.N.ffn_latent_down.weight [latent, model] */
 	FMT_ROLE_COUNT
 };
 
