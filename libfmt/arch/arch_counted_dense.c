@@ -37,9 +37,18 @@ static const struct arch_param_row late_window[] = {
 };
 
 /* What a class has without asking. */
-static const struct arch_param_row head_norms[] = { { P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 }, { P_NONE } };
-static const struct arch_param_row wide_norms[] = { { P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 }, { P_NONE } };
-static const struct arch_param_row qkv_biases[] = { { P_ATTN_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } }, { P_NONE } };
+static const struct arch_param_row head_norms[] = {
+	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 },
+	{ P_NONE },
+};
+static const struct arch_param_row wide_norms[] = {
+	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
+	{ P_NONE },
+};
+static const struct arch_param_row qkv_biases[] = {
+	{ P_ATTN_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
+	{ P_NONE },
+};
 
 /* One norm for attention and feed-forward block, which read the residual side by side. */
 static const struct arch_tensor one_norm[] = {
@@ -54,7 +63,10 @@ static const struct arch_tensor xielu[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row one[] = { { P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 }, { P_NONE } };
+static const struct arch_param_row one[] = {
+	{ P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 },
+	{ P_NONE },
+};
 
 /* Norms without parameters. */
 static const struct arch_tensor bare_globals[] = {
@@ -71,7 +83,10 @@ static const struct arch_tensor biased_globals[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row norm_bias[] = { { P_NORM_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } }, { P_NONE } };
+static const struct arch_param_row norm_bias[] = {
+	{ P_NORM_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
+	{ P_NONE },
+};
 
 const struct fmt_arch arch_gemma = {
 	.gguf = "gemma",
@@ -124,8 +139,8 @@ const struct fmt_arch arch_glm = {
 
 const struct fmt_arch arch_glm4 = {
 	.gguf = "glm4",
-	.classes = (const char *const[]){ "Glm4ForCausalLM", "Glm4vForConditionalGeneration", NULL },
-	.types = (const char *const[]){ "glm4", "glm4v", "glm4v_text", NULL },
+	.classes = (const char *const[]){ "Glm4ForCausalLM", NULL },
+	.types = (const char *const[]){ "glm4", NULL },
 	.defaults = (const struct arch_default[]){
 		{ P_LAYERS, 40 }, { P_CONTEXT, 131072 }, { P_MODEL, 4096 }, { P_FF, 13696 }, { P_HEADS, 32 },
 		{ P_HEADS_KV, 2 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 151552 }, { P_ATTN_BIAS, 1 }, { P_NONE },

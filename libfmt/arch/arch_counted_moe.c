@@ -44,8 +44,14 @@ static const struct arch_param_row steps[] = {
 	{ P_NONE },
 };
 
-static const struct arch_param_row head_norms[] = { { P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 }, { P_NONE } };
-static const struct arch_param_row wide_norms[] = { { P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 }, { P_NONE } };
+static const struct arch_param_row head_norms[] = {
+	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 },
+	{ P_NONE },
+};
+static const struct arch_param_row wide_norms[] = {
+	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
+	{ P_NONE },
+};
 
 /* Phi-3.5-MoE: norms and the output matrix may have biases. */
 static const struct arch_param_row phi[] = {
@@ -128,7 +134,10 @@ static const struct arch_param_row ernie[] = {
 	{ P_NONE },
 };
 
-static const struct arch_param_row learnt_bias[] = { { P_EXPERT_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } }, { P_NONE } };
+static const struct arch_param_row learnt_bias[] = {
+	{ P_EXPERT_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
+	{ P_NONE },
+};
 
 static const struct arch_param_row dots_window[] = {
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
