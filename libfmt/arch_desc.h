@@ -150,6 +150,7 @@ enum arch_param {
 	P_CLIP,         /* queries, keys and values are held within +- this */
 	P_ATTN_CAP,     /* attention scores are squeezed into +- this */
 	P_FINAL_CAP,    /* and so are logits */
+	P_LOGIT_FACTOR, /* and they are multiplied by this */
 	P_FILE_TYPE,    /* no number of config.json: where general.file_type stands among the keys */
 
 	/* rotary positions */
@@ -244,6 +245,7 @@ struct arch_key {
 	enum fmt_kv_type type;
 	enum arch_param value;
 	struct arch_when when;
+	const char *text; /* of a string: what it says */
 	double usual; /* of a real: what readers take where the key is absent, so that it is not written; 0: always is */
 	double times; /* a factor on a FMT_KV_F32; 0: none */
 };
@@ -259,6 +261,7 @@ enum arch_move {
 	MOVE_TRANSPOSE,   /* rows are columns in the checkpoint */
 	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
 	MOVE_LATENT_V,    /* the others */
+	MOVE_QKV,         /* rows in groups of heads, some queries, a key and a value each, become all queries, keys, values */
 	MAKE_ROPE_FACTORS, /* not in the checkpoint: made from the llama3 scaling's numbers */
 	MAKE_ROPE_LONG,   /* config.json's long_factor, */
 	MAKE_ROPE_SHORT   /* and its short_factor */
@@ -376,6 +379,7 @@ extern const struct fmt_arch arch_mixtral;
 extern const struct fmt_arch arch_nemotronh;
 extern const struct fmt_arch arch_olmo2;
 extern const struct fmt_arch arch_olmoe;
+extern const struct fmt_arch arch_phi2;
 extern const struct fmt_arch arch_phi3;
 extern const struct fmt_arch arch_qwen2;
 extern const struct fmt_arch arch_qwen2moe;
@@ -390,7 +394,6 @@ extern const struct fmt_arch arch_starcoder2;
 /* Counted only. */
 extern const struct fmt_arch arch_gemma3n;
 extern const struct fmt_arch arch_gemma4;
-extern const struct fmt_arch arch_phi;
 extern const struct fmt_arch arch_bloom;
 extern const struct fmt_arch arch_opt;
 extern const struct fmt_arch arch_gptj;

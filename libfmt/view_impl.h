@@ -19,7 +19,8 @@ struct view_source {
 	const float *made;
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;
-	uint32_t n_heads; /* of MOVE_ROPE_* and MOVE_LATENT_*: groups of rows that move within themselves */
+	uint32_t n_heads; /* of MOVE_ROPE_* and MOVE_LATENT_*: groups of rows that move within themselves; of MOVE_QKV: of queries */
+	uint32_t n_heads_kv; /* of MOVE_QKV */
 	uint64_t n_key_rows; /* of MOVE_LATENT_*: the first so many rows of each group are keys, the others values */
 };
 

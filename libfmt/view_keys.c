@@ -95,8 +95,8 @@ static void add_key(struct kv_list *l, const struct fmt_view *v, const struct ar
 	case FMT_KV_ARR: /* lists have an element per layer */
 		add_pattern(l, key, row->value, v);
 		return;
-	default: /* the only word that keys hold */
-		kv_str(l, key, rope_word(conf->n[row->value]));
+	default: /* the only word that keys hold, but for those that a row gives */
+		kv_str(l, key, row->text ? (struct fmt_str){ row->text, strlen(row->text) } : rope_word(conf->n[row->value]));
 	}
 }
 

@@ -255,6 +255,7 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 
 	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
 	src->n_key_rows = p->conf->n[P_NOPE_DIM];
+	src->n_heads_kv = (uint32_t)p->conf->n[P_HEADS_KV];
 	if (strchr(row->hf, '*'))
 		return find_stack(p, row, layer, &shape, src, t->dims[0]);
 	src->n_parts = 1;

@@ -9,13 +9,26 @@ static const struct view_source *source_of(const struct fmt_view *v, const struc
 	return &v->impl->sources[t - v->tensors];
 }
 
-/* Hugging Face rotates element i of a head with element i + half, llama.cpp 2i with 2i + 1: the row that GGUF has at
+/* Hugging Face rotates element i of a head with element i + half, llama.cpp 2i with 2i + 1: the row of n that GGUF has at
  * `row` is this one in the checkpoint. */
-static uint64_t rope_row(uint64_t row, uint64_t head_rows)
+static uint64_t rope_row(const struct view_source *s, uint64_t row, uint64_t n)
 {
-	uint64_t in_head = row % head_rows;
+	uint64_t head_rows = n / s->n_heads, in_head = row % head_rows;
 
 	return row - in_head + in_head % 2 * (head_rows / 2) + in_head / 2;
+}
+
+/* The same of all queries, then all keys, then all values, of which the checkpoint has a group for each key. */
+static uint64_t qkv_row(const struct view_source *s, uint64_t row, uint64_t n)
+{
+	uint64_t n_q = s->n_heads, n_kv = s->n_heads_kv, shared = n_q / n_kv, head_rows = n / (n_q + 2 * n_kv);
+	uint64_t head = row / head_rows, group = head / shared, in_group = head % shared;
+
+	if (head >= n_q) {
+		group = (head - n_q) % n_kv;
+		in_group = shared + (head - n_q) / n_kv;
+	}
+	return (group * (shared + 2) + in_group) * head_rows + row % head_rows;
 }
 
 /* Rows of one tensor of the checkpoint, numbered as the GGUF has them. */
@@ -34,10 +47,15 @@ static bool read_plain(const struct rows *r, struct fmt_err *err)
 	return fmt_tensor_read(r->v->weights, r->part, r->row, r->n_rows, r->dst, err);
 }
 
-/* A bias: its elements move as the rows of its matrix do. */
-static bool read_rope_bias(const struct rows *r, struct fmt_err *err)
+static uint64_t moved_row(const struct rows *r, uint64_t row, uint64_t n)
 {
-	uint64_t n = r->part->n_elems, head = n / r->source->n_heads, size = r->part->n_bytes / n;
+	return r->source->move == MOVE_QKV ? qkv_row(r->source, row, n) : rope_row(r->source, row, n);
+}
+
+/* A bias: its elements move as the rows of its matrix do. */
+static bool read_moved_bias(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t n = r->part->n_elems, size = r->part->n_bytes / n;
 	uint8_t *all = malloc((size_t)r->part->n_bytes);
 	bool ok;
 
@@ -45,20 +63,18 @@ static bool read_rope_bias(const struct rows *r, struct fmt_err *err)
 		return fmt_fail_nomem(err, r->part->n_bytes);
 	ok = fmt_tensor_read(r->v->weights, r->part, 0, 1, all, err);
 	for (uint64_t i = 0; ok && i < n; i++)
-		memcpy(r->dst + i * size, all + rope_row(i, head) * size, (size_t)size);
+		memcpy(r->dst + i * size, all + moved_row(r, i, n) * size, (size_t)size);
 	free(all);
 	return ok;
 }
 
 /* Rows of a matrix, one by one: each is contiguous in the file. */
-static bool read_rope(const struct rows *r, struct fmt_err *err)
+static bool read_moved(const struct rows *r, struct fmt_err *err)
 {
-	uint64_t head_rows = r->part->dims[0] / r->source->n_heads;
-
 	if (r->part->n_dims < 2)
-		return read_rope_bias(r, err);
+		return read_moved_bias(r, err);
 	for (uint64_t i = 0; i < r->n_rows; i++)
-		if (!fmt_tensor_read(r->v->weights, r->part, rope_row(r->row + i, head_rows), 1, r->dst + i * r->row_bytes, err))
+		if (!fmt_tensor_read(r->v->weights, r->part, moved_row(r, r->row + i, r->part->dims[0]), 1, r->dst + i * r->row_bytes, err))
 			return false;
 	return true;
 }
@@ -154,11 +170,12 @@ static bool read_latent_v(const struct rows *r, struct fmt_err *err)
 /* How each enum arch_move is read. */
 static move_fn *const moves[] = {
 	[MOVE_NONE] = read_plain,
-	[MOVE_ROPE_Q] = read_rope,
-	[MOVE_ROPE_K] = read_rope,
+	[MOVE_ROPE_Q] = read_moved,
+	[MOVE_ROPE_K] = read_moved,
 	[MOVE_TRANSPOSE] = read_transposed,
 	[MOVE_LATENT_K] = read_latent_k,
 	[MOVE_LATENT_V] = read_latent_v,
+	[MOVE_QKV] = read_moved,
 };
 
 /* Rows of a tensor that has some: those of each part in turn. */

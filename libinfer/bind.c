@@ -97,7 +97,7 @@ static bool load(const struct infer_model *m, struct infer_w *w, struct fmt_err 
 		                (int)(t->name.n < 80 ? t->name.n : 80), t->name.p);
 	w->row_bytes = (size_t)row_bytes;
 	w->decode = q->decode;
-	if (t->n_dims == 1 || t->op != FMT_OP_NONE)
+	if (t->n_dims == 1 || t->keep_f32 || t->op != FMT_OP_NONE)
 		return load_floats(m, w, err);
 	return load_bytes(m, w, err);
 }

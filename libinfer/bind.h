@@ -19,6 +19,9 @@ struct infer_w {
 	void *owned;             /* what to free: contents that could not be used where they lie */
 };
 
+/* GELU as it is defined, by erf, or its tanh formula (arXiv:1606.08415). */
+enum infer_gelu { INFER_GELU_ERF, INFER_GELU_TANH };
+
 /* Which two elements of a head's first n turn together: 2i and 2i + 1, or i and i + n / 2. */
 enum infer_pairs { INFER_NEIGHBOURS, INFER_HALVES };
 
@@ -71,10 +74,12 @@ struct infer_model {
 	float eps;          /* of the norms */
 	float attn_scale;   /* of attention scores: 1 / sqrt(d_k), or what the model says */
 	float embd_scale, residual_scale; /* factors on the embedding, and on what each half of a layer adds */
-	float logit_scale;  /* a divisor of logits */
+	float logit_scale;  /* a divisor of logits; of Command-R a factor */
 	float clip;         /* queries, keys and values are held within +- this; 0: are not */
 	float attn_cap;     /* they are squeezed into +- this; 0: are not */
 	float final_cap;    /* and so are logits */
+	bool parallel;      /* use_parallel_residual: attention and feed-forward block read the same x */
+	enum infer_gelu gelu; /* of those that may have either: as it is defined, or the tanh formula */
 	uint32_t max_ctx;   /* positions that it can tell apart; 0: any number */
 	const char *max_ctx_why;
 	struct infer_rope rope;
@@ -101,8 +106,9 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
 /* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs. DIM_ONE as rows: a vector; DIM_ROW: a
  * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
-	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_Q_NORM, DIM_K_NORM, DIM_Q, DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF,
-	DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_HEADS, DIM_HEAD_V, DIM_NOPE, DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_ANY
+	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEADS, DIM_HEADS_KV, DIM_HEAD_K, DIM_HEAD_V, DIM_Q_NORM, DIM_K_NORM, DIM_Q,
+	DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF, DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_NOPE,
+	DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_ANY
 };
 
 /* In which layers a weight is needed; those of queries made of a narrow vector, or not, in all or none. */

@@ -24,6 +24,9 @@ void infer_softcap_row(float *x, float cap, size_t n);
  * once: relative error under 1e-7, so that it is nearer the formula than float32 steps are. dst may be src. */
 void infer_gelu_row(float *dst, const float *src, size_t n);
 
+/* The same for GELU as it is defined, x / 2 (1 + erf(x / sqrt(2))). */
+void infer_gelu_erf_row(float *dst, const float *src, size_t n);
+
 /* sin and cos together: error under 0.51 ulp for |x| <= 2^26; NaN for infinities and NaN. */
 void infer_sincosf(float x, float *sin_x, float *cos_x);
 

@@ -3,12 +3,17 @@
 
 static const struct infer_forward *const table[] = {
 	&infer_fwd_deepseek2,
+	&infer_fwd_cohere,
+	&infer_fwd_falcon,
+	&infer_fwd_gemma,
 	&infer_fwd_gemma2,
 	&infer_fwd_gpt2,
+	&infer_fwd_gptneox,
 	&infer_fwd_granite,
 	&infer_fwd_llama,
 	&infer_fwd_olmo2,
 	&infer_fwd_olmoe,
+	&infer_fwd_phi2,
 	&infer_fwd_phi3,
 	&infer_fwd_qwen2,
 	&infer_fwd_qwen2moe,
@@ -16,6 +21,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_qwen3moe,
 	&infer_fwd_smollm3,
 	&infer_fwd_stablelm,
+	&infer_fwd_starcoder2,
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch)

@@ -161,11 +161,16 @@ static bool read_eps(struct infer_model *m, struct fmt_err *err)
 /* What happens to attention scores and to logits. A scale of 0 is the usual one, as llama.cpp has it. */
 static bool read_scores(struct infer_model *m, struct fmt_err *err)
 {
+	const struct fmt_value *gelu = fmt_view_arch_get(m->view, "feed_forward.gelu_tanh");
+	const struct fmt_value *parallel = fmt_view_arch_get(m->view, "use_parallel_residual");
+
 	if (!read_real(m->view, "attention.scale", 0, &m->attn_scale, err) ||
 	    !read_real(m->view, "attention.clamp_kqv", 0, &m->clip, err) ||
 	    !read_real(m->view, "attn_logit_softcapping", 0, &m->attn_cap, err) ||
 	    !read_real(m->view, "final_logit_softcapping", 0, &m->final_cap, err))
 		return false;
+	m->parallel = !parallel || parallel->type != FMT_KV_BOOL || parallel->as.b;
+	m->gelu = gelu && gelu->type == FMT_KV_BOOL && gelu->as.b ? INFER_GELU_TANH : INFER_GELU_ERF;
 	if (!(m->attn_scale > 0))
 		m->attn_scale = (float)(1 / sqrt((double)m->d_k));
 	return true;
@@ -247,6 +252,12 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return (uint64_t)l->n_head_kv * m->d_k;
 	case DIM_V:
 		return (uint64_t)l->n_head_kv * m->d_v;
+	case DIM_HEADS:
+		return l->n_head;
+	case DIM_HEADS_KV:
+		return l->n_head_kv;
+	case DIM_HEAD_K:
+		return m->d_k;
 	case DIM_QKV:
 		return (uint64_t)l->n_head * m->d_k + (uint64_t)l->n_head_kv * ((uint64_t)m->d_k + m->d_v);
 	case DIM_HEADS_V:
@@ -255,8 +266,6 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return l->d_ff;
 	case DIM_FF_TWICE:
 		return 2 * (uint64_t)l->d_ff;
-	case DIM_HEADS:
-		return l->n_head;
 	case DIM_HEAD_V:
 		return m->d_v;
 	case DIM_NOPE:

@@ -29,6 +29,10 @@ void op_add(struct infer_run *r, float *x, const float *y, size_t n);
  * partial sums. */
 void op_layernorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
+/* The same in place for every head of each token's x [T, n_heads * head], w [n_heads, head]; nothing where the model has no
+ * such weight. */
+void op_heads_layernorm(struct infer_run *r, float *x, const struct infer_w *w);
+
 /* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
@@ -81,8 +85,8 @@ void op_swiglu(struct infer_run *r, float *g, const float *x, const struct infer
 
 /* The same with GELU by its tanh formula (arXiv:1606.08415) in place of SiLU. */
 void op_geglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up);
-/* g [T, F] = gelu(x Wup' + bias) by the same formula. */
-void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up);
+/* g [T, F] = gelu(x Wup' + bias) by either formula. */
+void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up, enum infer_gelu kind);
 
 /* g = silu(g) * u, n_rows rows of n. */
 void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);

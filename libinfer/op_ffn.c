@@ -5,6 +5,7 @@
 struct gated {
 	float *g;
 	const float *u; /* NULL: no gate */
+	enum infer_gelu kind;
 	size_t n;
 };
 
@@ -28,23 +29,26 @@ static void gelu_mul_row(void *ctx, uint64_t row, unsigned worker)
 	const struct gated *c = ctx;
 
 	(void)worker;
-	infer_gelu_row(c->g + row * c->n, c->g + row * c->n, c->n);
+	if (c->kind == INFER_GELU_TANH)
+		infer_gelu_row(c->g + row * c->n, c->g + row * c->n, c->n);
+	else
+		infer_gelu_erf_row(c->g + row * c->n, c->g + row * c->n, c->n);
 	for (size_t i = 0; c->u && i < c->n; i++)
 		c->g[row * c->n + i] *= c->u[row * c->n + i];
 }
 
 void op_geglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up)
 {
-	struct gated c = { .g = g, .u = r->u, .n = gate->rows };
+	struct gated c = { .g = g, .u = r->u, .n = gate->rows, .kind = INFER_GELU_TANH };
 
 	op_linear(r, g, x, gate);
 	op_linear(r, r->u, x, up);
 	quant_pool_run(r->pool, r->n_tok, gelu_mul_row, &c);
 }
 
-void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up)
+void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up, enum infer_gelu kind)
 {
-	struct gated c = { .g = g, .n = up->rows };
+	struct gated c = { .g = g, .n = up->rows, .kind = kind };
 
 	op_linear(r, g, x, up);
 	quant_pool_run(r->pool, r->n_tok, gelu_mul_row, &c);

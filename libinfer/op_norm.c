@@ -81,18 +81,19 @@ void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct i
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
 }
 
+/* Row after row has row after row of the weight, which has one or as many as there are heads. */
 static void layernorm_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct norm *c = ctx;
 	size_t n = c->w->cols;
-	const float *x = c->x + row * n, *bias = c->w->bias;
+	const float *x = c->x + row * n, *bias = c->w->bias, *w = c->w->f32 + row % c->w->rows * n;
 	float *y = c->y + row * n, scale;
 	double mean = mean_of(x, n);
 
 	(void)worker;
 	scale = (float)(1 / sqrt(variance(x, n, mean) + (double)c->r->model->eps));
 	for (size_t i = 0; i < n; i++)
-		y[i] = (float)((double)x[i] - mean) * scale * c->w->f32[i] + (bias ? bias[i] : 0);
+		y[i] = (float)((double)x[i] - mean) * scale * w[i] + (bias ? bias[i] : 0);
 }
 
 void op_layernorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
@@ -100,6 +101,14 @@ void op_layernorm(struct infer_run *r, float *y, const float *x, const struct in
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
 
 	quant_pool_run(r->pool, r->n_tok, layernorm_row, &c);
+}
+
+void op_heads_layernorm(struct infer_run *r, float *x, const struct infer_w *w)
+{
+	struct norm c = { .r = r, .y = x, .x = x, .w = w };
+
+	if (w->tensor)
+		quant_pool_run(r->pool, (uint64_t)r->n_tok * w->rows, layernorm_row, &c);
 }
 
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w)

@@ -13,7 +13,7 @@ N_IDS = 96
 # The folder of a class's tokenizer, and its tokenizer.ggml.pre. Llama's for those that are not named; but transformers 5
 # adds tokens of its own to a tokenizer that does not look like the class's, and the reference converter wants its own files.
 TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../shared/models/qwen2", "qwen2"),
-              "Gemma2": ("../shared/models/gemma2", None), "Phi3": ("../shared/models/phi3", None),
+              "Gemma": ("../shared/models/gemma2", None), "Gemma2": ("../shared/models/gemma2", None), "Phi3": ("../shared/models/phi3", None),
               "GPT2": ("../shared/models/gpt2", "gpt-2")}
 TOKENIZER = ("testdata/models/llama", "llama-bpe")
 
@@ -27,6 +27,7 @@ LLAMA3 = dict(rope_theta=500000.0, rope_type="llama3", factor=32.0, low_freq_fac
 MIXTRAL = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
 QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, head_dim=24)
 GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_logit_softcapping=5.0, tie_word_embeddings=True)
+FALCON = dict(max_position_embeddings=2048, tie_word_embeddings=True)
 PHI3 = dict(vocab_size=1029)
 
 
@@ -34,7 +35,7 @@ def longrope(n):
     return dict(ROPE, rope_type="longrope", long_factor=[1.5 + i for i in range(n)], short_factor=[1 + i / 7 for i in range(n)])
 
 
-# name: (class without "Config", settings)
+# name: (class without "Config", settings; ...: not even the usual one)
 MODELS = {
     "plain": ("Llama", {}),
     "multi-head": ("Llama", dict(num_key_value_heads=4)),
@@ -82,7 +83,7 @@ MODELS = {
                                      num_hidden_layers=4, rope_parameters=dict(ROPE, rope_type="linear", factor=4.0))),
     "phi3": ("Phi3", dict(PHI3, sliding_window=17)),
     "phi3-part": ("Phi3", dict(PHI3, tie_word_embeddings=True, original_max_position_embeddings=128,
-                               rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5))),
+                               rope_parameters=dict(rope_type="default", rope_theta=600.0, partial_rotary_factor=0.5))),
     "phi3-long": ("Phi3", dict(PHI3, original_max_position_embeddings=64, rope_parameters=longrope(8))),
     "phi3-short": ("Phi3", dict(PHI3, original_max_position_embeddings=100, rope_parameters=dict(
         longrope(6), partial_rotary_factor=0.75, attention_factor=1.4))),
@@ -100,6 +101,28 @@ MODELS = {
                                            rope_parameters=dict(ROPE, rope_type="default", partial_rotary_factor=0.5))),
     "stablelm-theta": ("StableLm", dict(rope_parameters=dict(rope_theta=500000.0, rope_type="default",
                                                              partial_rotary_factor=0.25))),
+    "gemma": ("Gemma", dict(head_dim=24, tie_word_embeddings=True)),
+    "gemma-theta": ("Gemma", dict(head_dim=16, num_key_value_heads=4, tie_word_embeddings=True,
+                                  rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=4.0))),
+    "starcoder2": ("Starcoder2", dict(tie_word_embeddings=True, rms_norm_eps=...)),
+    "starcoder2-window": ("Starcoder2", dict(use_bias=False, sliding_window=17, norm_epsilon=1e-3, rms_norm_eps=...,
+                                             rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=2.0))),
+    "phi2": ("Phi", dict(num_key_value_heads=4, intermediate_size=256)),
+    "phi2-part": ("Phi", dict(num_key_value_heads=4, intermediate_size=256, layer_norm_eps=1e-3, hidden_act="gelu_pytorch_tanh",
+                              rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.75))),
+    "gptneox": ("GPTNeoX", dict(rotary_pct=0.25)),
+    "gptneox-in-turn": ("GPTNeoX", dict(use_parallel_residual=False, hidden_act="gelu_new", rotary_pct=0.5, rotary_emb_base=500,
+                                        layer_norm_eps=1e-3)),
+    "gptneox-bare": ("GPTNeoX", dict(attention_bias=False, tie_word_embeddings=True)),
+    "falcon-7b": ("Falcon", dict(FALCON, num_kv_heads=1)),
+    "falcon-40b": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True)),
+    "falcon-biases": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True, bias=True)),
+    "falcon-one-norm": ("Falcon", dict(FALCON, tie_word_embeddings=False, num_kv_heads=2, new_decoder_architecture=True, num_ln_in_parallel_attn=1, ffn_hidden_size=100,
+                                       activation="gelu_pytorch_tanh", layer_norm_epsilon=1e-3,
+                                       rope_parameters=dict(rope_type="default", rope_theta=500.0))),
+    "falcon-heads": ("Falcon", dict(FALCON, num_kv_heads=4, multi_query=False)),
+    "cohere": ("Cohere", dict(tie_word_embeddings=True, rms_norm_eps=..., logit_scale=0.25)),
+    "cohere-norms": ("Cohere", dict(use_qk_norm=True, rms_norm_eps=..., tie_word_embeddings=True, layer_norm_eps=1e-3)),
 }
 
 
@@ -132,7 +155,7 @@ def make(name, folder):
     transformers.utils.logging.disable_progress_bar()
     seed = list(MODELS).index(name)
     kind, settings = MODELS[name]
-    config = getattr(transformers, kind + "Config")(**dict(BASE, **settings))
+    config = getattr(transformers, kind + "Config")(**{k: v for k, v in dict(BASE, **settings).items() if v is not ...})
     config._attn_implementation = "eager"
     model_class = getattr(transformers, kind + "ForCausalLM", None) or getattr(transformers, kind + "LMHeadModel")
     model = model_class(config).eval()

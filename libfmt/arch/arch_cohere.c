@@ -15,7 +15,27 @@ static const struct arch_param_row sizes[] = {
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_QK_NORM, KIND_FLAG, "use_qk_norm", { ELSE_FIXED, .fixed = 0 } },
 	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_NORM_EPS, KIND_REAL, "layer_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
+	{ P_LOGIT_FACTOR, KIND_REAL, "logit_scale", { ELSE_FIXED, .fixed = 0.0625 } },
 	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
+	ARCH_LINEAR_KEYS,
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
+	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
+	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
+	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
+	ARCH_FILE_TYPE,
+	{ "logit_scale", FMT_KV_F32, P_LOGIT_FACTOR },
+	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_PLAIN }, .text = "none" },
+	{ NULL },
 };
 
 static const struct arch_tensor layers[] = {
@@ -32,8 +52,12 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_note notes[] = {
+	{ { P_QK_NORM, 1 }, "llama.cpp loads norms of queries and keys of models of 64 layers and more only" },
+	{ { P_NONE }, NULL },
+};
+
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, NULL };
 static const char *const classes[] = { "CohereForCausalLM", NULL };
 static const char *const types[] = { "cohere", NULL };
 static const char *const skip[] = { NULL };
@@ -44,6 +68,8 @@ const struct fmt_arch arch_cohere = {
 	.types = types,
 	.params = params,
 	.keys = keys,
+	.notes = notes,
+	.own_keys = true,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

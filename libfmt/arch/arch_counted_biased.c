@@ -18,11 +18,6 @@ static const struct arch_param_row biased[] = {
 	YES(P_ATTN_BIAS), YES(P_O_BIAS), YES(P_MLP_BIAS), YES(P_NORM_BIAS), { P_NONE },
 };
 
-static const struct arch_param_row phi[] = {
-	{ P_QK_NORM, KIND_FLAG, "qk_layernorm", { ELSE_FIXED, .fixed = 0 } },
-	{ P_NONE },
-};
-
 static const struct arch_param_row bloom[] = {
 	LAYERS("num_hidden_layers n_layer"), MODEL("hidden_size n_embed"), HEADS("num_attention_heads n_head"),
 	{ P_HEADS_KV, KIND_COUNT, NULL, { ELSE_SAME, P_HEADS }, .max = ARCH_MAX_HEADS },
@@ -74,11 +69,6 @@ static const struct arch_param_row one[] = { { P_ONE, KIND_COUNT, NULL, { ELSE_F
 #define HEAD { FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } }
 #define HEAD_BIAS { FMT_ROLE_OUTPUT_B, "output.bias", "lm_head.bias", { P_VOCAB } }
 
-static const struct arch_tensor phi_globals[] = {
-	EMBEDDING("model.embed_tokens.weight"), OUT_NORM("model.final_layernorm"), OUT_NORM_BIAS("model.final_layernorm"), HEAD,
-	HEAD_BIAS, { FMT_ROLE_NONE },
-};
-
 static const struct arch_tensor bloom_globals[] = {
 	EMBEDDING("transformer.word_embeddings.weight"), OUT_NORM("transformer.ln_f"), OUT_NORM_BIAS("transformer.ln_f"), HEAD,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd_norm.weight", "transformer.word_embeddings_layernorm.weight", { P_MODEL } },
@@ -123,13 +113,6 @@ static const struct arch_tensor one_norm[] = {
 	{ FMT_ROLE_NONE },
 };
 
-/* Norms on queries and keys that have biases. */
-static const struct arch_tensor phi_norms[] = {
-	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.bias", "self_attn.q_layernorm.bias", { P_HEAD_DIM }, { P_QK_NORM, 1 } },
-	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.bias", "self_attn.k_layernorm.bias", { P_HEAD_DIM }, { P_QK_NORM, 1 } },
-	{ FMT_ROLE_NONE },
-};
-
 /* Queries, keys and values in one matrix. */
 static const struct arch_tensor fused_attention[] = {
 	{ FMT_ROLE_ATTN_QKV, "attn_qkv.weight", "attn.c_attn.weight", { P_QKV_WIDTH, P_MODEL } },
@@ -143,19 +126,6 @@ static const struct arch_tensor fused_attention[] = {
 #define PARAMS(...) (const struct arch_param_row *const[]){ __VA_ARGS__, NULL }
 #define PARTS(...) (const struct arch_tensor *const[]){ __VA_ARGS__, NULL }
 #define DEFAULTS(...) (const struct arch_default[]){ __VA_ARGS__, { P_NONE } }
-
-const struct fmt_arch arch_phi = {
-	.gguf = "phi2",
-	.classes = NAMES("PhiForCausalLM"),
-	.types = NAMES("phi"),
-	.defaults = DEFAULTS({ P_LAYERS, 24 }, { P_CONTEXT, 2048 }, { P_MODEL, 2048 }, { P_FF, 8192 }, { P_HEADS, 32 },
-	                     { P_VOCAB, 51200 }),
-	.params = PARAMS(arch_sizes, arch_widths, biased, phi),
-	.keys = arch_no_keys,
-	.globals = phi_globals,
-	.parts = PARTS(one_norm, arch_attention, phi_norms, arch_plain_ff),
-	.layer_prefix = "model.layers.",
-};
 
 const struct fmt_arch arch_bloom = {
 	.gguf = "bloom",

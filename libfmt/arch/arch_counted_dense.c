@@ -88,21 +88,6 @@ static const struct arch_param_row norm_bias[] = {
 	{ P_NONE },
 };
 
-const struct fmt_arch arch_gemma = {
-	.gguf = "gemma",
-	.classes = (const char *const[]){ "GemmaForCausalLM", NULL },
-	.types = (const char *const[]){ "gemma", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 28 }, { P_CONTEXT, 8192 }, { P_MODEL, 3072 }, { P_FF, 24576 }, { P_HEADS, 16 },
-		{ P_HEADS_KV, 16 }, { P_HEAD_DIM, 256 }, { P_VOCAB, 256000 }, { P_TIED, 1 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
 const struct fmt_arch arch_gemma3 = {
 	.gguf = "gemma3",
 	.own_windows = true,

@@ -20,6 +20,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
 	{ P_UNUSED, KIND_FALSE, "use_bidirectional_attention", { ELSE_UNSET } },
 	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
+	{ P_ACT, KIND_WORD, "hidden_activation", { ELSE_FIXED, .fixed = 0 }, .words = arch_gelu_tanh_words },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
 	{ P_QUERY_SCALAR, KIND_COUNT, "query_pre_attn_scalar", { ELSE_FIXED, .fixed = 256 }, .max = ARCH_MAX_WIDTH },
 	{ P_ATTN_SCALE, KIND_REAL, NULL, { ELSE_SCALE, P_QUERY_SCALAR, P_HEAD_DIM } },
@@ -80,7 +81,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_gelu_tanh, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_rope_simple, NULL };
 static const char *const classes[] = { "Gemma2ForCausalLM", NULL };
 static const char *const types[] = { "gemma2", NULL };
 static const char *const skip[] = { NULL };

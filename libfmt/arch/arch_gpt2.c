@@ -18,6 +18,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_UNUSED, KIND_FALSE, "add_cross_attention", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_FALSE, "scale_attn_by_inverse_layer_idx", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_TRUE, "scale_attn_weights", { ELSE_UNSET } },
+	{ P_ACT, KIND_WORD, "activation_function", { ELSE_FIXED, .fixed = 0 }, .words = arch_gelu_tanh_words },
 	{ P_NORM_EPS, KIND_REAL, "layer_norm_epsilon", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_NONE },
 };
@@ -58,7 +59,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_tanh, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
 static const char *const classes[] = { "GPT2LMHeadModel", NULL };
 static const char *const types[] = { "gpt2", NULL };
 static const char *const skip[] = { ".attn.bias", ".attn.masked_bias", NULL };

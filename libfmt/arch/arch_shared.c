@@ -27,12 +27,21 @@ const struct arch_note arch_note_wants_output[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_word gelu_tanh[] = {
+const struct arch_word arch_gelu_tanh_words[] = {
 	{ "gelu_pytorch_tanh", 0 }, { "gelu_new", 0 }, { "gelu_fast", 0 }, { NULL, 0 },
 };
 
 const struct arch_param_row arch_gelu_tanh[] = {
-	{ P_ACT, KIND_WORD, "hidden_activation activation_function hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = gelu_tanh },
+	{ P_ACT, KIND_WORD, "hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = arch_gelu_tanh_words },
+	{ P_NONE },
+};
+
+static const struct arch_word gelu_either[] = {
+	{ "gelu", 0 }, { "gelu_pytorch_tanh", 1 }, { "gelu_new", 1 }, { "gelu_fast", 1 }, { NULL, 0 },
+};
+
+const struct arch_param_row arch_gelu_either[] = {
+	{ P_ACT, KIND_WORD, "hidden_act activation", { ELSE_FIXED, .fixed = 0 }, .words = gelu_either },
 	{ P_NONE },
 };
 

@@ -15,7 +15,25 @@ static const struct arch_param_row sizes[] = {
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_ATTN_BIAS, KIND_FLAG, "use_bias", { ELSE_FIXED, .fixed = 1 } },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_UNSET }, .max = UINT32_MAX },
+	{ P_NORM_EPS, KIND_REAL, "norm_epsilon", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "block_count", FMT_KV_U32, P_LAYERS },
+	{ "context_length", FMT_KV_U32, P_CONTEXT },
+	{ "embedding_length", FMT_KV_U32, P_MODEL },
+	{ "feed_forward_length", FMT_KV_U32, P_FF },
+	{ "attention.head_count", FMT_KV_U32, P_HEADS },
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
+	ARCH_LINEAR_KEYS,
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
+	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
+	ARCH_FILE_TYPE,
+	/* carried for those who have it */
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
@@ -46,8 +64,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
-static const struct arch_key keys[] = { { NULL } };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_tanh, arch_rope_simple, NULL };
 static const char *const classes[] = { "Starcoder2ForCausalLM", NULL };
 static const char *const types[] = { "starcoder2", NULL };
 static const char *const skip[] = { NULL };
@@ -58,6 +75,7 @@ const struct fmt_arch arch_starcoder2 = {
 	.types = types,
 	.params = params,
 	.keys = keys,
+	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

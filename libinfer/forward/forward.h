@@ -5,12 +5,17 @@
 #include "../op.h"
 
 extern const struct infer_forward infer_fwd_deepseek2;
+extern const struct infer_forward infer_fwd_cohere;
+extern const struct infer_forward infer_fwd_falcon;
+extern const struct infer_forward infer_fwd_gemma;
 extern const struct infer_forward infer_fwd_gemma2;
 extern const struct infer_forward infer_fwd_gpt2;
+extern const struct infer_forward infer_fwd_gptneox;
 extern const struct infer_forward infer_fwd_granite;
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_olmo2;
 extern const struct infer_forward infer_fwd_olmoe;
+extern const struct infer_forward infer_fwd_phi2;
 extern const struct infer_forward infer_fwd_phi3;
 extern const struct infer_forward infer_fwd_qwen2;
 extern const struct infer_forward infer_fwd_qwen2moe;
@@ -18,5 +23,6 @@ extern const struct infer_forward infer_fwd_qwen3;
 extern const struct infer_forward infer_fwd_qwen3moe;
 extern const struct infer_forward infer_fwd_smollm3;
 extern const struct infer_forward infer_fwd_stablelm;
+extern const struct infer_forward infer_fwd_starcoder2;
 
 #endif

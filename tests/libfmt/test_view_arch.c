@@ -278,6 +278,54 @@ static void phi3_always_has_a_window_key(void **state)
 	}
 }
 
+#define FALCON \
+	"\"architectures\": [\"FalconForCausalLM\"], \"hidden_size\": 8, \"ffn_hidden_size\": 12, \"num_hidden_layers\": 1, " \
+	"\"num_attention_heads\": 4, \"vocab_size\": 10, \"bias\": true, \"new_decoder_architecture\": true, \"num_kv_heads\": 2, " \
+	"\"num_ln_in_parallel_attn\": 1"
+
+/* Two groups of two queries, a key and a value, each two rows: all queries first, then the keys, then the values. */
+static void groups_of_heads_come_apart(void **state)
+{
+	static const unsigned want[16] = { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15 };
+	struct built_dir d = dir_of(FALCON);
+	struct fmt_err err = { .code = FMT_OK };
+	struct fmt_view *v;
+	float got[16 * 8], bias[16];
+
+	(void)state;
+	add_tensor(&d, "transformer.word_embeddings.weight", 10, 8);
+	add_tensor(&d, "transformer.ln_f.weight", 8, 0);
+	add_tensor(&d, "transformer.ln_f.bias", 8, 0);
+	add_tensor(&d, "transformer.h.0.input_layernorm.weight", 8, 0);
+	add_tensor(&d, "transformer.h.0.input_layernorm.bias", 8, 0);
+	add_tensor(&d, "transformer.h.0.self_attention.query_key_value.weight", 16, 8);
+	add_tensor(&d, "transformer.h.0.self_attention.query_key_value.bias", 16, 0);
+	add_tensor(&d, "transformer.h.0.self_attention.dense.weight", 8, 8);
+	add_tensor(&d, "transformer.h.0.self_attention.dense.bias", 8, 0);
+	add_tensor(&d, "transformer.h.0.mlp.dense_h_to_4h.weight", 12, 8);
+	add_tensor(&d, "transformer.h.0.mlp.dense_h_to_4h.bias", 12, 0);
+	add_tensor(&d, "transformer.h.0.mlp.dense_4h_to_h.weight", 8, 12);
+	add_tensor(&d, "transformer.h.0.mlp.dense_4h_to_h.bias", 8, 0);
+	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
+	v = open_view(&d, NULL);
+	assert_true(fmt_view_read(v, tensor(v, "blk.0.attn_qkv.bias"), 0, 1, bias, &err));
+	for (unsigned first = 0; first < 16; first += 5) {
+		unsigned n = first + 5 < 16 ? 5 : 16 - first;
+
+		assert_true(fmt_view_read(v, tensor(v, "blk.0.attn_qkv.weight"), first, n, got + first * 8, &err));
+	}
+	for (unsigned row = 0; row < 16; row++) {
+		assert_true(got[row * 8] == (float)(want[row] * 8) && got[row * 8 + 7] == (float)(want[row] * 8 + 7));
+		assert_true(bias[row] == (float)want[row]);
+	}
+	fmt_view_close(v);
+	write_config(&d, FALCON ", \"alibi\": true");
+	assert_refused(&d, NULL, FMT_UNSUPPORTED, "alibi: true is not known here");
+	write_config(&d, FALCON ", \"parallel_attn\": false");
+	assert_refused(&d, NULL, FMT_UNSUPPORTED, "parallel_attn: false is not known here");
+	remove_dir(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +333,7 @@ int main(void)
 		cmocka_unit_test(gpt2_is_refused_where_it_is_another_model),
 		cmocka_unit_test(gemma_norms_are_plus_one),
 		cmocka_unit_test(windows_follow_layer_types),
+		cmocka_unit_test(groups_of_heads_come_apart),
 		cmocka_unit_test(longrope_makes_two_tensors),
 		cmocka_unit_test(bad_factors_are_refused),
 		cmocka_unit_test(phi3_always_has_a_window_key),

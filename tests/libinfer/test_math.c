@@ -102,6 +102,24 @@ static long double gelu(long double x)
 	return x / 2 * (1 + tanhl(sqrtl(2 / acosl(-1)) * (x + 0.044715L * x * x * x)));
 }
 
+/* By erf: from both of its formulas, and where the one ends and the other begins. */
+static void gelu_erf_rows(void **state)
+{
+	static const double ranges[] = { 1e-6, 1, 3.6, 9 };
+	uint64_t seed = 7;
+	double worst = 0;
+
+	(void)state;
+	for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
+		for (int i = 0; i < 20000; i++) {
+			float x = (float)((int32_t)random32(&seed) * (ranges[r] / 2147483648.0)), y;
+
+			infer_gelu_erf_row(&y, &x, 1);
+			worst = fmax(worst, ulps(y, (long double)x / 2 * erfcl(-(long double)x / sqrtl(2))));
+		}
+	assert_true(worst < 0.51);
+}
+
 static void gelu_and_softcap_rows(void **state)
 {
 	float x[67], y[67], z[67];
@@ -214,6 +232,7 @@ int main(void)
 		cmocka_unit_test(expf_ends),
 		cmocka_unit_test(rows_are_single_calls),
 		cmocka_unit_test(tanhf_is_within_its_error),
+		cmocka_unit_test(gelu_erf_rows),
 		cmocka_unit_test(gelu_and_softcap_rows),
 		cmocka_unit_test(sincosf_is_within_its_error),
 		cmocka_unit_test(sincosf_near_quarter_turns),

@@ -418,7 +418,7 @@ static void gelu_is_its_formula(void **state)
 	op_geglu(&g.run, y, x, &w_gate, &w_up);
 	assert_near(y, want, T * ROWS, 5e-5);
 	w_up.bias = bias;
-	op_gelu(&g.run, z, x, &w_up);
+	op_gelu(&g.run, z, x, &w_up, INFER_GELU_TANH);
 	assert_near(z, plain, T * ROWS, 1e-5);
 	rig_finish(&g);
 }
@@ -453,6 +453,39 @@ static void layernorm_is_its_formula(void **state)
 		op_layernorm(&g.run, y, x, &weights);
 		assert_near(y, want, T * D, 1e-6);
 	}
+	rig_finish(&g);
+}
+
+/* A row of the weight for every head; nothing without one. */
+static void heads_layernorm_has_a_row_per_head(void **state)
+{
+	static const struct fmt_view_tensor there;
+	static struct rig g;
+	float x[T * HEADS * DK], before[T * HEADS * DK], w[HEADS * DK];
+	struct infer_w weights = weight(w, HEADS, DK);
+	double want[T * HEADS * DK];
+
+	(void)state;
+	rig_init(&g, 2);
+	fill(x, T * HEADS * DK);
+	fill(w, HEADS * DK);
+	memcpy(before, x, sizeof x);
+	for (size_t row = 0; row < T * HEADS; row++) {
+		const float *p = x + row * DK;
+		double mean = 0, sum = 0;
+
+		for (size_t i = 0; i < DK; i++)
+			mean += (double)p[i] / DK;
+		for (size_t i = 0; i < DK; i++)
+			sum += ((double)p[i] - mean) * ((double)p[i] - mean);
+		for (size_t i = 0; i < DK; i++)
+			want[row * DK + i] = ((double)p[i] - mean) / sqrt(sum / DK + (double)g.model.eps) * (double)w[row % HEADS * DK + i];
+	}
+	op_heads_layernorm(&g.run, x, &weights);
+	assert_memory_equal(x, before, sizeof x);
+	weights.tensor = &there;
+	op_heads_layernorm(&g.run, x, &weights);
+	assert_near(x, want, T * HEADS * DK, 1e-6);
 	rig_finish(&g);
 }
 
@@ -619,6 +652,7 @@ int main(void)
 		cmocka_unit_test(swiglu_is_its_formula),
 		cmocka_unit_test(gelu_is_its_formula),
 		cmocka_unit_test(layernorm_is_its_formula),
+		cmocka_unit_test(heads_layernorm_has_a_row_per_head),
 		cmocka_unit_test(qkv_are_rows_of_one_matrix),
 		cmocka_unit_test(positions_are_added),
 		cmocka_unit_test(clip_and_gate_are_their_formulas),

@@ -1,5 +1,5 @@
-/* Gemma 2 (arXiv:2408.00118): norms before and after each block, scores and logits squeezed into a range, a window on every
- * other layer, and an embedding multiplied by sqrt(D).
+/* Gemma (arXiv:2403.08295): Llama's block with a GELU, and an embedding multiplied by sqrt(D). Gemma 2 (arXiv:2408.00118):
+ * norms after each block too, scores and logits squeezed into a range, and a window on every other layer.
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -18,19 +18,26 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_NONE, DIM_K, DIM_MODEL },
 	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_NONE, DIM_V, DIM_MODEL },
 	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_NONE, DIM_MODEL, DIM_HEADS_V },
-	{ FMT_ROLE_ATTN_POST_NORM, "post_attention_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_ATTN_POST_NORM, "post_attention_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, .optional = true },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_NONE, DIM_FF, DIM_MODEL },
 	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_NONE, DIM_FF, DIM_MODEL },
 	{ FMT_ROLE_FFN_DOWN, "ffn_down", FMT_ROLE_NONE, DIM_MODEL, DIM_FF },
-	{ FMT_ROLE_FFN_POST_NORM, "post_ffw_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_FFN_POST_NORM, "post_ffw_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, .optional = true },
 	{ FMT_ROLE_NONE },
 };
+
+/* x += norm(y), or y where the model has no such norm. */
+static void add_normed(struct infer_run *r, float *x, float *y, const struct infer_w *norm)
+{
+	if (norm->tensor)
+		op_rmsnorm(r, y, y, norm);
+	op_add(r, x, y, r->model->d_model);
+}
 
 static void block(struct infer_run *r, const struct infer_layer *l, float *x /* [T, D], in and out */)
 {
 	const struct infer_w *w = l->w;
-	size_t d = r->model->d_model;
 
 	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_ATTN_NORM]);      /* h = norm(x)                   [T, D]     */
 	op_linear(r, r->q, r->h, &w[FMT_ROLE_ATTN_Q]);       /* q = h Wq'                     [T, Hq*Dk] */
@@ -40,14 +47,12 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(cap(q k' scale)) v [T, Hq*Dv] */
 	op_linear(r, r->y, r->h, &w[FMT_ROLE_ATTN_OUT]);
-	op_rmsnorm(r, r->y, r->y, &w[FMT_ROLE_ATTN_POST_NORM]);
-	op_add(r, x, r->y, d);                               /* x += norm(h Wo')              [T, D]     */
+	add_normed(r, x, r->y, &w[FMT_ROLE_ATTN_POST_NORM]); /* x += norm(h Wo')              [T, D]     */
 
 	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_FFN_NORM]);       /* h = norm(x)                   [T, D]     */
 	op_geglu(r, r->g, r->h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* gelu(h Wg') * (h Wu') [T, F] */
 	op_linear(r, r->y, r->g, &w[FMT_ROLE_FFN_DOWN]);
-	op_rmsnorm(r, r->y, r->y, &w[FMT_ROLE_FFN_POST_NORM]);
-	op_add(r, x, r->y, d);                               /* x += norm(g Wd')              [T, D]     */
+	add_normed(r, x, r->y, &w[FMT_ROLE_FFN_POST_NORM]);  /* x += norm(g Wd')              [T, D]     */
 }
 
 static void forward(struct infer_run *r)
@@ -64,6 +69,14 @@ static void forward(struct infer_run *r)
 	op_linear(r, r->logits, r->h, &m->w[FMT_ROLE_OUTPUT]);
 	op_softcap(r, r->logits, m->n_vocab, m->final_cap);  /* logits = cap(norm(x) E')      [T, V]     */
 }
+
+const struct infer_forward infer_fwd_gemma = {
+	.arch = "gemma",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+};
 
 const struct infer_forward infer_fwd_gemma2 = {
 	.arch = "gemma2",
