@@ -219,3 +219,10 @@ const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor 
 		return s->made;
 	return s->move == MOVE_NONE && !s->stack ? fmt_tensor_map(v->weights, s->tensor) : NULL;
 }
+
+const void *fmt_view_map_part(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t i)
+{
+	const struct view_source *s = source_of(v, t);
+
+	return s->stack && s->move == MOVE_NONE && i < s->n_parts ? fmt_tensor_map(v->weights, s->stack[i]) : NULL;
+}

@@ -62,12 +62,31 @@ static bool load_floats(const struct infer_model *m, struct infer_w *w, struct f
 	return ok;
 }
 
+/* The matrices of a stack where they lie mapped, each for itself. False: they do not, or memory is short. */
+static bool map_apart(const struct infer_model *m, struct infer_w *w)
+{
+	const uint8_t **apart = w->n_stacked > 1 ? calloc(w->n_stacked, sizeof *apart) : NULL;
+
+	for (size_t i = 0; apart && i < w->n_stacked; i++) {
+		apart[i] = fmt_view_map_part(m->view, w->tensor, i);
+		if (!apart[i]) {
+			free(apart);
+			return false;
+		}
+	}
+	w->owned = apart;
+	w->apart = apart;
+	return apart != NULL;
+}
+
 /* The tensor's bytes: mapped, or else read into memory, in pieces that the view makes on demand. */
 static bool load_bytes(const struct infer_model *m, struct infer_w *w, struct fmt_err *err)
 {
 	const struct fmt_view_tensor *t = w->tensor;
 	const void *mapped = fmt_view_map(m->view, t);
 
+	if (!mapped && map_apart(m, w))
+		return true;
 	/* Floats are used as they lie, which needs their alignment; kernels read the other types from anywhere. */
 	if (!mapped || (t->type == FMT_F32 && (uintptr_t)mapped % sizeof(float))) {
 		w->owned = malloc(t->n_bytes);

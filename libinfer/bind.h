@@ -13,6 +13,7 @@ struct infer_w {
 	size_t rows, cols;       /* of each */
 	const float *f32;        /* [n_stacked * rows, cols], or NULL: decode `data` row by row */
 	const uint8_t *data;     /* rows of row_bytes, in the tensor's own type */
+	const uint8_t **apart;   /* [n_stacked]: where each matrix lies, if they do not follow each other; else NULL */
 	size_t row_bytes;
 	quant_decode_fn *decode;
 	const float *bias;       /* [rows], of a vector [cols]; or NULL: none */

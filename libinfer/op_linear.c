@@ -12,13 +12,17 @@ size_t op_linear_scratch(size_t cols, size_t n_batch)
 	return ROWS_DECODED * (cols + n_batch);
 }
 
-/* Rows row .. row + n - 1 of w as floats: where they lie, or decoded into dst. */
-static const float *weight_rows(const struct infer_w *w, size_t row, size_t n, float *dst)
+/* Rows row .. row + n - 1 of a matrix of w as floats: where they lie, or decoded into dst. */
+static const float *weight_rows(const struct infer_w *w, size_t matrix, size_t row, size_t n, float *dst)
 {
+	size_t at = matrix * w->rows + row;
+	const uint8_t *data;
+
 	if (w->f32)
-		return w->f32 + row * w->cols;
+		return w->f32 + at * w->cols;
+	data = w->apart ? w->apart[matrix] + row * w->row_bytes : w->data + at * w->row_bytes;
 	for (size_t i = 0; i < n; i++)
-		w->decode(w->data + (row + i) * w->row_bytes, dst + i * w->cols, w->cols);
+		w->decode(data + i * w->row_bytes, dst + i * w->cols, w->cols);
 	return dst;
 }
 
@@ -26,7 +30,7 @@ void op_embed(struct infer_run *r, float *x, const struct infer_w *w)
 {
 	for (uint32_t t = 0; t < r->n_tok; t++) {
 		float *dst = x + t * w->cols;
-		const float *row = weight_rows(w, (size_t)r->ids[t], 1, dst);
+		const float *row = weight_rows(w, 0, (size_t)r->ids[t], 1, dst);
 
 		if (row != dst)
 			memcpy(dst, row, w->cols * sizeof *dst);
@@ -36,7 +40,7 @@ void op_embed(struct infer_run *r, float *x, const struct infer_w *w)
 void op_add_positions(struct infer_run *r, float *x, const struct infer_w *w)
 {
 	for (uint32_t t = 0; t < r->n_tok; t++) {
-		const float *row = weight_rows(w, (size_t)r->pos + t, 1, r->scratch);
+		const float *row = weight_rows(w, 0, (size_t)r->pos + t, 1, r->scratch);
 
 		for (size_t i = 0; i < w->cols; i++)
 			x[t * w->cols + i] += row[i];
@@ -101,7 +105,7 @@ static void linear_rows(void *ctx, uint64_t item, unsigned worker)
 
 	for (size_t n; row < end; row += n) {
 		n = end - row < ROWS_DECODED ? end - row : ROWS_DECODED;
-		c->r->kernels->tile(weight_rows(w, g.matrix * w->rows + row, n, decoded), w->cols, n,
+		c->r->kernels->tile(weight_rows(w, g.matrix, row, n, decoded), w->cols, n,
 		                    c->x + g.first * c->x_step, c->x_row, g.n, w->cols, out, ROWS_DECODED);
 		store(c, &g, row, n, out);
 	}

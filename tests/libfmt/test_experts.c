@@ -83,8 +83,16 @@ static void experts_are_stacked(void **state)
 			for (uint64_t i = 0; i < len * D; i++)
 				assert_true(x[i] == (float)(3000 + 100 * ((row + i / D) / F) + (row + i / D) % F * D + i % D));
 		}
-	assert_false(fmt_view_read(v, up, EXPERTS * F, 1, x, &err));
 	assert_null(fmt_view_map(v, up));
+	for (uint64_t e = 0; e < EXPERTS; e++) {
+		const void *mapped = fmt_view_map_part(v, up, e);
+
+		assert_true(fmt_view_read(v, up, e * F, F, x, &err));
+		assert_memory_equal(mapped, x, F * D * sizeof *x);
+	}
+	assert_null(fmt_view_map_part(v, up, EXPERTS));
+	assert_null(fmt_view_map_part(v, tensor(v, "blk.1.attn_v.weight"), 0));
+	assert_false(fmt_view_read(v, up, EXPERTS * F, 1, x, &err));
 	assert_int_equal(fmt_view_get(v, "llama.expert_count")->as.u, EXPERTS);
 	assert_int_equal(fmt_view_get(v, "llama.expert_used_count")->as.u, 2);
 	fmt_view_close(v);

@@ -87,5 +87,8 @@ bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, ui
                    struct fmt_err *err);
 /* The tensor's bytes in a mapping, where no transform stands between; else NULL. As fmt_tensor_map. */
 const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t);
+/* The same for part i of dims[0] of a tensor that is stacked from as many of the checkpoint's (experts), which lie apart;
+ * NULL for every other tensor. */
+const void *fmt_view_map_part(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t i);
 
 #endif
