@@ -180,7 +180,7 @@ static void compare_stored(const struct mem_report *r)
 
 static bool prepare(struct mem_report *r, const struct options *o, struct fmt_err *err)
 {
-	if (!fmt_estimate_init(&r->e, r->view, err)) {
+	if (!fmt_estimate_init(&r->e, r->view, err) || !fmt_stored_init(&r->stored, r->view, &r->e, err)) {
 		fmt_err_file(err, r->path);
 		return false;
 	}

@@ -4,6 +4,7 @@
 
 #include <libfmt/estimate.h>
 #include <libfmt/runtime.h>
+#include <libfmt/stored.h>
 #include <libquant/recipe.h>
 
 #include "cli.h"
@@ -39,6 +40,7 @@ struct mem_report {
 	const char *path;
 	const struct fmt_view *view;
 	struct fmt_estimate e;
+	struct fmt_stored stored; /* the checkpoint, where config.json names a quantization */
 	bool files_known;      /* all metadata are there (a directory with a tokenizer, a GGUF): sizes of files are exact */
 	struct fmt_cache_opts cache; /* as asked for; its context is set where it is used */
 	enum fmt_type cache_types[MEM_MAX_CACHE_TYPES]; /* for a table of several; cache.type is the first */

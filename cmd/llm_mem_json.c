@@ -31,6 +31,26 @@ static void parameters(struct cli_json *j, const struct fmt_estimate *e)
 	cli_json_close(j, '}');
 }
 
+/* As it is published, where that is quantized. */
+static void checkpoint(struct cli_json *j, const struct fmt_stored *s)
+{
+	if (!s->quantized)
+		return;
+	cli_json_object(j, "checkpoint");
+	cli_json_str(j, "method", s->method);
+	cli_json_bool(j, "known", s->known);
+	if (s->known) {
+		cli_json_u64(j, "bits", s->bits);
+		cli_json_u64(j, "quantized_parameters", s->n_quantized);
+		cli_json_u64(j, "scale_bytes", s->scale_bytes);
+		cli_json_u64(j, "bytes", s->bytes);
+		cli_json_bool(j, "exact", !s->about);
+	} else {
+		cli_json_cstr(j, "why", s->why);
+	}
+	cli_json_close(j, '}');
+}
+
 /* Adapters of rank 16, as people start with. */
 static void lora(struct cli_json *j, const struct fmt_estimate *e)
 {
@@ -158,6 +178,7 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err)
 	cli_json_str(&j, "architecture", r->view->arch_name);
 	cli_json_u64(&j, "context_length", r->e.context);
 	parameters(&j, &r->e);
+	checkpoint(&j, &r->stored);
 	lora(&j, &r->e);
 	if (r->e.layers_known)
 		cache(&j, r);

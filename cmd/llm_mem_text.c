@@ -54,6 +54,25 @@ static void parameters(const struct fmt_estimate *e)
 	putchar('\n');
 }
 
+/* The checkpoint as it is published: what is downloaded, and what such a runtime loads. */
+static void stored(const struct mem_report *r)
+{
+	const struct fmt_stored *s = &r->stored;
+	char bytes[32], count[32];
+
+	if (!s->quantized)
+		return;
+	printf("as stored          ");
+	cli_print_str(stdout, s->method);
+	if (!s->known) {
+		printf(": size not known (%s)\n\n", s->why);
+		return;
+	}
+	printf(", %" PRIu64 " bits: %s%s bytes, %.2f bits per weight; %s are quantized\n\n", s->bits, s->about ? "about " : "",
+	       cli_thousands(s->bytes, bytes), r->e.total ? 8.0 * (double)s->bytes / (double)r->e.total : 0,
+	       cli_count(s->n_quantized, count));
+}
+
 /* The first columns of both tables are equally wide, so that contexts stand below each other. */
 static int first_columns(const struct mem_report *r)
 {
@@ -245,6 +264,7 @@ void mem_print_text(const struct mem_report *r)
 {
 	heading(r);
 	parameters(&r->e);
+	stored(r);
 	cache(r);
 	weights(r);
 	mem_runtime_text(r);

@@ -92,18 +92,14 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	return arch;
 }
 
-/* Weights that are quantized already have other names and shapes: say so instead of calling them surplus. Where only
- * sizes are asked for, it is the model that counts. */
-static bool check_quantization(struct fmt_view *v, const struct json *config, bool plan_only, struct fmt_err *err)
+/* Weights that are quantized already have other names and shapes: say so instead of calling them surplus. */
+static bool check_quantization(const struct json *config, struct fmt_err *err)
 {
 	const struct json *q = arch_conf_find(config, "quantization_config", 19);
 	struct fmt_str method = json_str(json_get(q, "quant_method"));
 
 	if (!json_is(q, JSON_OBJECT))
 		return true;
-	if (plan_only)
-		return view_note(v, err, "the checkpoint is stored quantized (quantization_config: %.*s); the sizes are those of its "
-		                 "parameters in each type", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");
 	return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "quantization_config: weights quantized by '%.*s' are not "
 	                "supported", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");
 }
@@ -122,7 +118,7 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	v->arch = choose_arch(&im->dir, opts, &v->counted_only, err);
 	if (!v->arch)
 		return false;
-	if (!check_quantization(v, config, opts->plan_only, err) || !arch_conf_read(v->arch, config, &im->conf, err)) {
+	if ((!opts->plan_only && !check_quantization(config, err)) || !arch_conf_read(v->arch, config, &im->conf, err)) {
 		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
 		return false;
 	}

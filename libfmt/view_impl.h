@@ -49,6 +49,9 @@ bool view_plan(struct fmt_view *v, struct fmt_err *err);
 /* The same from config.json alone: tensors as they would be, without contents. */
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err);
 
+/* The type that config.json names for weights; BF16 where it says nothing. */
+enum fmt_type view_config_type(const struct fmt_view *v);
+
 /* view_order.c: the n tensors of a checkpoint, and their sources, in the order of the reference converter. */
 bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err);
 

@@ -370,8 +370,8 @@ bool view_plan(struct fmt_view *v, struct fmt_err *err)
 	return true;
 }
 
-/* The type that config.json names: transformers 5 says dtype, 4 said torch_dtype. BF16 where it says nothing. */
-static enum fmt_type config_type(const struct fmt_view *v)
+/* transformers 5 says dtype, 4 said torch_dtype. */
+enum fmt_type view_config_type(const struct fmt_view *v)
 {
 	const struct json *config = hf_json(&v->impl->dir, HF_CONFIG);
 	struct fmt_str name = json_str(arch_conf_find(config, "dtype", 5));
@@ -396,7 +396,7 @@ static bool note_window(struct fmt_view *v, struct fmt_err *err)
 
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
 {
-	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .type = config_type(v), .err = err };
+	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .type = view_config_type(v), .err = err };
 
 	if (!add_all(&p))
 		return false;
