@@ -29,7 +29,6 @@ struct grid_group {
 /* What is known of a superblock for one set of scales. */
 struct choice {
 	float d;              /* decoded, in the group's unit */
-	uint16_t half;
 	float k[MAX_SUBS];
 	float s[MAX_SUBS];    /* scale of each sub-block */
 	float err[MAX_SUBS];  /* under that scale, less a constant */
@@ -280,7 +279,7 @@ static void attempt(const struct grid_group *g, float d, int reach, const float 
 {
 	struct choice c;
 
-	c.half = QUANT_AT(half_of)(d, g->unit, &c.d);
+	QUANT_AT(half_of)(d, g->unit, &c.d);
 	choose_codes(g, reach, s, &c);
 	if (total(g, &c) < total(g, best))
 		*best = c;
@@ -356,32 +355,53 @@ static void decoded(const struct grid_group *g, const struct choice *c, const st
 	}
 }
 
-/* The best wide scale for the points and codes of `c`. */
-static float least_squares(const struct grid_group *g, const struct choice *c, const struct quant_grid_fit *fit)
+/* Weighted products of the superblock x and what it would decode to under a wide scale of 1. */
+struct products {
+	float xx, xy, yy;
+};
+
+static struct products multiply(const struct grid_group *g, const struct choice *c, const struct quant_grid_fit *fit)
 {
-	float y[QUANT_SB], xy[QUANT_LANES] = { 0 }, yy[QUANT_LANES] = { 0 };
+	float y[QUANT_SB], xx[QUANT_LANES] = { 0 }, xy[QUANT_LANES] = { 0 }, yy[QUANT_LANES] = { 0 };
 
 	decoded(g, c, fit, y);
 	for (int i = 0; i < QUANT_SB; i += QUANT_LANES) {
 		for (int l = 0; l < QUANT_LANES; l++) {
-			float wy = g->wx[i + l] * y[i + l];
+			float wx = g->wx[i + l] * g->x[i + l], wy = g->wx[i + l] * y[i + l];
 
+			xx[l] += wx * g->x[i + l];
 			xy[l] += wy * g->x[i + l];
 			yy[l] += wy * y[i + l];
 		}
 	}
 	for (int l = 1; l < QUANT_LANES; l++) {
+		xx[0] += xx[l];
 		xy[0] += xy[l];
 		yy[0] += yy[l];
 	}
-	return yy[0] > 0 && xy[0] > 0 ? xy[0] / yy[0] : 0;
+	return (struct products){ xx[0], xy[0], yy[0] };
+}
+
+/* The best wide scale for the points and codes of `c`. */
+static float least_squares(const struct products *p)
+{
+	return p->yy > 0 && p->xy > 0 ? p->xy / p->yy : 0;
+}
+
+/* From the scale of least squares towards the one that keeps products with x, xx / xy: see restoring() in superblock.h. */
+static float restored(const struct products *p, float how_much)
+{
+	float least = least_squares(p);
+
+	return least > 0 ? least + how_much * (p->xx / p->xy - least) : 0;
 }
 
 void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quant_grid_chunks *chunks, const float *x,
                            const struct quant_importance *imp, size_t col, struct quant_grid_fit *fit)
 {
 	struct grid_group g;
-	struct choice best = { .half = 0 };
+	struct choice best = { .d = 0 };
+	struct products products;
 	float s[MAX_SUBS], most = 0, d;
 
 	load(&g, type, chunks, x, imp, col);
@@ -394,10 +414,12 @@ void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quan
 	attempt(&g, d, type->reach, s, &best);
 	if (type->again >= 0) {
 		take_points(&g, &best, fit);
-		attempt(&g, least_squares(&g, &best, fit), type->again, best.s, &best);
+		products = multiply(&g, &best, fit);
+		attempt(&g, least_squares(&products), type->again, best.s, &best);
 	}
 	take_points(&g, &best, fit);
-	fit->d = best.half;
+	products = multiply(&g, &best, fit);
+	fit->d = QUANT_AT(half_of)(restored(&products, type->restore[imp->w != NULL]), g.unit, &d);
 	for (int j = 0; j < g.n_subs; j++)
 		fit->k[j] = (uint8_t)best.k[j];
 }

@@ -41,6 +41,7 @@ struct quant_grid_type {
 	int n_ladder;
 	int reach;               /* neighbours of a scale code, on either side */
 	int again;               /* and after least squares over the superblock; -1: none */
+	float restore[2];        /* see restoring() in superblock.h; without importance, with it */
 };
 
 struct quant_grid_fit {

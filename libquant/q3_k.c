@@ -18,8 +18,8 @@ static const struct quant_signed_type type = {
 	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.3f, .magnitude = 4 },
 	.grid = { .lo = -4, .hi = 3 },
 	.limit = 32,
-	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 },
-	          { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 } },
+	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1, .restore = 0.5f },
+	          { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1, .restore = 0.5f } },
 };
 
 static void pack_scales(const float k[16], uint8_t s[12])

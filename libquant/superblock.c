@@ -128,6 +128,35 @@ static void keep_better(const struct attempt *a, int block_lanes, struct attempt
 	}
 }
 
+void QUANT_AT(restoring)(const struct quant_group *g, int block_lanes, const float err[L], float restore, float factor[L])
+{
+	float xx[L] = { 0 };
+
+	for (int i = 0; i < g->elems; i++)
+		for (int l = 0; l < L; l++)
+			xx[l] += g->w[i][l] * (g->x[i][l] * g->x[i][l]);
+	for (int first = 0; first < L; first += block_lanes) {
+		float lost = 0, all = 0;
+
+		for (int l = first; l < first + block_lanes; l++) {
+			lost += err[l];
+			all += xx[l];
+		}
+		for (int l = first; l < first + block_lanes; l++)
+			factor[l] = lost < 0.5f * all ? 1 + restore * (lost / (all - lost)) : 1;
+	}
+}
+
+/* The wide scales, larger; codes stay those of the scales before. */
+static void restore(const struct quant_group *g, int block_lanes, float how_much, struct attempt *a)
+{
+	float factor[L];
+
+	QUANT_AT(restoring)(g, block_lanes, a->err, how_much, factor);
+	for (int first = 0; first < L; first += block_lanes)
+		set_scale(g, block_lanes, first, a->d[first] * factor[first], a);
+}
+
 void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *x, const struct quant_importance *imp,
                              size_t col, int n_lanes, struct quant_signed_fit *fit, uint8_t *codes)
 {
@@ -150,6 +179,8 @@ void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *
 		choose_codes(&g, type, plan->reach, best.s, &a);
 		keep_better(&a, type->shape.block_lanes, &best);
 	}
+	if (plan->restore > 0)
+		restore(&g, type->shape.block_lanes, plan->restore, &best);
 	memcpy(fit->d, best.half, sizeof(fit->d));
 	memcpy(fit->k, best.k, sizeof(fit->k));
 	memcpy(fit->s, best.s, sizeof(fit->s));

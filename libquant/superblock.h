@@ -16,6 +16,7 @@ struct quant_signed_plan {
 	int n_trials;
 	int reach;           /* neighbours of a scale code, on either side */
 	int rounds;          /* of least squares */
+	float restore;       /* see restoring() */
 };
 
 struct quant_signed_type {
@@ -38,6 +39,7 @@ struct quant_min_plan {
 	int n_trials;
 	int first, later; /* neighbours of a pair of codes that are judged before and after least squares: 4, 8 or 24 */
 	int rounds;
+	float restore;
 };
 
 struct quant_min_type {
@@ -55,6 +57,13 @@ struct quant_min_fit {
 
 /* d as a half in the group's unit, and its exact value in *rounded. At most 65504, never -0. */
 uint16_t QUANT_AT(half_of)(float d, float unit, float *rounded);
+
+/* Factors, per lane, that make up for what least squares take away. The decoded block is smaller than the block by the
+ * part of its square that is lost, so all products with it shrink, and a model notices that more than a little noise.
+ * err      sum(w (x - y)^2) per lane
+ * restore  how much of it: 0 nothing, 0.5 so much that the norm is kept, 1 so much that products are */
+void QUANT_AT(restoring)(const struct quant_group *g, int block_lanes, const float err[QUANT_LANES], float restore,
+                         float factor[QUANT_LANES]);
 
 /* Everything an encoder needs of n_lanes sub-blocks: scales, and codes as [16][elems]. */
 void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *x, const struct quant_importance *imp,

@@ -174,14 +174,31 @@ static void search_superblock(const struct quant_group *g, const struct quant_mi
 	}
 }
 
+/* The wide scales, larger; codes stay those of the scales before. */
+static void restore(const struct quant_group *g, int block_lanes, float how_much, struct attempt *a)
+{
+	float factor[L], rounded;
+
+	QUANT_AT(restoring)(g, block_lanes, a->err, how_much, factor);
+	for (int first = 0; first < L; first += block_lanes) {
+		int b = first / block_lanes;
+
+		a->half_d[b] = QUANT_AT(half_of)(a->d[first] * factor[first], g->unit[first], &rounded);
+		a->half_dmin[b] = QUANT_AT(half_of)(a->dmin[first] * factor[first], g->unit[first], &rounded);
+	}
+}
+
 void QUANT_AT(encode_min)(const struct quant_min_type *type, const float *x, const struct quant_importance *imp,
                           size_t col, int n_lanes, struct quant_min_fit *fit, uint8_t *codes)
 {
+	const struct quant_min_plan *plan = &type->plan[imp->w != NULL];
 	struct quant_group g;
 	struct attempt best;
 
 	QUANT_AT(group_load)(&g, &type->shape, x, imp, col, n_lanes);
-	search_superblock(&g, type, &type->plan[imp->w != NULL], &best);
+	search_superblock(&g, type, plan, &best);
+	if (plan->restore > 0)
+		restore(&g, type->shape.block_lanes, plan->restore, &best);
 	memcpy(fit->d, best.half_d, sizeof(fit->d));
 	memcpy(fit->dmin, best.half_dmin, sizeof(fit->dmin));
 	memcpy(fit->ks, best.ks, sizeof(fit->ks));
