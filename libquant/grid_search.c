@@ -388,7 +388,8 @@ static float least_squares(const struct products *p)
 	return p->yy > 0 && p->xy > 0 ? p->xy / p->yy : 0;
 }
 
-/* From the scale of least squares towards the one that keeps products with x, xx / xy: see restoring() in superblock.h. */
+/* From the scale of least squares towards the one that keeps products with x, xx / xy: see restoring() in
+ * superblock.h. */
 static float restored(const struct products *p, float how_much)
 {
 	float least = least_squares(p);

@@ -128,7 +128,8 @@ static void keep_better(const struct attempt *a, int block_lanes, struct attempt
 	}
 }
 
-void QUANT_AT(restoring)(const struct quant_group *g, int block_lanes, const float err[L], float restore, float factor[L])
+void QUANT_AT(restoring)(const struct quant_group *g, int block_lanes, const float err[L], float restore,
+                         float factor[L])
 {
 	float xx[L] = { 0 };
 
