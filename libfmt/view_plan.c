@@ -225,7 +225,7 @@ static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tens
 	return t && check_shape(p, t, shape) && check_type(p, t) ? t : NULL;
 }
 
-/* All the tensors of a stack. It takes no more memory than the names of those that were found, and one. */
+/* All the tensors of a stack, of which config.json may ask for ARCH_MAX_HEADS: the first that is missing ends it. */
 static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct shape *shape,
                        struct view_source *src, uint64_t n)
 {

@@ -17,7 +17,7 @@ struct infer_w {
 	size_t row_bytes;
 	quant_decode_fn *decode;
 	const float *bias;       /* [rows], of a vector [cols]; or NULL: none */
-	void *owned;             /* what to free: contents that could not be used where they lie */
+	void *owned;             /* what to free: contents that could not be used where they lie, or `apart` */
 };
 
 /* GELU as it is defined, by erf, or its tanh formula (arXiv:1606.08415). */

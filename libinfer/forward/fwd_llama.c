@@ -116,16 +116,16 @@ const struct infer_forward infer_fwd_qwen2 = {
 	.pairs = INFER_HALVES,
 };
 
-const struct infer_forward infer_fwd_qwen3 = {
-	.arch = "qwen3",
+const struct infer_forward infer_fwd_qwen2moe = {
+	.arch = "qwen2moe",
 	.run = forward,
 	.global = global,
 	.layer = layer,
 	.pairs = INFER_HALVES,
 };
 
-const struct infer_forward infer_fwd_qwen2moe = {
-	.arch = "qwen2moe",
+const struct infer_forward infer_fwd_qwen3 = {
+	.arch = "qwen3",
 	.run = forward,
 	.global = global,
 	.layer = layer,
