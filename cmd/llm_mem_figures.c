@@ -206,7 +206,7 @@ static void next_layers(struct figures *x)
 {
 	const struct fmt_estimate *e = &x->r->e;
 
-	if (!e->n_next_layers || !e->n_layers)
+	if (!e->n_next_layers || !e->n_layers || !x->r->view->from_dir)
 		return;
 	combined(x, "multi_token_prediction.parameters", "multi-token prediction", e->next_params,
 	         "%" PRIu64 " layers x (%" PRIu64 " as in the last + 2 x %" PRIu64 " x %" PRIu64 " + 3 norms x %" PRIu64 ")",

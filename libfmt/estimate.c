@@ -8,6 +8,7 @@
 #include <libfmt/estimate.h>
 
 #include "ckd.h"
+#include "estimate_impl.h"
 #include "limit.h"
 #include "view_impl.h"
 
@@ -92,9 +93,15 @@ static bool is_buffer(struct fmt_str name)
 	return has(name, "rope_freqs") || has(name, "rope_factors") || has(name, "exp_probs_b");
 }
 
+/* A GGUF may have the layers of multi-token prediction, past those that count. */
+static bool is_next(const struct fmt_estimate *e, const struct fmt_view_tensor *t)
+{
+	return e->n_next_layers && t->layer >= 0 && (uint64_t)t->layer >= e->n_layers;
+}
+
 bool fmt_estimate_share(const struct fmt_estimate *e, const struct fmt_view_tensor *t, enum fmt_share *s)
 {
-	if (is_buffer(t->name))
+	if (is_buffer(t->name) || is_next(e, t))
 		return false;
 	*s = share_in(t->name, t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL);
 	return true;
@@ -235,68 +242,7 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 	return true;
 }
 
-/* One attention layer from the keys of a GGUF, whose values may be lists with one number per layer. */
-static bool layer_of_keys(struct fmt_layer *l, const struct fmt_view *v, int32_t i, struct fmt_err *err)
-{
-	uint32_t heads = 0, kv = 0, model = 0, k_dim = 0, v_dim = 0, expanded = 0;
-
-	if (!fmt_view_u32(v, "embedding_length", -1, 0, &model, err) ||
-	    !fmt_view_u32(v, "attention.head_count", i, 0, &heads, err) ||
-	    !fmt_view_u32(v, "attention.head_count_kv", i, heads, &kv, err) ||
-	    !fmt_view_u32(v, "attention.key_length", -1, heads ? model / heads : 0, &k_dim, err) ||
-	    !fmt_view_u32(v, "attention.value_length", -1, heads ? model / heads : 0, &v_dim, err) ||
-	    !fmt_view_u32(v, "attention.key_length_mla", -1, 0, &expanded, err))
-		return false;
-	l->kind = FMT_LAYER_ATTENTION;
-	l->n_heads = heads;
-	if (expanded) { /* one wide head, whose values are part of its keys */
-		l->kind = FMT_LAYER_LATENT;
-		l->latent = k_dim;
-		return true;
-	}
-	l->n_kv_heads = kv;
-	l->k_dim = k_dim;
-	l->v_dim = v_dim;
-	return true;
-}
-
-/* Layers from the keys of a GGUF. Only of a described architecture is it certain that every layer has attention to all
- * tokens; a window that the file carries counts as llama.cpp takes it, not at all. */
-static bool layers_of_keys(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
-{
-	uint32_t n = 0, experts = 0, used = 0, context = 0, width = 0, window = 0;
-
-	if (!fmt_view_u32(v, "block_count", -1, 0, &n, err) || !fmt_view_u32(v, "expert_count", -1, 0, &experts, err) ||
-	    !fmt_view_u32(v, "expert_used_count", -1, 0, &used, err) ||
-	    !fmt_view_u32(v, "context_length", -1, 0, &context, err) ||
-	    !fmt_view_u32(v, "attention.sliding_window", -1, 0, &window, err) ||
-	    !fmt_view_u32(v, "embedding_length", -1, 0, &width, err))
-		return false;
-	if (used > experts)
-		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "expert_used_count: %u is more than there are: %u", used, experts);
-	e->n_experts = experts;
-	e->n_experts_used = used;
-	e->context = context;
-	e->model_width = width;
-	if (!v->arch || !n)
-		return true;
-	if (n > ARCH_MAX_LAYERS)
-		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "block_count: %u is above %d", n, ARCH_MAX_LAYERS);
-	e->layers = calloc(n, sizeof *e->layers);
-	if (!e->layers)
-		return fmt_fail_nomem(err, n * sizeof *e->layers);
-	e->n_layers = n;
-	for (uint32_t i = 0; i < n; i++) {
-		if (!layer_of_keys(&e->layers[i], v, (int32_t)i, err))
-			return false;
-		e->layers[i].experts = experts != 0;
-		e->layers[i].window = window;
-	}
-	e->layers_known = true;
-	return true;
-}
-
-/* Layers for multi-token prediction: each a layer like the last one, a matrix that joins two residual streams, and three
+/* Layers for multi-token prediction that config.json declares: each a layer like the last one, a matrix that joins two residual streams, and three
  * norms. A checkpoint may repeat the embedding and the output matrix in them. */
 static bool count_next(struct fmt_estimate *e, struct fmt_err *err)
 {
@@ -315,20 +261,22 @@ bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct 
 	const struct fmt_view_tensor *embd = fmt_view_find(v, FMT_STR("token_embd.weight"));
 
 	*e = (struct fmt_estimate){ .total = 0 };
-	if (!(v->from_dir ? layers_of_config(e, v, err) : layers_of_keys(e, v, err)))
+	if (!(v->from_dir ? layers_of_config(e, v, err) : estimate_layers_of_keys(e, v, err)))
 		return false;
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
 		enum fmt_share s = FMT_SHARE_OTHER;
 
 		if (fmt_estimate_share(e, &v->tensors[i], &s) && !count_tensor(e, v, &v->tensors[i], s, err))
 			return false;
+		if (is_next(e, &v->tensors[i]) && ckd_add(&e->next_params, e->next_params, v->tensors[i].n_elems))
+			return too_large(err);
 	}
 	e->tied = embd && !fmt_view_find(v, FMT_STR("output.weight"));
 	if (!e->vocab && embd && embd->n_dims == 2)
 		e->vocab = embd->dims[0];
 	e->active_without_input_embedding = e->active - (e->tied ? 0 : e->by_share[FMT_SHARE_EMBEDDINGS]);
 	e->non_embedding = e->total - e->by_share[FMT_SHARE_EMBEDDINGS] - e->by_share[FMT_SHARE_LM_HEAD];
-	return count_next(e, err);
+	return !v->from_dir || count_next(e, err);
 }
 
 void fmt_estimate_finish(struct fmt_estimate *e)

@@ -44,21 +44,30 @@ static uint64_t n_known(const struct fmt_arch *arch, const struct fmt_model *m)
 	return n;
 }
 
-/* The description of a GGUF. Several may have its name (Llama and Mixtral): the one that knows most of the tensors. */
-static const struct fmt_arch *choose_arch(struct fmt_str name, const struct fmt_model *m)
+/* The description of a GGUF in a table, if it knows more of the tensors than the best one before it. */
+static const struct fmt_arch *better_arch(const struct fmt_arch *const *table, struct fmt_str name, const struct fmt_model *m,
+                                          const struct fmt_arch *best)
 {
-	const struct fmt_arch *best = fmt_arch_by_gguf(name);
 	uint64_t most = best ? n_known(best, m) : 0;
 
-	for (const struct fmt_arch *const *a = arch_table; best && *a && most < m->n_tensors; a++) {
-		uint64_t n = *a != best && fmt_str_is(name, (*a)->gguf) ? n_known(*a, m) : 0;
+	for (; *table && (!best || most < m->n_tensors); table++) {
+		uint64_t n = *table != best && fmt_str_is(name, (*table)->gguf) ? n_known(*table, m) : 0;
 
 		if (n > most) {
-			best = *a;
+			best = *table;
 			most = n;
 		}
 	}
 	return best;
+}
+
+/* Several may have its name (Llama and Mixtral): the one that knows most of the tensors. One that can only be counted will do
+ * where nothing is read. */
+static const struct fmt_arch *choose_arch(struct fmt_str name, const struct fmt_model *m, bool plan_only)
+{
+	const struct fmt_arch *best = better_arch(arch_table, name, m, fmt_arch_by_gguf(name));
+
+	return best || !plan_only ? best : better_arch(arch_counted, name, m, NULL);
 }
 
 static void describe(const struct fmt_view *v, const struct fmt_tensor *from, struct fmt_view_tensor *t)
@@ -89,7 +98,7 @@ bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	x = fmt_model_get(im->gguf, "general.architecture");
 	if (x && x->type == FMT_KV_STR)
 		v->arch_name = x->as.s;
-	v->arch = choose_arch(v->arch_name, im->gguf);
+	v->arch = choose_arch(v->arch_name, im->gguf, opts->plan_only);
 	x = fmt_model_get(im->gguf, "tokenizer.huggingface.json");
 	if (x && x->type == FMT_KV_STR)
 		v->tokenizer_json = x->as.s;

@@ -1,0 +1,11 @@
+/* What the files of <libfmt/estimate.h> share. */
+#ifndef FMT_ESTIMATE_IMPL_H
+#define FMT_ESTIMATE_IMPL_H
+
+#include <libfmt/estimate.h>
+
+/* estimate_gguf.c: layers, experts and sizes from the keys and the names of the tensors of a GGUF.
+ * returns false with *err set; layers that are not described leave e->layers_known false */
+bool estimate_layers_of_keys(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err);
+
+#endif
