@@ -74,7 +74,8 @@ static bool read_moved(const struct rows *r, struct fmt_err *err)
 	if (r->part->n_dims < 2)
 		return read_moved_bias(r, err);
 	for (uint64_t i = 0; i < r->n_rows; i++)
-		if (!fmt_tensor_read(r->v->weights, r->part, moved_row(r, r->row + i, r->part->dims[0]), 1, r->dst + i * r->row_bytes, err))
+		if (!fmt_tensor_read(r->v->weights, r->part, moved_row(r, r->row + i, r->part->dims[0]), 1,
+		                     r->dst + i * r->row_bytes, err))
 			return false;
 	return true;
 }

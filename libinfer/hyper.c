@@ -21,7 +21,8 @@ static bool read_real(const struct fmt_view *v, const char *key, float absent, f
 {
 	if (!fmt_view_f32(v, key, absent, out, err))
 		return false;
-	return (*out >= 0 && *out < 1e30f) || fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is out of range: %g", key, (double)*out);
+	return (*out >= 0 && *out < 1e30f) ||
+	       fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is out of range: %g", key, (double)*out);
 }
 
 /* Element i of a key that may hold a flag per layer. */

@@ -144,7 +144,8 @@ static bool divide(const struct infer_rope *rope, float *freq, const struct infe
 		                "%s.weight has %zu elements, but %u dimensions turn in pairs", name, w->cols, rope->n_dims);
 	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
 		if (!(w->f32[i] > 0))
-			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s.weight: element %u is %g", name, i, (double)w->f32[i]);
+			return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s.weight: element %u is %g", name, i,
+			                (double)w->f32[i]);
 		freq[i] /= w->f32[i];
 	}
 	return true;
@@ -158,7 +159,8 @@ static bool long_rope(struct infer_model *m, float base, struct fmt_err *err)
 
 	if (!near->tensor || !far->tensor)
 		return !near->tensor == !far->tensor ||
-		       fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "rope_factors_long.weight and rope_factors_short.weight: only one is there");
+		       fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET,
+		                "rope_factors_long.weight and rope_factors_short.weight: only one is there");
 	rope->inv_freq_long = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq_long);
 	if (!rope->inv_freq_long)
 		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq_long);

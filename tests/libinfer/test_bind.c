@@ -568,6 +568,84 @@ static void rope_refusals(void **state)
 	close_model(&o);
 }
 
+/* A GPT-2 of one layer. */
+static struct recipe gpt2(void)
+{
+	static const struct key keys[] = {
+		{ "general.architecture", FMT_KV_STR, 0, "gpt2" },
+		{ "gpt2.block_count", FMT_KV_U32, 1, NULL },
+		{ "gpt2.context_length", FMT_KV_U32, CTX, NULL },
+		{ "gpt2.embedding_length", FMT_KV_U32, D, NULL },
+		{ "gpt2.feed_forward_length", FMT_KV_U32, FF, NULL },
+		{ "gpt2.attention.head_count", FMT_KV_U32, HEADS, NULL },
+		{ "gpt2.attention.layer_norm_epsilon", FMT_KV_F32, 1e-5, NULL },
+	};
+	static const struct tensor tensors[] = {
+		{ "token_embd.weight", VOCAB, D, 0 },       { "position_embd.weight", CTX, D, 0 },
+		{ "output_norm.weight", 0, D, 0 },          { "output_norm.bias", 0, D, 0 },
+		{ "blk.0.attn_norm.weight", 0, D, 0 },      { "blk.0.attn_norm.bias", 0, D, 0 },
+		{ "blk.0.attn_qkv.weight", 3 * D, D, 0 },   { "blk.0.attn_qkv.bias", 0, 3 * D, 0 },
+		{ "blk.0.attn_output.weight", D, D, 0 },    { "blk.0.attn_output.bias", 0, D, 0 },
+		{ "blk.0.ffn_norm.weight", 0, D, 0 },       { "blk.0.ffn_norm.bias", 0, D, 0 },
+		{ "blk.0.ffn_up.weight", FF, D, 0 },        { "blk.0.ffn_up.bias", 0, FF, 0 },
+		{ "blk.0.ffn_down.weight", D, FF, 0 },      { "blk.0.ffn_down.bias", 0, D, 0 },
+	};
+	struct recipe r = { .n_keys = sizeof keys / sizeof *keys, .n_tensors = sizeof tensors / sizeof *tensors };
+
+	memcpy(r.keys, keys, sizeof keys);
+	memcpy(r.tensors, tensors, sizeof tensors);
+	return r;
+}
+
+/* Positions are rows of a table: past its end there are none. */
+static void learned_positions_bound_the_context(void **state)
+{
+	struct fmt_err err = { 0 };
+	struct recipe r = gpt2();
+	struct opened o = open_model(&r, &err);
+	int32_t ids[CTX] = { 0 };
+	float logits[VOCAB];
+	struct infer_run *run;
+
+	(void)state;
+	if (!o.m)
+		fail_msg("%s", err.msg);
+	run = infer_run_create(o.m, CTX, 0, &err);
+	assert_non_null(run);
+	assert_true(infer_eval(run, ids, CTX, false, logits, &err));
+	for (int i = 0; i < VOCAB; i++)
+		assert_true(isfinite(logits[i]));
+	infer_run_destroy(run);
+	assert_null(infer_run_create(o.m, CTX + 1, 0, &err));
+	assert_int_equal(err.code, FMT_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "learned positions"));
+	close_model(&o);
+}
+
+static void fused_parts_follow_the_keys(void **state)
+{
+	struct recipe r = gpt2();
+
+	(void)state;
+	tensor(&r, "blk.0.attn_qkv.weight")->rows = 3 * D - 1;
+	refused(&r, FMT_MISMATCH, "attn_qkv.weight: shape [23, 8], but the keys ask for [24, 8]");
+	r = gpt2();
+	tensor(&r, "blk.0.attn_qkv.bias")->cols = D;
+	refused(&r, FMT_MISMATCH, "attn_qkv.bias: shape [8], but the keys ask for [24]");
+	r = gpt2();
+	tensor(&r, "output_norm.bias")->cols = D - 1;
+	refused(&r, FMT_MISMATCH, "output_norm.bias: shape [7], but the keys ask for [8]");
+	r = gpt2();
+	tensor(&r, "position_embd.weight")->rows = CTX - 1;
+	refused(&r, FMT_MISMATCH, "position_embd.weight");
+	r = gpt2();
+	drop_tensor(&r, "blk.0.ffn_norm.bias");
+	refused(&r, FMT_MISSING, "blk.0.ffn_norm.bias is missing");
+	r = gpt2();
+	key(&r, "gpt2.attention.layer_norm_epsilon")->number = 0;
+	refused(&r, FMT_MALFORMED, "attention.layer_norm_epsilon is missing, or out of range");
+}
+
 /* Settings that change the result are not just read: a bias and a window move the logits. */
 static void optional_parts_are_used(void **state)
 {
@@ -614,6 +692,8 @@ int main(void)
 		cmocka_unit_test(rope_frequencies),
 		cmocka_unit_test(rope_yarn),
 		cmocka_unit_test(rope_refusals),
+		cmocka_unit_test(learned_positions_bound_the_context),
+		cmocka_unit_test(fused_parts_follow_the_keys),
 		cmocka_unit_test(optional_parts_are_used),
 	};
 	int failed, fd;

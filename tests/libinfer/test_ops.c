@@ -447,7 +447,8 @@ static void layernorm_is_its_formula(void **state)
 			for (size_t i = 0; i < D; i++)
 				sum += ((double)x[t * D + i] - mean) * ((double)x[t * D + i] - mean);
 			for (size_t i = 0; i < D; i++)
-				want[t * D + i] = ((double)x[t * D + i] - mean) / sqrt(sum / D + (double)g.model.eps) * (double)w[i] +
+				want[t * D + i] = ((double)x[t * D + i] - mean) / sqrt(sum / D + (double)g.model.eps) *
+				                          (double)w[i] +
 				                  (with_bias ? (double)bias[i] : 0);
 		}
 		op_layernorm(&g.run, y, x, &weights);
@@ -479,7 +480,8 @@ static void heads_layernorm_has_a_row_per_head(void **state)
 		for (size_t i = 0; i < DK; i++)
 			sum += ((double)p[i] - mean) * ((double)p[i] - mean);
 		for (size_t i = 0; i < DK; i++)
-			want[row * DK + i] = ((double)p[i] - mean) / sqrt(sum / DK + (double)g.model.eps) * (double)w[row % HEADS * DK + i];
+			want[row * DK + i] = ((double)p[i] - mean) / sqrt(sum / DK + (double)g.model.eps) *
+			                     (double)w[row % HEADS * DK + i];
 	}
 	op_heads_layernorm(&g.run, x, &weights);
 	assert_memory_equal(x, before, sizeof x);
