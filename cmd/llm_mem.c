@@ -309,23 +309,23 @@ int main(int argc, char **argv)
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "training", NULL },
 		{ CLI_STRING, 0, "train", "KIND", &t->kind, "what training takes instead: full, lora, qlora", NULL },
 		{ CLI_STRING, 0, "optimizer", "NAME", &t->optimizer, "adamw, adamw8bit, paged-adamw8bit, sgd, sgd-momentum,\n"
-		  "adafactor, lion, muon; default: adamw", NULL },
-		{ CLI_UINT, 0, "rank", "N", &t->rank, "of adapters; default: 16", NULL },
+		  "adafactor, lion, muon; default: adamw", &t->given },
+		{ CLI_UINT, 0, "rank", "N", &t->rank, "of adapters; default: 16", &t->given },
 		{ CLI_STRING, 0, "lora-targets", "NAME,...", &t->targets, "all, qv, attention, or modules: q_proj,down_proj;\n"
-		  "default: all linear ones of the layers but experts and routers", NULL },
+		  "default: all linear ones of the layers but experts and routers", &t->given },
 		{ CLI_STRING, 0, "precision", "TYPE", &t->precision, "bf16 or fp16 (mixed: a float32 copy for the optimizer), fp32;\n"
-		  "default: bf16", NULL },
-		{ CLI_STRING, 0, "gradients", "TYPE", &t->gradients, "same as the weights, or fp32; default: same", NULL },
-		{ CLI_UINT, 0, "micro-batch", "N", &t->micro_batch, "sequences at once on each device; default: 1", NULL },
-		{ CLI_UINT, 0, "seq", "N", &t->seq, "tokens of each; default: 2048", NULL },
+		  "default: bf16", &t->given },
+		{ CLI_STRING, 0, "gradients", "TYPE", &t->gradients, "same as the weights, or fp32; default: same", &t->given },
+		{ CLI_UINT, 0, "micro-batch", "N", &t->micro_batch, "sequences at once on each device; default: 1", &t->given },
+		{ CLI_UINT, 0, "seq", "N", &t->seq, "tokens of each; default: 2048", &t->given },
 		{ CLI_STRING, 0, "attention", "KIND", &t->attention, "flash (SDPA too), or eager, which stores scores;\n"
-		  "default: flash", NULL },
+		  "default: flash", &t->given },
 		{ CLI_STRING, 0, "checkpointing", "KIND", &t->checkpointing, "none, full (a layer keeps its input), selective (scores\n"
-		  "are computed again); default: none", NULL },
-		{ CLI_UINT, 0, "devices", "N", &t->devices, "that the model is trained on; default: 1", NULL },
+		  "are computed again); default: none", &t->given },
+		{ CLI_UINT, 0, "devices", "N", &t->devices, "that the model is trained on; default: 1", &t->given },
 		{ CLI_UINT, 0, "zero", "STAGE", &t->zero, "of ZeRO: 0, 1, 2, 3; default: 0", &t->zero_given },
-		{ CLI_STRING, 0, "fsdp", "KIND", &t->fsdp, "full, grad-op or no: as the stages 3, 2, 0", NULL },
-		{ CLI_STRING, 0, "offload", "PART", &t->offload, "optimizer, params or both, to the host's memory", NULL },
+		{ CLI_STRING, 0, "fsdp", "KIND", &t->fsdp, "full, grad-op or no: as the stages 3, 2, 0", &t->given },
+		{ CLI_STRING, 0, "offload", "PART", &t->offload, "optimizer, params or both, to the host's memory", &t->given },
 		{ 0 },
 	};
 	char word[24];
@@ -359,6 +359,8 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "--batch: a number of tokens");
 	if (o.fit_given && o.fit == 0)
 		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
+	if (!t->kind && (t->given || t->zero_given))
+		return cli_usage_error(&p, "options of training without --train: full, lora or qlora");
 	if (!mem_train_options(t, &err) || !mem_speed_options(&r.speed, &err) || !mem_convert_options(&r.convert, &err))
 		return cli_finish(&p, cli_fail(&p, &err));
 	r.cache.sequences = o.sequences;

@@ -14,6 +14,7 @@ struct mem_train {
 	const char *optimizer, *targets, *precision, *gradients, *attention, *checkpointing, *fsdp, *offload;
 	uint64_t zero, devices, micro_batch, seq, rank;
 	bool zero_given;
+	bool given; /* any of the other options but the kind */
 	struct fmt_train_opts o;
 	struct fmt_train bytes;
 };

@@ -1,8 +1,12 @@
-/* The text of a config.json: counted, cached and explained as llm-mem does it, and the sums must agree. */
+/* The text of a config.json: counted, cached, explained, run and trained as llm-mem does it, and the sums must agree. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <libfmt/explain.h>
+#include <libfmt/runtime.h>
+#include <libfmt/speed.h>
+#include <libfmt/stored.h>
+#include <libfmt/train.h>
 
 #include "fuzz.h"
 
@@ -58,6 +62,67 @@ static void caches(const struct fmt_estimate *e)
 	}
 }
 
+/* What is refused says why. */
+static void expect(bool ok, const struct fmt_err *err)
+{
+	if (!ok && (!err->code || !err->msg[0]))
+		abort();
+}
+
+/* Every runtime, with flash attention and without. */
+static void runtimes(const struct fmt_estimate *e)
+{
+	for (int i = 0; i < 2 * FMT_RUNTIME_COUNT; i++) {
+		struct fmt_runtime_opts o = { .runtime = (enum fmt_runtime)(i / 2), .k_type = FMT_F16, .v_type = FMT_F16,
+			.context = UINT64_C(1) << 20, .sequences = 3, .flash = i & 1 ? FMT_FLASH_OFF : FMT_FLASH_AUTO };
+		struct fmt_runtime_bytes b = { 0 };
+		struct fmt_err err = { 0 };
+		bool ok = fmt_runtime_bytes(e, &o, &b, &err);
+
+		expect(ok, &err);
+		if (ok && b.total != b.kv + b.state + b.compute + b.output + b.other)
+			abort();
+	}
+}
+
+static void trainings(const struct fmt_view *v, const struct fmt_estimate *e)
+{
+	static const enum fmt_train_kind kinds[] = { FMT_TRAIN_FULL, FMT_TRAIN_LORA, FMT_TRAIN_QLORA };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct fmt_train_opts o = { .kind = kinds[i], .precision = FMT_BF16, .eager = i & 1, .zero = (unsigned)i, .devices = 3,
+			.micro_batch = 5, .seq = UINT64_C(1) << 20, .rank = 16, .targets = "all" };
+		struct fmt_train t;
+		struct fmt_err err = { 0 };
+
+		expect(fmt_train(e, v, &o, &t, &err), &err);
+	}
+}
+
+static void speed(const struct fmt_view *v, const struct fmt_estimate *e)
+{
+	struct fmt_cache_opts o = { .type = FMT_F16, .context = UINT64_C(1) << 30, .ubatch = 512, .sequences = 1 };
+	struct fmt_err err = { 0 };
+	struct fmt_prompt p;
+	struct fmt_step s;
+
+	expect(fmt_speed_step(e, e->active, &o, &s, &err), &err);
+	fmt_speed_prompt(e, v, o.context, &p);
+	if (!(p.total >= p.linear))
+		abort();
+}
+
+static void stored(const struct fmt_view *v, const struct fmt_estimate *e)
+{
+	struct fmt_stored s;
+	struct fmt_err err = { 0 };
+	bool ok = fmt_stored_init(&s, v, e, &err);
+
+	expect(ok, &err);
+	if (ok && s.quantized && (s.known ? s.scale_bytes > s.bytes || s.n_quantized > e->total : !s.why[0]))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const struct fmt_view_opts opts = { .plan_only = true, .no_tokenizer = true };
@@ -72,6 +137,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (fmt_estimate_init(&e, v, &err)) {
 		explain(v, &e);
 		caches(&e);
+		runtimes(&e);
+		trainings(v, &e);
+		speed(v, &e);
+		stored(v, &e);
 	} else if (!err.code || !err.msg[0]) {
 		abort();
 	}

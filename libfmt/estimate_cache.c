@@ -5,6 +5,7 @@
 #include <libfmt/estimate.h>
 
 #include "ckd.h"
+#include "estimate_impl.h"
 
 /* llama.cpp allocates cells in multiples of this many (llama-kv-cache.cpp, August 2026). */
 #define CELLS 256
@@ -32,25 +33,25 @@ static bool too_large(struct fmt_err *err)
 	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the cache's size does not fit into 64 bits");
 }
 
+bool estimate_llama_cells(const struct fmt_estimate *e, const struct fmt_layer *l, uint64_t context, uint64_t ubatch,
+                          bool whole_windows, uint64_t *cells)
+{
+	uint64_t n = context, seen = 0;
+
+	if (l->window && e->own_windows && !whole_windows) {
+		if (ckd_add(&seen, l->window, ubatch))
+			return false;
+		n = seen < n ? seen : n;
+	}
+	return !ckd_align(cells, n, CELLS);
+}
+
 bool fmt_estimate_cells(const struct fmt_estimate *e, const struct fmt_layer *l, const struct fmt_cache_opts *o,
                         uint64_t *cells)
 {
-	uint64_t n = o->context;
-
-	if (o->keep == FMT_KEEP_IDEAL && l->window && l->window < n)
-		n = l->window;
-	if (o->keep == FMT_KEEP_LLAMA_CPP) {
-		uint64_t seen = 0;
-
-		if (l->window && e->own_windows) {
-			if (ckd_add(&seen, l->window, o->ubatch))
-				return false;
-			n = seen < n ? seen : n;
-		}
-		if (ckd_align(&n, n, CELLS))
-			return false;
-	}
-	*cells = n;
+	if (o->keep == FMT_KEEP_LLAMA_CPP)
+		return estimate_llama_cells(e, l, o->context, o->ubatch, false, cells);
+	*cells = o->keep == FMT_KEEP_IDEAL && l->window && l->window < o->context ? l->window : o->context;
 	return true;
 }
 

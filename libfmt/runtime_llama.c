@@ -2,22 +2,13 @@
 #include <inttypes.h>
 
 #include "ckd.h"
+#include "estimate_impl.h"
 #include "runtime_graph.h"
-
-/* Cells are allocated in multiples of this many (llama-kv-cache.cpp, August 2026). */
-#define CELLS 256
 
 bool runtime_llama_cells(const struct fmt_estimate *e, const struct fmt_layer *l, const struct fmt_runtime_opts *o,
                          uint64_t *cells)
 {
-	uint64_t n = o->context, seen = 0;
-
-	if (l->window && e->own_windows && !o->swa_full) {
-		if (ckd_add(&seen, l->window, o->ubatch))
-			return false;
-		n = seen < n ? seen : n;
-	}
-	return !ckd_align(cells, n, CELLS);
+	return estimate_llama_cells(e, l, o->context, o->ubatch, o->swa_full, cells);
 }
 
 static bool row_bytes(const struct fmt_layer *l, enum fmt_type type, uint64_t dim,
