@@ -157,27 +157,6 @@ static struct fmt_view *open_model(struct mem_report *r, struct fmt_err *err)
 	return v;
 }
 
-/* Says where weights that are there already are not what its config.json asks for: a repeated output matrix
- * makes them more, a part of a model less. A directory without weights is as good. */
-static void compare_stored(const struct mem_report *r)
-{
-	struct fmt_err none = { .code = FMT_OK };
-	struct stat st;
-	bool dir = !stat(r->path, &st) && S_ISDIR(st.st_mode), file = has_suffix(r->path, ".safetensors");
-	struct fmt_model *m = dir ? fmt_model_open_dir(r->path, &none) : file ? fmt_model_open(r->path, &none) : NULL;
-	uint64_t n = 0;
-	char stored[32], asked[32];
-
-	if (!m)
-		return;
-	for (uint64_t i = 0; i < m->n_tensors; i++)
-		n += m->tensors[i].n_elems;
-	fmt_model_close(m);
-	if (n != r->e.total)
-		cli_note(r->program, "note: the weights that are there have %s elements, config.json asks for %s",
-		         cli_thousands(n, stored), cli_thousands(r->e.total, asked));
-}
-
 static bool prepare(struct mem_report *r, const struct options *o, struct fmt_err *err)
 {
 	if (!fmt_estimate_init(&r->e, r->view, err) || !fmt_stored_init(&r->stored, r->view, &r->e, err)) {
@@ -251,7 +230,7 @@ static int run(struct mem_report *r, const struct options *o)
 	ok = v && prepare(r, o, &err);
 	if (ok) {
 		print_notes(r);
-		compare_stored(r);
+		mem_compare(r);
 		ok = print(r, o, &err);
 	}
 	status = !ok ? cli_fail(r->program, &err) : fits(r) ? CLI_OK : CLI_CHECK;

@@ -106,6 +106,9 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err);
  * returns false with *err set: no memory, a product past 64 bits */
 bool mem_explain(const struct mem_report *r, struct cli_json *j, struct fmt_err *err);
 
+/* llm_mem_compare.c: says where weights that are there already are not what their config.json asks for. */
+void mem_compare(const struct mem_report *r);
+
 /* llm_mem_csv.c: a row per type, context, type of cache and policy. The columns are those of docs/csv.md.
  * returns false with *err set as mem_sum does; rows before it are printed */
 bool mem_print_csv(const struct mem_report *r, struct fmt_err *err);

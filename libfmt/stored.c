@@ -59,24 +59,6 @@ static uint64_t value_bytes(const struct stored_layout *l, uint64_t rows, uint64
 	return parts(rows * cols * l->bits, 8);
 }
 
-/* The name of a tensor's module in the checkpoint, of one expert where they are apart. */
-static void module_name(const struct count *c, const struct arch_tensor *row, int32_t layer, uint64_t expert, char *out, size_t n)
-{
-	const char *star = strchr(row->hf, '*'), *end = strrchr(row->hf, '.');
-	char prefix[64] = "", number[24] = "";
-
-	if (layer >= 0)
-		snprintf(prefix, sizeof prefix, "%s%" PRId32 ".", c->v->arch->layer_prefix, layer);
-	if (star)
-		snprintf(number, sizeof number, "%" PRIu64, expert);
-	if (!end)
-		end = row->hf + strlen(row->hf);
-	if (star && star < end)
-		snprintf(out, n, "%s%.*s%s%.*s", prefix, (int)(star - row->hf), row->hf, number, (int)(end - star - 1), star + 1);
-	else
-		snprintf(out, n, "%s%.*s", prefix, (int)(end - row->hf), row->hf);
-}
-
 /* Whether it is of a kind that the method quantizes: linear modules, but no routers; the output matrix where it says so. */
 static bool is_linear(const struct count *c, const struct fmt_view_tensor *t, enum fmt_share share)
 {
@@ -97,12 +79,13 @@ static bool is_linear(const struct count *c, const struct fmt_view_tensor *t, en
 /* Whether the method leaves it alone. */
 static bool stays(struct count *c, const struct fmt_view_tensor *t, const struct arch_tensor *row, uint64_t expert)
 {
-	char module[160];
+	char module[VIEW_NAME_BYTES], *dot;
 
-	if (!c->q->n_names)
-		return false;
 	c->n_compared += c->q->n_names;
-	module_name(c, row, t->layer, expert, module, sizeof module);
+	view_row_name(c->v->arch, row, t->layer, expert, module);
+	dot = strrchr(module, '.'); /* of ".weight" */
+	if (dot)
+		*dot = 0;
 	return stored_scheme_keeps(c->q, module);
 }
 

@@ -49,6 +49,23 @@ bool view_plan(struct fmt_view *v, struct fmt_err *err);
 /* The same from config.json alone: tensors as they would be, without contents. */
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err);
 
+/* A shape in a checkpoint. */
+struct view_shape {
+	uint32_t n;
+	uint64_t dims[FMT_MAX_DIMS];
+};
+
+/* The shape in the checkpoint of a row's tensor, or of each of those that are stacked, from that in the GGUF. */
+struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch_tensor *row, const struct fmt_view_tensor *t);
+
+#define VIEW_NAME_BYTES 160
+
+/* The checkpoint's name of a row's tensor, or of number `part` of those that are stacked. */
+void view_row_name(const struct fmt_arch *arch, const struct arch_tensor *row, int32_t layer, uint64_t part, char *name);
+
+/* Whether a tensor belongs to one of the layers past the last, which are for multi-token prediction. */
+bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name);
+
 /* The type that config.json names for weights; BF16 where it says nothing. */
 enum fmt_type view_config_type(const struct fmt_view *v);
 

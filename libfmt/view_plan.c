@@ -38,20 +38,14 @@ static bool fail_tensor(struct plan *p, enum fmt_code code, const struct fmt_ten
 	return false;
 }
 
-struct shape {
-	uint32_t n;
-	uint64_t dims[FMT_MAX_DIMS];
-};
-
-/* The shape in the checkpoint of a tensor, or of each of those that are stacked, from that in the GGUF. */
-static struct shape shape_in_checkpoint(const struct plan *p, const struct arch_tensor *row, const struct fmt_view_tensor *t)
+struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch_tensor *row, const struct fmt_view_tensor *t)
 {
 	uint32_t skip = strchr(row->hf, '*') != NULL;
-	struct shape s = { .n = t->n_dims - skip };
+	struct view_shape s = { .n = t->n_dims - skip };
 
 	if (row->from[0]) {
 		for (s.n = 0; s.n < sizeof row->from / sizeof *row->from && row->from[s.n]; s.n++)
-			s.dims[s.n] = p->conf->n[row->from[s.n]];
+			s.dims[s.n] = conf->n[row->from[s.n]];
 		return s;
 	}
 	memcpy(s.dims, t->dims + skip, s.n * sizeof *s.dims);
@@ -62,7 +56,7 @@ static struct shape shape_in_checkpoint(const struct plan *p, const struct arch_
 	return s;
 }
 
-static bool check_shape(struct plan *p, const struct fmt_tensor *t, const struct shape *want)
+static bool check_shape(struct plan *p, const struct fmt_tensor *t, const struct view_shape *want)
 {
 	char text[2 * SHAPE_BYTES + 80], a[SHAPE_BYTES], b[SHAPE_BYTES];
 
@@ -192,31 +186,27 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	return true;
 }
 
-#define NAME_BYTES 160
-
-/* The checkpoint's name of a row's tensor, or of number `part` of those that are stacked. */
-static void name_in_checkpoint(const struct plan *p, const struct arch_tensor *row, int32_t layer, uint64_t part,
-                               char *name)
+void view_row_name(const struct fmt_arch *arch, const struct arch_tensor *row, int32_t layer, uint64_t part, char *name)
 {
 	const char *star = strchr(row->hf, '*');
 	int n = star ? (int)(star - row->hf) : (int)strlen(row->hf);
 	char prefix[64] = "", number[24] = "";
 
 	if (layer >= 0)
-		snprintf(prefix, sizeof prefix, "%s%" PRId32 ".", p->v->arch->layer_prefix, layer);
+		snprintf(prefix, sizeof prefix, "%s%" PRId32 ".", arch->layer_prefix, layer);
 	if (star)
 		snprintf(number, sizeof number, "%" PRIu64, part);
-	snprintf(name, NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
+	snprintf(name, VIEW_NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
 }
 
 /* Finds one tensor of the checkpoint and sees that it is what the row asks for. */
 static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tensor *row, int32_t layer, uint64_t part,
-                                          const struct shape *shape)
+                                          const struct view_shape *shape)
 {
 	const struct fmt_tensor *t;
-	char name[NAME_BYTES], why[80] = "";
+	char name[VIEW_NAME_BYTES], why[80] = "";
 
-	name_in_checkpoint(p, row, layer, part, name);
+	view_row_name(p->v->arch, row, layer, part, name);
 	if (row->role == FMT_ROLE_OUTPUT)
 		snprintf(why, sizeof why, " (config.json says tie_word_embeddings false)");
 	else if (strchr(row->hf, '*'))
@@ -226,7 +216,7 @@ static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tens
 }
 
 /* All the tensors of a stack, of which config.json may ask for ARCH_MAX_HEADS: the first that is missing ends it. */
-static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct shape *shape,
+static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct view_shape *shape,
                        struct view_source *src, uint64_t n)
 {
 	const struct fmt_tensor **stack = fmt_arena_alloc(&p->im->mem, n, sizeof *stack, p->err);
@@ -251,7 +241,7 @@ static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t la
 static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
                         struct view_source *src)
 {
-	struct shape shape = shape_in_checkpoint(p, row, t);
+	struct view_shape shape = view_row_shape(p->conf, row, t);
 
 	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
 	src->n_key_rows = p->conf->n[P_NOPE_DIM];
@@ -312,10 +302,9 @@ static bool add_all(struct plan *p)
 	return true;
 }
 
-/* Whether it belongs to one of the layers past the last, which are for multi-token prediction. */
-static bool in_next_layer(const struct plan *p, struct fmt_str name)
+bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name)
 {
-	const char *prefix = p->v->arch->layer_prefix;
+	const char *prefix = arch->layer_prefix;
 	size_t n = strlen(prefix), i = n;
 	uint64_t layer = 0;
 
@@ -323,8 +312,8 @@ static bool in_next_layer(const struct plan *p, struct fmt_str name)
 		return false;
 	for (; i < name.n && i < n + 8 && name.p[i] >= '0' && name.p[i] <= '9'; i++)
 		layer = layer * 10 + (uint64_t)(name.p[i] - '0');
-	return i > n && i < name.n && name.p[i] == '.' && layer >= p->conf->n[P_LAYERS] &&
-	       layer - p->conf->n[P_LAYERS] < p->conf->n[P_NEXT_LAYERS];
+	return i > n && i < name.n && name.p[i] == '.' && layer >= conf->n[P_LAYERS] &&
+	       layer - conf->n[P_LAYERS] < conf->n[P_NEXT_LAYERS];
 }
 
 /* Every tensor that no row took must be known to carry nothing. */
@@ -343,7 +332,7 @@ static bool check_left_over(struct plan *p)
 			skip++;
 		if (*skip)
 			continue;
-		if (in_next_layer(p, t->name)) {
+		if (view_in_next_layer(p->v->arch, p->conf, t->name)) {
 			n_next++;
 			continue;
 		}

@@ -73,6 +73,15 @@ const struct fmt_view_tensor *fmt_view_role(const struct fmt_view *v, enum fmt_r
  * that are no model (adapters and the like). A directory has passed all this on opening. */
 void fmt_view_audit(const struct fmt_view *v, void (*found)(void *ctx, const char *line), void *ctx);
 
+enum fmt_difference { FMT_DIFFERENCE_MISSING, FMT_DIFFERENCE_SURPLUS, FMT_DIFFERENCE_SHAPE, FMT_DIFFERENCE_COUNT };
+
+/* Compares what the config.json of a plan_only view asks for with a checkpoint's tensors, by their names there. Calls `found`
+ * with each that differs. Only for descriptions that convert (not v->counted_only), whose names are the checkpoint's own, and
+ * weights that are not quantized.
+ * returns false with *err set: no memory */
+bool fmt_view_compare(const struct fmt_view *v, const struct fmt_model *m,
+                      void (*found)(void *ctx, enum fmt_difference d, const char *name), void *ctx, struct fmt_err *err);
+
 /* Numbers of an architecture's key, checked: false with *err set if it has another type or does not fit;
  * an absent key gives `absent` and true. A per-layer array gives element `layer` (-1: element 0). */
 bool fmt_view_u32(const struct fmt_view *v, const char *suffix, int32_t layer, uint32_t absent, uint32_t *out,

@@ -1,0 +1,74 @@
+/* Are the tensors that are there those that config.json asks for? */
+#include <string.h>
+
+#include "limit.h"
+#include "view_impl.h"
+
+struct comparison {
+	const struct fmt_view *v;
+	const struct fmt_model *m;
+	bool *used;
+	void (*found)(void *ctx, enum fmt_difference d, const char *name);
+	void *ctx;
+};
+
+/* By its name, with the description's base prefix or without it. */
+static const struct fmt_tensor *find(const struct comparison *c, const char *name)
+{
+	const char *base = c->v->arch->base_prefix;
+	const struct fmt_tensor *t = fmt_model_find(c->m, (struct fmt_str){ name, strlen(name) });
+
+	if (!t && base && !strncmp(name, base, strlen(base)))
+		t = fmt_model_find(c->m, (struct fmt_str){ name + strlen(base), strlen(name) - strlen(base) });
+	return t;
+}
+
+static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, const struct arch_tensor *row)
+{
+	struct view_shape shape = view_row_shape(&c->v->impl->conf, row, t);
+	uint64_t n = strchr(row->hf, '*') ? t->dims[0] : 1;
+	char name[VIEW_NAME_BYTES];
+
+	for (uint64_t i = 0; i < n; i++) {
+		const struct fmt_tensor *there;
+
+		view_row_name(c->v->arch, row, t->layer, i, name);
+		there = find(c, name);
+		if (there)
+			c->used[there - c->m->tensors] = true;
+		if (!there)
+			c->found(c->ctx, FMT_DIFFERENCE_MISSING, name);
+		else if (there->n_dims != shape.n || memcmp(there->dims, shape.dims, shape.n * sizeof *shape.dims))
+			c->found(c->ctx, FMT_DIFFERENCE_SHAPE, name);
+	}
+}
+
+/* Buffers carry nothing, and layers of multi-token prediction are declared. */
+static bool is_expected(const struct comparison *c, struct fmt_str name)
+{
+	for (const char *const *skip = c->v->arch->skip; skip && *skip; skip++) {
+		size_t n = strlen(*skip);
+
+		if (name.n >= n && !memcmp(name.p + name.n - n, *skip, n))
+			return true;
+	}
+	return view_in_next_layer(c->v->arch, &c->v->impl->conf, name);
+}
+
+bool fmt_view_compare(const struct fmt_view *v, const struct fmt_model *m,
+                      void (*found)(void *ctx, enum fmt_difference d, const char *name), void *ctx, struct fmt_err *err)
+{
+	struct comparison c = { .v = v, .m = m, .found = found, .ctx = ctx };
+	struct fmt_arena mem;
+
+	fmt_arena_init(&mem, LIMIT_VIEW_BYTES + m->n_tensors);
+	c.used = fmt_arena_alloc(&mem, m->n_tensors, sizeof *c.used, err);
+	for (uint64_t i = 0; c.used && i < v->n_tensors; i++)
+		if (v->impl->sources[i].row->hf)
+			compare_row(&c, &v->tensors[i], v->impl->sources[i].row);
+	for (uint64_t i = 0; c.used && i < m->n_tensors; i++)
+		if (!c.used[i] && !is_expected(&c, m->tensors[i].name))
+			found(ctx, FMT_DIFFERENCE_SURPLUS, m->tensors[i].name.p);
+	fmt_arena_finish(&mem);
+	return c.used != NULL;
+}
