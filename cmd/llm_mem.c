@@ -219,13 +219,30 @@ static bool fits(const struct mem_report *r)
 	return !r->fit || (r->train.kind ? mem_train_fits(r) : r->best != NULL);
 }
 
+/* Weights without a config.json, of which nothing but their sizes is asked. */
+static bool is_bare(const struct mem_report *r, const struct options *o, bool *is_dir)
+{
+	char *dir_of_file = weights_dir(r->path), path[4096];
+	const char *dir = dir_of_file ? dir_of_file : r->path;
+	struct stat st;
+	int n = snprintf(path, sizeof path, "%s/config.json", dir);
+	bool there = n < 0 || (size_t)n >= sizeof path || stat(dir, &st) || !S_ISDIR(st.st_mode) || !stat(path, &st);
+
+	*is_dir = !dir_of_file;
+	free(dir_of_file);
+	return !there && !o->fit_given && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers && !r->explain;
+}
+
 static int run(struct mem_report *r, const struct options *o)
 {
-	struct fmt_err err = { .code = FMT_OK };
+	struct fmt_err err = { .code = FMT_OK }, bare = { .code = FMT_OK };
 	struct fmt_view *v = open_model(r, &err);
+	bool is_dir = false;
 	bool ok;
 	int status;
 
+	if (!v && is_bare(r, o, &is_dir) && mem_print_header(r, is_dir, &bare))
+		return CLI_OK;
 	r->view = v;
 	ok = v && prepare(r, o, &err);
 	if (ok) {

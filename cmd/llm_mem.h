@@ -106,6 +106,10 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err);
  * returns false with *err set: no memory, a product past 64 bits */
 bool mem_explain(const struct mem_report *r, struct cli_json *j, struct fmt_err *err);
 
+/* llm_mem_header.c: prints what weights say that have no config.json.
+ * returns false with *err set: they cannot be opened */
+bool mem_print_header(const struct mem_report *r, bool dir, struct fmt_err *err);
+
 /* llm_mem_compare.c: says where weights that are there already are not what their config.json asks for. */
 void mem_compare(const struct mem_report *r);
 

@@ -21,11 +21,12 @@ TENSORS.update({'model.layers.0.' + name: shape for name, shape in {
     'mlp.gate_proj.weight': [96, 64], 'mlp.up_proj.weight': [96, 64], 'mlp.down_proj.weight': [64, 96]}.items()})
 
 
-def notes(tensors, name='model.safetensors', path='', **changes):
+def notes(tensors, name='model.safetensors', path='', out=None, **changes):
     """What llm-mem says of a directory with these; the contents are a hole."""
     with tempfile.TemporaryDirectory() as d:
-        with open(os.path.join(d, 'config.json'), 'w') as f:
-            json.dump({**CONFIG, **changes}, f)
+        if changes.pop('config', True):
+            with open(os.path.join(d, 'config.json'), 'w') as f:
+                json.dump({**CONFIG, **changes}, f)
         header, at = {}, 0
         for t, shape in tensors.items():
             n = 2
@@ -37,6 +38,9 @@ def notes(tensors, name='model.safetensors', path='', **changes):
         with open(os.path.join(d, name), 'wb') as f:
             f.write(struct.pack('<Q', len(text)) + text)
             f.truncate(8 + len(text) + at)
+        if out is not None:
+            p = subprocess.run([mem, '--json', os.path.join(d, path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            out.update(json.loads(p.stdout))
         p = subprocess.run([mem, '--quant', 'BF16', os.path.join(d, path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert p.returncode == 0, p.stderr
         return p.stderr
@@ -59,3 +63,11 @@ assert 'whole model' in notes(TENSORS, 'model-00001-of-00002.safetensors', 'mode
 
 said = notes(TENSORS, quantization_config={'quant_method': 'fp8', 'weight_block_size': [128, 128]})
 assert 'take 87,424 bytes, config.json asks for' in said, said
+
+for path in ('', 'model.safetensors'):  # nothing but the header
+    stored = {}
+    said = notes(TENSORS, path=path, out=stored, config=False)
+    stored = stored['stored']
+    assert 'no config.json' in said and stored['elements'] == 43712 and stored['bytes'] == 87424, (said, stored)
+    assert sum(stored['elements_by_component'].values()) == 43712 and stored['bytes_by_type'] == {'BF16': 87424}, stored
+    assert stored['elements_by_component']['norms'] == 192 and stored['elements_by_component']['embedding'] == 6400, stored
