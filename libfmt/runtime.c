@@ -55,6 +55,15 @@ bool runtime_too_large(struct fmt_err *err)
 	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the size of cache and buffers does not fit into 64 bits");
 }
 
+void fmt_runtime_fill(struct fmt_runtime_opts *o)
+{
+	const struct runtime *r = &runtimes[o->runtime];
+
+	o->batch = o->batch ? o->batch : r->batch ? r->batch : o->context;
+	o->ubatch = o->ubatch ? o->ubatch : r->ubatch ? r->ubatch : o->batch;
+	o->ubatch = o->ubatch < o->batch ? o->ubatch : o->batch;
+}
+
 bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_opts *asked, struct fmt_runtime_bytes *b,
                        struct fmt_err *err)
 {
@@ -62,9 +71,7 @@ bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_op
 	struct fmt_runtime_opts o = *asked;
 
 	*b = (struct fmt_runtime_bytes){ .total = 0 };
-	o.batch = o.batch ? o.batch : r->batch ? r->batch : o.context;
-	o.ubatch = o.ubatch ? o.ubatch : r->ubatch ? r->ubatch : o.batch;
-	o.ubatch = o.ubatch < o.batch ? o.ubatch : o.batch;
+	fmt_runtime_fill(&o);
 	if (!o.context || !o.sequences || o.context > MOST || o.sequences > MOST || o.batch > MOST)
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "contexts, sequences and batches are numbers from 1 to 2^40");
 	if (!e->layers_known)

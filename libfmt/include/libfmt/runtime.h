@@ -47,6 +47,9 @@ struct fmt_runtime_bytes {
 	uint64_t total;   /* their sum */
 };
 
+/* Puts the runtime's defaults in place of batches of 0, and bounds ubatch by batch. */
+void fmt_runtime_fill(struct fmt_runtime_opts *o);
+
 /* returns false with *err set: heads that are no whole number of a type's blocks, a product past 64 bits, layers that
  * are not known, a numeric option that is too large */
 bool fmt_runtime_bytes(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, struct fmt_runtime_bytes *b,
