@@ -11,9 +11,9 @@
 #define MAX_SEQUENCES (UINT64_C(1) << 20)
 
 struct options {
-	const char *quant, *contexts, *kv, *policy, *runtime, *flash, *svg, *html;
-	uint64_t sequences, batch, ubatch, fit;
-	bool fit_given, csv, force;
+	const char *quant, *contexts, *kv, *policy, *runtime, *flash, *svg, *html, *gpu;
+	uint64_t sequences, batch, ubatch, fit, margin, cpu_experts;
+	bool fit_given, csv, force, margin_given, cpu_moe, cpu_experts_given;
 };
 
 static int by_size(const void *a, const void *b)
@@ -169,12 +169,13 @@ static bool prepare(struct mem_report *r, const struct options *o, struct fmt_er
 		usual_contexts(r);
 	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err) || !mem_runtime(r, err) || !mem_train(r, err))
 		return false;
+	r->fit_context = r->contexts[o->contexts ? r->n_contexts - 1 : 0];
 	if (o->fit_given) {
 		r->fit = o->fit;
-		r->fit_context = r->contexts[o->contexts ? r->n_contexts - 1 : 0];
+		r->margin = o->margin_given ? o->margin : fmt_fit_margin(o->fit);
 		return mem_fit(r, err);
 	}
-	return true;
+	return !r->cards.o.n_devices || mem_gpu(r, err);
 }
 
 static void print_notes(const struct mem_report *r)
@@ -213,10 +214,10 @@ static bool print(const struct mem_report *r, const struct options *o, struct fm
 	return mem_speed_print(r, NULL, err) && mem_convert_print(r, NULL, err) && (!r->explain || mem_explain(r, NULL, err));
 }
 
-/* What --fit asks; true where it is not given. */
+/* What --fit or --gpu asks; true where neither is given. */
 static bool fits(const struct mem_report *r)
 {
-	return !r->fit || (r->train.kind ? mem_train_fits(r) : r->best != NULL);
+	return (!r->fit && !r->cards.o.n_devices) || (r->train.kind ? mem_train_fits(r) : r->best != NULL);
 }
 
 /* Weights without a config.json, of which nothing but their sizes is asked. */
@@ -230,7 +231,7 @@ static bool is_bare(const struct mem_report *r, const struct options *o, bool *i
 
 	*is_dir = !dir_of_file;
 	free(dir_of_file);
-	return !there && !o->fit_given && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers && !r->explain;
+	return !there && !o->fit_given && !o->gpu && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers && !r->explain;
 }
 
 static int run(struct mem_report *r, const struct options *o)
@@ -251,9 +252,36 @@ static int run(struct mem_report *r, const struct options *o)
 		ok = print(r, o, &err);
 	}
 	status = !ok ? cli_fail(r->program, &err) : fits(r) ? CLI_OK : CLI_CHECK;
+	mem_weights_finish(r);
 	fmt_estimate_finish(&r->e);
 	fmt_view_close(v);
 	return status;
+}
+
+/* What --fit and --gpu come with. */
+static bool place_options(struct mem_report *r, const struct options *o, struct fmt_err *err)
+{
+	bool experts = o->cpu_moe || o->cpu_experts_given;
+
+	if (o->fit_given && o->fit == 0)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--fit: nothing fits into 0 bytes");
+	if (o->fit_given && o->gpu)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--fit is one piece of memory, --gpu is several: one of them");
+	if (o->margin_given && !o->fit_given && !o->gpu)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--margin is left free of --fit or --gpu");
+	if (o->fit_given && o->margin_given && o->margin >= o->fit)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--margin: nothing is left of --fit");
+	if (experts && !o->gpu)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--cpu-moe and --n-cpu-moe say what is not on a --gpu");
+	if (!o->gpu)
+		return true;
+	if (r->cache.keep != FMT_KEEP_LLAMA_CPP || o->csv || r->train.kind ||
+	    (r->runtime.runtime != FMT_RUNTIME_LLAMA_CPP && r->runtime.runtime != FMT_RUNTIME_LLAMA_CPP_0_7))
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--gpu is how llama.cpp spreads a model: no other --policy or --runtime, "
+		                "no --train and no --csv");
+	r->cards.o.cpu_experts = o->cpu_moe ? UINT64_MAX : o->cpu_experts;
+	r->cards.o.find_experts = !experts;
+	return mem_cards_parse(&r->cards, o->gpu, o->margin_given ? &o->margin : NULL, err);
 }
 
 int main(int argc, char **argv)
@@ -268,6 +296,7 @@ int main(int argc, char **argv)
 		.about = "What a model takes, from its config.json alone: parameters, weights in each type, cache at each context.",
 		.examples = "  llm-mem config.json                      an overview\n"
 		            "  llm-mem config.json --fit 24GiB --ctx 32K  what fits; exit status 1: nothing\n"
+		            "  llm-mem config.json --gpu rtx4090,24G      how it is spread, and llama.cpp's options\n"
 		            "  llm-mem config.json --quant all --json   every type, for a program\n"
 		            "  llm-mem config.json --explain --html memory.html   a page with charts and products",
 	};
@@ -285,7 +314,14 @@ int main(int argc, char **argv)
 		{ CLI_UINT, 0, "ubatch", "N", &o.ubatch, "tokens that llama.cpp computes at once; default: 512", NULL },
 		{ CLI_STRING, 0, "flash-attn", "WORD", &o.flash, "on, off or auto; off: scores of attention are kept too", NULL },
 		{ CLI_FLAG, 0, "swa-full", NULL, &r.runtime.swa_full, "llama.cpp's sliding layers keep the whole context too", NULL },
-		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much: 24GiB", &o.fit_given },
+		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much, buffers included: 24GiB", &o.fit_given },
+		{ CLI_STRING, 0, "gpu", "CARD,...", &o.gpu, "spread over cards as llama.cpp does: 24G,24G,8G or names,\n"
+		  "rtx4090,rtx3060-12g, 8xh100; list prints the names", NULL },
+		{ CLI_SIZE, 0, "margin", "SIZE", &o.margin, "leave so much of --fit, or of each --gpu, free; default: 1GiB, of\n"
+		  "less than 8GiB an eighth", &o.margin_given },
+		{ CLI_FLAG, 0, "cpu-moe", NULL, &o.cpu_moe, "with --gpu: all experts stay in the CPU's memory", NULL },
+		{ CLI_UINT, 0, "n-cpu-moe", "N", &o.cpu_experts, "with --gpu: those of the first N layers do; default: as few as\n"
+		  "make the rest fit", &o.cpu_experts_given },
 		{ CLI_FLAG, 0, "layers", NULL, &r.layers, "the layers, one by one", NULL },
 		{ CLI_FLAG, 0, "explain", NULL, &r.explain, "each figure as its product, the keys of config.json behind it,\n"
 		  "and what was taken for those that are not there", NULL },
@@ -298,7 +334,7 @@ int main(int argc, char **argv)
 		{ CLI_UINT, 0, "convert", "THREADS", &r.convert.threads, "disk and memory that st2gguf needs, with so many threads",
 		  &r.convert.given },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "speed", NULL },
-		{ CLI_STRING, 0, "speed", "CARD", &r.speed.card, "the bounds of a card: rtx4090, h100-sxm; by the next two", NULL },
+		{ CLI_STRING, 0, "speed", "CARD", &r.speed.card, "the bounds of a card: rtx4090, h100; by the next two", NULL },
 		{ CLI_REAL, 0, "bandwidth", "GB/S", &r.speed.bandwidth, "of memory: tokens per second at most", &r.speed.bandwidth_given },
 		{ CLI_REAL, 0, "tflops", "N", &r.speed.tflops, "dense, 16 bits: how fast a prompt is read at most",
 		  &r.speed.tflops_given },
@@ -330,6 +366,10 @@ int main(int argc, char **argv)
 	p.opts = opts;
 	r.program = &p;
 	cli_parse(&p, &n, argv);
+	if (o.gpu && !strcmp(o.gpu, "list")) {
+		mem_cards_list(&p);
+		return cli_finish(&p, CLI_OK);
+	}
 	if (n != 1)
 		return cli_usage_error(&p, n ? "one model at a time" : "no model given");
 	r.path = argv[1];
@@ -353,12 +393,12 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, "--parallel and --ubatch: numbers from 1 up");
 	if (o.batch > MAX_CONTEXT)
 		return cli_usage_error(&p, "--batch: a number of tokens");
-	if (o.fit_given && o.fit == 0)
-		return cli_usage_error(&p, "--fit: nothing fits into 0 bytes");
 	if (!t->kind && (t->given || t->zero_given))
 		return cli_usage_error(&p, "options of training without --train: full, lora or qlora");
 	if (!mem_train_options(t, &err) || !mem_speed_options(&r.speed, &err) || !mem_convert_options(&r.convert, &err))
 		return cli_finish(&p, cli_fail(&p, &err));
+	if (!place_options(&r, &o, &err))
+		return cli_usage_error(&p, "%s", err.msg);
 	r.cache.sequences = o.sequences;
 	r.cache.ubatch = o.ubatch;
 	r.runtime.batch = o.batch;

@@ -3,7 +3,7 @@
 #define CMD_LLM_MEM_H
 
 #include <libfmt/estimate.h>
-#include <libfmt/runtime.h>
+#include <libfmt/fit.h>
 #include <libfmt/stored.h>
 #include <libquant/recipe.h>
 
@@ -25,7 +25,31 @@ struct mem_weights {
 	uint64_t token_bytes;  /* of them, what one token reads */
 	uint64_t elems_of[FMT_TYPE_COUNT]; /* elements that are of each type */
 	uint32_t tensors_of[FMT_TYPE_COUNT];
-	uint64_t fits;         /* with --fit: the longest context that fits, at most the trained one; 0: none */
+	struct fmt_parts parts; /* the same contents by where they are kept */
+	uint64_t taken;        /* with --fit: bytes of everything at the context asked for */
+	bool ok;               /* with --fit: they fit; with --gpu: all layers are on the cards */
+	uint64_t fits;         /* the longest context that does, at most mem_most_context; 0: none */
+	uint64_t sequences;    /* with --fit: so many of the context asked for fit */
+	struct fmt_split split;/* with --gpu */
+};
+
+/* Where nothing fits: the one that is nearest, and what would make it fit. */
+struct mem_advice {
+	const struct mem_weights *nearest;
+	uint64_t missing;      /* bytes */
+	uint64_t context;      /* the longest that fits; 0: none does */
+	bool smaller_cache;    /* a cache of that type makes it fit */
+	enum fmt_type cache_type;
+	const char *quant;     /* the largest that fits, of all that there are; NULL: none */
+	uint64_t quant_bytes;  /* of its weights */
+	bool experts;          /* it fits with the experts in the CPU's memory */
+};
+
+#define MEM_CARD_NAME 32
+
+struct mem_cards {
+	char name[FMT_MAX_DEVICES][MEM_CARD_NAME]; /* as given: "rtx4090", "24G" */
+	struct fmt_split_opts o; /* n_devices 0: no --gpu */
 };
 
 /* What the model takes at one context, piece by piece. */
@@ -57,7 +81,10 @@ struct mem_report {
 	struct mem_weights weights[MEM_MAX_TYPES]; /* as asked for: large ones first by default */
 	size_t n_weights;
 	uint64_t fit;          /* bytes there are; 0: not asked */
-	uint64_t fit_context;  /* that must fit */
+	uint64_t margin;       /* bytes of them that are left free */
+	struct mem_cards cards;
+	uint64_t fit_context;  /* that must fit, with --fit and --gpu */
+	struct mem_advice advice;
 	const struct mem_weights *best; /* the largest that fits; NULL: none */
 	bool layers, explain;
 	struct mem_train train;
@@ -68,6 +95,7 @@ struct mem_report {
 /* llm_mem_weights.c: sizes under each recipe named in `quant` ("Q4_K_M,Q8_0", "all", NULL: a choice).
  * returns false with *err set: FMT_USAGE for an unknown name */
 bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err);
+void mem_weights_finish(struct mem_report *r);
 
 /* Bytes of the file that a recipe makes; only its plan is made.
  * returns false with *err set */
@@ -94,8 +122,30 @@ bool mem_runtime(struct mem_report *r, struct fmt_err *err);
 void mem_runtime_text(const struct mem_report *r);
 void mem_runtime_json(const struct mem_report *r, struct cli_json *j); /* members "runtime" and "buffers" */
 
-/* For --fit: the longest context of each, and the best. */
+/* llm_mem_fit.c: for --fit, what fits of each, the best, and what to do where nothing does.
+ * returns false with *err set as fmt_fit_beside does */
 bool mem_fit(struct mem_report *r, struct fmt_err *err);
+
+/* Whether so much of everything at o's context leaves the margin free. */
+bool mem_fits(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o);
+
+/* The question as libfmt puts it. */
+struct fmt_fit mem_question(const struct mem_report *r, const struct fmt_cache_opts *o);
+uint64_t mem_most_context(const struct mem_report *r); /* the trained one, far more where nothing says so; that asked for if
+                                                           longer */
+
+void mem_print_fit(const struct mem_report *r);
+void mem_json_fit(const struct mem_report *r, struct cli_json *j);
+
+/* llm_mem_gpu.c: cards from "24G,rtx4090,2xa100-80g", each with `margin` bytes to leave free, or the usual ones.
+ * returns false with *err set: FMT_USAGE */
+bool mem_cards_parse(struct mem_cards *c, const char *text, const uint64_t *margin, struct fmt_err *err);
+void mem_cards_list(const struct cli_program *p); /* --gpu list */
+
+/* For --gpu: how each is spread over the cards, and the best that is on them as a whole. */
+bool mem_gpu(struct mem_report *r, struct fmt_err *err);
+void mem_print_gpu(const struct mem_report *r);
+void mem_json_gpu(const struct mem_report *r, struct cli_json *j);
 
 void mem_print_text(const struct mem_report *r);
 

@@ -54,7 +54,7 @@ static bool row(const struct mem_report *r, const struct mem_weights *w, const s
 	number(s.state);
 	number(s.buffers);
 	number(s.total);
-	printf("%s\r\n", !r->fit ? "" : s.total <= r->fit ? "yes" : "no");
+	printf("%s\r\n", !r->fit ? "" : mem_fits(r, w, o) ? "yes" : "no");
 	return true;
 }
 

@@ -159,7 +159,7 @@ static void weights(struct cli_json *j, const struct mem_report *r)
 			cli_json_u64(j, "file_bytes", w->file_bytes);
 		if (r->e.layers_known)
 			totals(j, r, w);
-		if (r->fit)
+		if (r->fit || r->cards.o.n_devices)
 			cli_json_u64(j, "longest_context", w->fits);
 		cli_json_close(j, '}');
 	}
@@ -184,16 +184,10 @@ bool mem_print_json(const struct mem_report *r, struct fmt_err *err)
 		cache(&j, r);
 	mem_runtime_json(r, &j);
 	weights(&j, r);
-	if (r->fit) {
-		cli_json_object(&j, "fit");
-		cli_json_u64(&j, "bytes", r->fit);
-		cli_json_u64(&j, "context", r->fit_context);
-		cli_json_cstr(&j, "policy", fmt_keep_name(r->cache.keep));
-		cli_json_bool(&j, "fits", r->best != NULL);
-		if (r->best)
-			cli_json_cstr(&j, "best", r->best->name);
-		cli_json_close(&j, '}');
-	}
+	if (r->fit)
+		mem_json_fit(r, &j);
+	if (r->cards.o.n_devices)
+		mem_json_gpu(r, &j);
 	mem_train_json(&j, r);
 	if (r->layers)
 		layers(&j, &r->e);

@@ -152,8 +152,6 @@ static void weights(const struct mem_report *r)
 		printf(" %15s", "file, bytes");
 	if (r->e.layers_known)
 		contexts_row(r);
-	if (r->fit)
-		printf("  fits up to");
 	putchar('\n');
 	for (size_t k = 0; k < r->n_weights; k++) {
 		const struct mem_weights *w = &r->weights[k];
@@ -164,21 +162,8 @@ static void weights(const struct mem_report *r)
 			printf(" %15s", cli_thousands(w->file_bytes, text));
 		for (size_t i = 0; i < r->n_contexts && r->e.layers_known; i++)
 			printf(" %11s", sum(r, w, r->contexts[i], text));
-		if (r->fit)
-			printf("  %10s", w->fits ? cli_thousands(w->fits, text) : "-");
 		putchar('\n');
 	}
-}
-
-static void fit(const struct mem_report *r)
-{
-	char have[32], context[32];
-
-	printf("\n%s at %s tokens: ", cli_bytes(r->fit, have), cli_thousands(r->fit_context, context));
-	if (r->best)
-		printf("%s fits\n", r->best->name);
-	else
-		printf("nothing fits\n");
 }
 
 static bool same_layer(const struct fmt_layer *a, const struct fmt_layer *b)
@@ -269,7 +254,9 @@ void mem_print_text(const struct mem_report *r)
 	weights(r);
 	mem_runtime_text(r);
 	if (r->fit)
-		fit(r);
+		mem_print_fit(r);
+	if (r->cards.o.n_devices)
+		mem_print_gpu(r);
 	if (r->layers)
 		layers(&r->e);
 }

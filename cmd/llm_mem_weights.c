@@ -1,4 +1,4 @@
-/* llm-mem: bytes of weights and cache, and what fits. */
+/* llm-mem: bytes of weights and cache. */
 #include <string.h>
 
 #include <libquant/transcode.h>
@@ -40,16 +40,18 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 	ok = st2gguf_plan(&c, NULL, err);
 	if (ok) {
 		*w = (struct mem_weights){ .name = recipe ? recipe->name : "as stored", .file_bytes = c.file_bytes };
-		for (uint64_t i = 0; i < r->view->n_tensors; i++) { /* the layout's sum did not overflow */
+		r->n_weights++;
+		ok = fmt_parts_init(&w->parts, &r->e, err);
+		for (uint64_t i = 0; ok && i < r->view->n_tensors; i++) { /* the layout's sum did not overflow */
 			uint64_t bytes = fmt_writer_bytes(c.writer, (uint32_t)i);
 
+			ok = fmt_parts_add(&w->parts, &r->view->tensors[i], bytes, err);
 			w->tensor_bytes += bytes;
 			w->token_bytes += fmt_speed_tensor_bytes(&r->e, &r->view->tensors[i], bytes);
 			w->elems_of[c.types[i]] += r->view->tensors[i].n_elems;
 			w->tensors_of[c.types[i]]++;
 		}
 		w->thread_bytes = quant_transcode_thread_bytes(r->view, c.types);
-		r->n_weights++;
 	}
 	st2gguf_plan_finish(&c);
 	return ok;
@@ -63,6 +65,13 @@ bool mem_file_bytes(const struct mem_report *r, const struct quant_recipe *recip
 	*bytes = c.file_bytes;
 	st2gguf_plan_finish(&c);
 	return ok;
+}
+
+void mem_weights_finish(struct mem_report *r)
+{
+	for (size_t i = 0; i < r->n_weights; i++)
+		fmt_parts_finish(&r->weights[i].parts);
+	r->n_weights = 0;
 }
 
 static bool weigh_named(struct mem_report *r, const char *name, size_t n, struct fmt_err *err)
@@ -167,48 +176,5 @@ bool mem_sum(const struct mem_report *r, const struct mem_weights *w, const stru
 	    s->weights + s->kv + s->state > UINT64_MAX - s->buffers)
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the sum of weights, cache and buffers does not fit into 64 bits");
 	s->total = s->weights + s->kv + s->state + s->buffers;
-	return true;
-}
-
-/* Whether everything fits at a context. A sum past 64 bits fits nowhere. */
-static bool fits_at(const struct mem_report *r, const struct mem_weights *w, uint64_t context)
-{
-	struct fmt_err ignored = { .code = FMT_OK };
-	struct fmt_cache_opts o = r->cache;
-	struct mem_sum sum;
-
-	o.context = context;
-	return mem_sum(r, w, &o, &sum, &ignored) && sum.total <= r->fit;
-}
-
-/* What fits grows smaller with the context, so that halving finds the longest. */
-static uint64_t longest(const struct mem_report *r, const struct mem_weights *w)
-{
-	uint64_t low = 0, high = r->e.context ? r->e.context : UINT64_C(1) << 24;
-
-	while (low < high) {
-		uint64_t mid = high - (high - low) / 2;
-
-		if (fits_at(r, w, mid))
-			low = mid;
-		else
-			high = mid - 1;
-	}
-	return low;
-}
-
-bool mem_fit(struct mem_report *r, struct fmt_err *err)
-{
-	uint64_t kv = 0, state = 0;
-
-	if (!cache_at(r, r->cache.keep, r->fit_context, &kv, &state, err))
-		return false;
-	for (size_t i = 0; i < r->n_weights; i++) {
-		struct mem_weights *w = &r->weights[i];
-
-		w->fits = longest(r, w);
-		if (fits_at(r, w, r->fit_context) && (!r->best || w->tensor_bytes > r->best->tensor_bytes))
-			r->best = w;
-	}
 	return true;
 }
