@@ -231,7 +231,8 @@ static bool is_bare(const struct mem_report *r, const struct options *o, bool *i
 
 	*is_dir = !dir_of_file;
 	free(dir_of_file);
-	return !there && !o->fit_given && !o->gpu && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers && !r->explain;
+	return !there && !o->fit_given && !o->gpu && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers &&
+	       !r->explain;
 }
 
 static int run(struct mem_report *r, const struct options *o)
