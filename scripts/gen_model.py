@@ -4,6 +4,7 @@ classes. Weights are random and large enough that a wrong position, window, bias
 usage: gen_model.py FOLDER [NAME...]   writes FOLDER/NAME/ (a model), FOLDER/NAME.safetensors (ids, logits) and FOLDER/NAME.ids
 """
 import json
+import math
 import os
 import shutil
 import sys
@@ -13,8 +14,10 @@ N_IDS = 96
 # The folder of a class's tokenizer, and its tokenizer.ggml.pre. Llama's for those that are not named; but transformers 5
 # adds tokens of its own to a tokenizer that does not look like the class's, and the reference converter wants its own files.
 TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../shared/models/qwen2", "qwen2"),
-              "Gemma": ("../shared/models/gemma2", None), "Gemma2": ("../shared/models/gemma2", None), "Phi3": ("../shared/models/phi3", None),
-              "GPT2": ("../shared/models/gpt2", "gpt-2")}
+              "Gemma": ("../shared/models/gemma2", None), "Gemma2": ("../shared/models/gemma2", None),
+              "Phi3": ("../shared/models/phi3", None), "GPT2": ("../shared/models/gpt2", "gpt-2"),
+              "DeepseekV2": ("../shared/models/deepseek_v3", "deepseek-v3"),
+              "DeepseekV3": ("../shared/models/deepseek_v3", "deepseek-v3")}
 TOKENIZER = ("testdata/models/llama", "llama-bpe")
 
 BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
@@ -29,6 +32,11 @@ QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44,
 GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_logit_softcapping=5.0, tie_word_embeddings=True)
 FALCON = dict(max_position_embeddings=2048, tie_word_embeddings=True)
 PHI3 = dict(vocab_size=1029)
+DEEPSEEK = dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
+                n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, n_shared_experts=2,
+                first_k_dense_replace=1, bos_token_id=0, eos_token_id=1)
+DEEPSEEK_LITE = dict(DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1, topk_method="greedy", scoring_func="softmax")
+DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
 
 
 def longrope(n):
@@ -117,12 +125,27 @@ MODELS = {
     "falcon-7b": ("Falcon", dict(FALCON, num_kv_heads=1)),
     "falcon-40b": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True)),
     "falcon-biases": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True, bias=True)),
-    "falcon-one-norm": ("Falcon", dict(FALCON, tie_word_embeddings=False, num_kv_heads=2, new_decoder_architecture=True, num_ln_in_parallel_attn=1, ffn_hidden_size=100,
-                                       activation="gelu_pytorch_tanh", layer_norm_epsilon=1e-3,
+    "falcon-one-norm": ("Falcon", dict(FALCON, tie_word_embeddings=False, num_kv_heads=2, new_decoder_architecture=True,
+                                       num_ln_in_parallel_attn=1, ffn_hidden_size=100, activation="gelu_pytorch_tanh",
+                                       layer_norm_epsilon=1e-3,
                                        rope_parameters=dict(rope_type="default", rope_theta=500.0))),
     "falcon-heads": ("Falcon", dict(FALCON, num_kv_heads=4, multi_query=False)),
     "cohere": ("Cohere", dict(tie_word_embeddings=True, rms_norm_eps=..., logit_scale=0.25)),
     "cohere-norms": ("Cohere", dict(use_qk_norm=True, rms_norm_eps=..., tie_word_embeddings=True, layer_norm_eps=1e-3)),
+    "deepseek2-lite": ("DeepseekV2", dict(DEEPSEEK_LITE, rope_parameters=dict(DEEPSEEK_YARN, mscale=0.707, mscale_all_dim=0.707))),
+    "deepseek2-plain": ("DeepseekV2", dict(DEEPSEEK_LITE, num_attention_heads=6, num_key_value_heads=6, hidden_size=72,
+                                           num_experts_per_tok=2, routed_scaling_factor=3.0, first_k_dense_replace=0,
+                                           tie_word_embeddings=True)),
+    "deepseek2-groups": ("DeepseekV2", dict(DEEPSEEK, n_group=4, topk_group=2, topk_method="group_limited_greedy",
+                                            scoring_func="softmax", routed_scaling_factor=2.0, rope_parameters=DEEPSEEK_YARN)),
+    "deepseek2-greedy": ("DeepseekV2", dict(DEEPSEEK, n_group=4, topk_group=2, num_attention_heads=11,
+                                            num_key_value_heads=11, hidden_size=88)),
+    "deepseek3": ("DeepseekV3", dict(DEEPSEEK, n_group=4, topk_group=2, scoring_func="sigmoid", rope_parameters=dict(
+        DEEPSEEK_YARN, mscale=1.0, mscale_all_dim=1.0))),
+    "deepseek3-kimi": ("DeepseekV3", dict(DEEPSEEK, n_group=1, topk_group=1, norm_topk_prob=False, routed_scaling_factor=0.7,
+                                          scoring_func="sigmoid", num_nextn_predict_layers=1)),
+    "deepseek3-magnitude": ("DeepseekV3", dict(DEEPSEEK, q_lora_rank=None, n_group=2, topk_group=1, num_experts_per_tok=4,
+                                               rope_parameters=dict(DEEPSEEK_YARN, mscale=1.3, mscale_all_dim=0.6))),
 }
 
 
@@ -134,6 +157,19 @@ def randomize(model, seed):
         for name, p in model.named_parameters():
             scale = 0.2 if p.dim() == 1 else 0.15
             p.copy_(torch.randn(p.shape, generator=gen) * scale + (1.0 if "norm" in name and not name.endswith("bias") else 0.0))
+        for name, p in model.named_buffers():
+            if name.endswith("e_score_correction_bias"):
+                p.copy_(torch.randn(p.shape, generator=gen) * 0.3)
+
+
+def mend_deepseek2(model, config):
+    """What DeepSeek's own code does with mscale_all_dim, and the class of transformers only since July 2026; and an attribute
+    that its way to choose groups lacks."""
+    rope = config.rope_parameters
+    mscale = 1 + 0.1 * rope["mscale_all_dim"] * math.log(rope["factor"]) if rope.get("mscale_all_dim") else 1
+    for layer in model.model.layers:
+        layer.self_attn.scaling = layer.self_attn.qk_head_dim ** -0.5 * mscale ** 2
+        layer.mlp.num_experts = config.n_routed_experts
 
 
 def as_transformers_4(path):
@@ -160,6 +196,8 @@ def make(name, folder):
     model_class = getattr(transformers, kind + "ForCausalLM", None) or getattr(transformers, kind + "LMHeadModel")
     model = model_class(config).eval()
     randomize(model, seed)
+    if kind == "DeepseekV2":
+        mend_deepseek2(model, config)
     out = os.path.join(folder, name)
     model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 else "1GB")
     if seed % 2:

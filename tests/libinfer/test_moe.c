@@ -188,6 +188,73 @@ static void equal_experts_go_by_number(void **state)
 	close_run(r);
 }
 
+/* DeepSeek's way to choose: groups of two experts by their best or their sum, with a correction that counts in the choice only.
+ * Of all sets of experts that lie in the two best groups it is the one with the largest sum of scores. */
+static void groups_and_corrections_choose(void **state)
+{
+	enum { GROUPS = 3, SIZE = EXPERTS / GROUPS };
+	static const float correction[EXPERTS] = { 0.2f, -0.5f, 0.1f, 0.3f, -0.1f, 0.05f };
+	static struct rig g;
+	float y[T * D];
+
+	(void)state;
+	for (unsigned way = 0; way < 4; way++) {
+		bool sigmoid = way & 1, sum = way & 2;
+		struct infer_w router, bias = { .f32 = sigmoid ? correction : NULL };
+		struct infer_run *r;
+
+		rig_init(&g, sigmoid);
+		g.model.moe.sigmoid = sigmoid;
+		g.model.moe.n_groups = GROUPS;
+		g.model.moe.n_groups_used = 2;
+		g.model.moe.group_top = sum ? 2 : 1;
+		g.model.moe.scale = 2.5f;
+		r = mixture(&g, 0, T, y);
+		router = stack(g.router, 1, EXPERTS, D);
+		r->n_tok = T;
+		op_route_corrected(r, g.x, &router, &bias);
+		for (size_t t = 0; t < T; t++) {
+			double p[EXPERTS], s[EXPERTS], group[GROUPS], best = -1e9, all = 0, weights = 0;
+			size_t worst = 0;
+			unsigned set = 0;
+
+			for (size_t e = 0; e < EXPERTS; e++)
+				all += p[e] = exp(dot(g.router + e * D, g.x + t * D, D));
+			for (size_t e = 0; e < EXPERTS; e++) {
+				p[e] = sigmoid ? p[e] / (1 + p[e]) : p[e] / all;
+				s[e] = p[e] + (sigmoid ? (double)correction[e] : 0);
+			}
+			for (size_t k = 0; k < GROUPS; k++) {
+				group[k] = sum ? s[2 * k] + s[2 * k + 1] : fmax(s[2 * k], s[2 * k + 1]);
+				worst = group[k] < group[worst] ? k : worst;
+			}
+			for (unsigned m = 0; m < 1 << EXPERTS; m++) {
+				double of_set = 0;
+				size_t n = 0;
+
+				for (size_t e = 0; e < EXPERTS; e++)
+					if (m >> e & 1) {
+						of_set += s[e];
+						n += e / SIZE == worst ? EXPERTS : 1; /* not this one */
+					}
+				if (n == USED && of_set > best) {
+					best = of_set;
+					set = m;
+				}
+			}
+			for (size_t e = 0; e < EXPERTS; e++)
+				weights += set >> e & 1 ? p[e] : 0;
+			for (size_t i = t * USED, e = 0; i < (t + 1) * USED; i++, e++) {
+				while (!(set >> e & 1))
+					e++;
+				assert_int_equal(r->route.expert[i], e);
+				assert_true(fabs((double)r->route.weight[i] - 2.5 * p[e] / (sigmoid ? weights : 1)) < 1e-5);
+			}
+		}
+		close_run(r);
+	}
+}
+
 /* A router that says nothing sensible: every token still has different experts, so that no group is longer than the batch. */
 static void routers_of_nan_choose_different_experts(void **state)
 {
@@ -216,6 +283,7 @@ int main(void)
 		cmocka_unit_test(a_mixture_equals_its_formula),
 		cmocka_unit_test(threads_and_batches_change_nothing),
 		cmocka_unit_test(equal_experts_go_by_number),
+		cmocka_unit_test(groups_and_corrections_choose),
 		cmocka_unit_test(routers_of_nan_choose_different_experts),
 	};
 
