@@ -1,6 +1,4 @@
 /* Component by name: the first rule that fits one of the name's segments ("blk.0.attn_q.weight" has four). */
-#include <string.h>
-
 #include <libfmt/component.h>
 
 enum match {
@@ -55,29 +53,17 @@ const char *fmt_component_name(enum fmt_component c)
 	return names[c];
 }
 
-static bool contains(struct fmt_str s, const char *word, size_t n)
-{
-	for (size_t i = 0; i + n <= s.n; i++)
-		if (!memcmp(s.p + i, word, n))
-			return true;
-	return false;
-}
-
 static bool fits(const struct rule *r, struct fmt_str segment, bool first)
 {
-	size_t n = strlen(r->word);
-
-	if (segment.n < n)
-		return false;
 	switch (r->match) {
 	case WHOLE:
-		return segment.n == n && !memcmp(segment.p, r->word, n);
+		return fmt_str_is(segment, r->word);
 	case PREFIX:
-		return !memcmp(segment.p, r->word, n);
+		return fmt_str_starts(segment, r->word);
 	case CONTAINS:
-		return contains(segment, r->word, n);
+		return fmt_str_has(segment, r->word);
 	case FIRST:
-		return first && segment.n == n && !memcmp(segment.p, r->word, n);
+		return first && fmt_str_is(segment, r->word);
 	}
 	return false;
 }

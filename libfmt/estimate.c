@@ -41,20 +41,10 @@ static bool too_large(struct fmt_err *err)
 	return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the model's numbers do not fit into 64 bits");
 }
 
-static bool has(struct fmt_str s, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (size_t i = 0; i + n <= s.n; i++)
-		if (!memcmp(s.p + i, word, n))
-			return true;
-	return false;
-}
-
 /* The share of a tensor by its GGUF name, which says it for every architecture. */
-static enum fmt_share share_of(struct fmt_str name)
+static enum fmt_share share_of(const struct fmt_view_tensor *t)
 {
-	switch (fmt_component_of(name)) {
+	switch (t->part) {
 	case FMT_PART_EMBEDDING:
 		return FMT_SHARE_EMBEDDINGS;
 	case FMT_PART_ATTENTION:
@@ -68,8 +58,8 @@ static enum fmt_share share_of(struct fmt_str name)
 	case FMT_PART_OUTPUT:
 		return FMT_SHARE_LM_HEAD;
 	case FMT_PART_FEED_FORWARD:
-		return has(name, "_shexp")       ? FMT_SHARE_SHARED_EXPERTS :
-		       has(name, "ffn_gate_inp") ? FMT_SHARE_ROUTER :
+		return fmt_str_has(t->name, "_shexp")       ? FMT_SHARE_SHARED_EXPERTS :
+		       fmt_str_has(t->name, "ffn_gate_inp") ? FMT_SHARE_ROUTER :
 		                                   FMT_SHARE_DENSE_FFN;
 	default:
 		return FMT_SHARE_OTHER;
@@ -77,9 +67,9 @@ static enum fmt_share share_of(struct fmt_str name)
 }
 
 /* In a layer of linear attention, what is neither norm nor feed-forward is part of it. */
-static enum fmt_share share_in(struct fmt_str name, const struct fmt_layer *l)
+static enum fmt_share share_in(const struct fmt_view_tensor *t, const struct fmt_layer *l)
 {
-	enum fmt_share s = share_of(name);
+	enum fmt_share s = share_of(t);
 
 	if (l && l->kind == FMT_LAYER_LINEAR && (s == FMT_SHARE_ATTENTION || s == FMT_SHARE_MAMBA))
 		return FMT_SHARE_LINEAR_ATTENTION;
@@ -90,7 +80,7 @@ static enum fmt_share share_in(struct fmt_str name, const struct fmt_layer *l)
  * beside the parameters (transformers' buffers). */
 static bool is_buffer(struct fmt_str name)
 {
-	return has(name, "rope_freqs") || has(name, "rope_factors") || has(name, "exp_probs_b");
+	return fmt_str_has(name, "rope_freqs") || fmt_str_has(name, "rope_factors") || fmt_str_has(name, "exp_probs_b");
 }
 
 /* A GGUF may have the layers of multi-token prediction, past those that count. */
@@ -103,7 +93,7 @@ bool fmt_estimate_share(const struct fmt_estimate *e, const struct fmt_view_tens
 {
 	if (is_buffer(t->name) || is_next(e, t))
 		return false;
-	*s = share_in(t->name, t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL);
+	*s = share_in(t, t->layer >= 0 && (uint64_t)t->layer < e->n_layers ? &e->layers[t->layer] : NULL);
 	return true;
 }
 
@@ -143,8 +133,8 @@ bool fmt_estimate_takes_adapter(const struct fmt_view_tensor *t, enum fmt_share 
 
 	return (t->layer >= 0 || apart) && (t->n_dims == 2 || (t->n_dims == 3 && stacked)) && t->name.n > 7 &&
 	       !memcmp(t->name.p + t->name.n - 7, ".weight", 7) &&
-	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !has(t->name, "conv1d") &&
-	       !has(t->name, "shortconv.conv");
+	       s != FMT_SHARE_NORMS && s != FMT_SHARE_ROUTER && s != FMT_SHARE_ROUTED_EXPERTS && !fmt_str_has(t->name, "conv1d") &&
+	       !fmt_str_has(t->name, "shortconv.conv");
 }
 
 static bool count_tensor(struct fmt_estimate *e, const struct fmt_view *v, const struct fmt_view_tensor *t, enum fmt_share s,
@@ -159,7 +149,7 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view *v, const
 	if (fmt_estimate_takes_adapter(t, s)) {
 		over = over || ckd_add(&sides, rows, cols) || ckd_add(&e->lora_linear, e->lora_linear, sides);
 		/* GGUF's names for q_proj and v_proj; a fused matrix has another */
-		if (has(t->name, ".attn_q.weight") || has(t->name, ".attn_v.weight"))
+		if (fmt_str_has(t->name, ".attn_q.weight") || fmt_str_has(t->name, ".attn_v.weight"))
 			over = over || ckd_add(&e->lora_qv, e->lora_qv, sides);
 	}
 	if (t->n_dims)

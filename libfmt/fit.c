@@ -46,14 +46,32 @@ bool fmt_fit_holds(const struct fmt_fit *f, uint64_t taken)
 	return f->margin <= f->memory && taken <= f->memory - f->margin;
 }
 
-uint64_t fmt_fit_context(const struct fmt_fit *f, uint64_t weights, uint64_t most)
-{
-	uint64_t low = 0, high = most;
+/* Whether it holds with so many of what is looked for: positions or sequences. */
+typedef bool holds_fn(const struct fmt_fit *f, uint64_t weights, uint64_t n);
 
-	while (low < high) {
+static bool holds_context(const struct fmt_fit *f, uint64_t weights, uint64_t n)
+{
+	return fmt_fit_holds(f, fmt_fit_taken(f, weights, n, f->runtime.sequences));
+}
+
+static bool holds_sequences(const struct fmt_fit *f, uint64_t weights, uint64_t n)
+{
+	return fmt_fit_holds(f, fmt_fit_taken(f, weights, f->runtime.context, n));
+}
+
+/* The most that holds. All and none are common, and asked for first: a runtime's buffers are work to count. */
+static uint64_t most_that_holds(const struct fmt_fit *f, uint64_t weights, uint64_t most, holds_fn *holds)
+{
+	uint64_t low, high;
+
+	if (!most || !holds(f, weights, 1))
+		return 0;
+	if (holds(f, weights, most))
+		return most;
+	for (low = 1, high = most - 1; low < high;) {
 		uint64_t mid = high - (high - low) / 2;
 
-		if (fmt_fit_holds(f, fmt_fit_taken(f, weights, mid, f->runtime.sequences)))
+		if (holds(f, weights, mid))
 			low = mid;
 		else
 			high = mid - 1;
@@ -61,17 +79,12 @@ uint64_t fmt_fit_context(const struct fmt_fit *f, uint64_t weights, uint64_t mos
 	return low;
 }
 
+uint64_t fmt_fit_context(const struct fmt_fit *f, uint64_t weights, uint64_t most)
+{
+	return most_that_holds(f, weights, most, holds_context);
+}
+
 uint64_t fmt_fit_sequences(const struct fmt_fit *f, uint64_t weights, uint64_t most)
 {
-	uint64_t low = 0, high = most;
-
-	while (low < high) {
-		uint64_t mid = high - (high - low) / 2;
-
-		if (fmt_fit_holds(f, fmt_fit_taken(f, weights, f->runtime.context, mid)))
-			low = mid;
-		else
-			high = mid - 1;
-	}
-	return low;
+	return most_that_holds(f, weights, most, holds_sequences);
 }

@@ -22,20 +22,13 @@ void fmt_parts_finish(struct fmt_parts *p)
 	*p = (struct fmt_parts){ .n_layers = 0 };
 }
 
-static bool starts(struct fmt_str name, const char *word)
-{
-	size_t n = strlen(word);
-
-	return name.n >= n && !memcmp(name.p, word, n);
-}
-
 /* Tensors beside the layers. The norm of an embedding is where the embedding is. */
-static bool add_beside(struct fmt_parts *p, struct fmt_str name, uint64_t bytes)
+static bool add_beside(struct fmt_parts *p, const struct fmt_view_tensor *t, uint64_t bytes)
 {
-	bool input = fmt_component_of(name) == FMT_PART_EMBEDDING || starts(name, "token_embd_norm");
-	uint64_t *part = starts(name, "rope_") ? &p->tables : input ? &p->input : &p->output;
+	bool input = t->part == FMT_PART_EMBEDDING || fmt_str_starts(t->name, "token_embd_norm");
+	uint64_t *part = fmt_str_starts(t->name, "rope_") ? &p->tables : input ? &p->input : &p->output;
 
-	if (p->is_tied && fmt_str_is(name, "token_embd.weight"))
+	if (p->is_tied && fmt_str_is(t->name, "token_embd.weight"))
 		p->tied = bytes;
 	return !ckd_add(part, *part, bytes);
 }
@@ -50,12 +43,12 @@ static bool add_to_layer(struct fmt_layer_bytes *l, bool experts, uint64_t bytes
 
 bool fmt_parts_add(struct fmt_parts *p, const struct fmt_view_tensor *t, uint64_t bytes, struct fmt_err *err)
 {
-	bool experts = fmt_component_of(t->name) == FMT_PART_EXPERTS, ok;
+	bool experts = t->part == FMT_PART_EXPERTS, ok;
 
 	if (t->layer >= 0 && (uint64_t)t->layer < p->n_layers)
 		ok = add_to_layer(&p->layers[t->layer], experts, bytes);
 	else
-		ok = add_beside(p, t->name, bytes);
+		ok = add_beside(p, t, bytes);
 	ok = ok && !ckd_add(&p->total, p->total, bytes);
 	return ok || fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the size of the weights does not fit into 64 bits");
 }

@@ -291,9 +291,13 @@ static bool whole_at(const struct fmt_fit *f, const struct fmt_parts *p, const s
 uint64_t fmt_split_context(const struct fmt_fit *f, const struct fmt_parts *p, const struct fmt_split_opts *o,
                            uint64_t most)
 {
-	uint64_t low = 0, high = most;
+	uint64_t low, high;
 
-	while (low < high) {
+	if (!most || !whole_at(f, p, o, 1))
+		return 0;
+	if (whole_at(f, p, o, most))
+		return most;
+	for (low = 1, high = most - 1; low < high;) {
 		uint64_t mid = high - (high - low) / 2;
 
 		if (whole_at(f, p, o, mid))

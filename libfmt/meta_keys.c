@@ -106,17 +106,10 @@ static void parent_key(struct meta *m, const char *group, uint64_t i, const char
 		kv_str(m->l, key, value);
 }
 
-static bool begins(struct fmt_str s, const char *with)
-{
-	size_t n = strlen(with);
-
-	return s.n >= n && !memcmp(s.p, with, n);
-}
-
 /* "ORG/NAME" of an address "https://huggingface.co/ORG/NAME"; .p NULL for any other. */
 static struct fmt_str hub_id(struct fmt_str url)
 {
-	size_t skip = begins(url, "https://huggingface.co/") ? 23 : begins(url, "http://huggingface.co/") ? 22 : 0;
+	size_t skip = fmt_str_starts(url, "https://huggingface.co/") ? 23 : fmt_str_starts(url, "http://huggingface.co/") ? 22 : 0;
 	struct fmt_str id = { url.p + skip, url.n - skip };
 	const char *slash = skip ? memchr(id.p, '/', id.n) : NULL;
 
@@ -130,7 +123,7 @@ static void parent(struct meta *m, const char *group, uint64_t i, struct fmt_str
 {
 	struct fmt_arena *mem = m->l->mem;
 	struct fmt_err *err = m->l->err;
-	bool url = begins(id, "http://") || begins(id, "https://") || begins(id, "ssh://");
+	bool url = fmt_str_starts(id, "http://") || fmt_str_starts(id, "https://") || fmt_str_starts(id, "ssh://");
 	struct fmt_str repo = { NULL, 0 };
 	struct model_name n = { .full = { NULL, 0 } };
 

@@ -5,6 +5,8 @@
 #include "ckd.h"
 #include "runtime_graph.h"
 
+#define LONGEST_PERIOD 8
+
 static struct plan_shape row(uint64_t n0, const struct graph *g)
 {
 	return plan_shape(n0, g->tokens, 1);
@@ -95,6 +97,29 @@ static int layer(struct graph *g, const struct fmt_layer *l, bool last, int x)
 	return rows[FMT_ROLE_FFN_UP] > l->down_inputs ? graph_change(g, x, y) : graph_change(g, y, x);
 }
 
+/* Whether the layers from `a` up to `b` each are what the one `period` before them is. */
+static bool repeat(const struct fmt_estimate *e, uint64_t a, uint64_t b, uint64_t period)
+{
+	for (uint64_t i = a; i < b; i++)
+		if (memcmp(&e->layers[i], &e->layers[i - period], sizeof e->layers[i]))
+			return false;
+	return true;
+}
+
+/* The layer that follows layer i. Layers alike, or alike by turns, lay the same things in the same places, so that a long
+ * row of them takes what a short one does: two turns, and an even number of them passed over, since what is added to lies
+ * in two places by turns. The last layer is another thing and never passed over. */
+static uint64_t following(const struct fmt_estimate *e, uint64_t i)
+{
+	uint64_t next = i + 1;
+
+	for (uint64_t period = 1; period <= LONGEST_PERIOD; period++)
+		while (next >= 2 * period && next + 2 * period < e->n_layers &&
+		       repeat(e, next - period, next + 2 * period, period))
+			next += 2 * period;
+	return next;
+}
+
 static int input(struct graph *g, uint64_t n0, uint64_t n1, unsigned elem_bytes)
 {
 	return plan_tensor(&g->plan, PLAN_INPUT, plan_shape(n0, n1, 1), elem_bytes, PLAN_ELSEWHERE, PLAN_ELSEWHERE,
@@ -171,7 +196,7 @@ bool graph_peak(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, 
 		x = embedding(&g);
 		if (e->rows[FMT_ROLE_POSITION_EMBD])
 			x = graph_change(&g, x, graph_fresh(&g, e->model_width, g.positions, PLAN_ELSEWHERE));
-		for (uint64_t i = 0; i < e->n_layers; i++)
+		for (uint64_t i = 0; i < e->n_layers; i = following(e, i))
 			x = layer(&g, &e->layers[i], i + 1 == e->n_layers, x);
 		x = graph_norm(&g, 1, e->rows[FMT_ROLE_OUTPUT_NORM_B], x);
 		plan_keep(&g.plan, x);

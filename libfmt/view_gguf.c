@@ -76,12 +76,12 @@ static void describe(const struct fmt_view *v, const struct fmt_tensor *from, st
 	int32_t layer = split_name(from->name, &rest);
 
 	*t = (struct fmt_view_tensor){
-		.name = from->name, .role = role_of(v->arch, layer, rest), .layer = layer, .type = from->type,
+		.name = from->name, .role = role_of(v->arch, layer, rest), .part = fmt_component_of(from->name), .layer = layer, .type = from->type,
 		.n_dims = from->n_dims, .n_elems = from->n_elems, .n_bytes = from->n_bytes,
 	};
 	memcpy(t->dims, from->dims, sizeof t->dims);
 	/* what is F32 in a file of other types was kept so; one dimension always is */
-	t->keep_f32 = from->n_dims < 2 || (from->name.n >= 12 && !memcmp(from->name.p + from->name.n - 12, "_norm.weight", 12));
+	t->keep_f32 = from->n_dims < 2 || fmt_str_ends(from->name, "_norm.weight");
 }
 
 bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)

@@ -149,18 +149,11 @@ static bool grow(struct plan *p)
 	return true;
 }
 
-static bool ends_with(struct fmt_str s, const char *end)
-{
-	size_t n = strlen(end);
-
-	return s.n >= n && !memcmp(s.p + s.n - n, end, n);
-}
-
 /* What the reference converter writes as F32 whatever type is asked for: one dimension, norms, what is no "weight", and
  * small matrices that decide much. */
 static bool stays_f32(const struct fmt_view_tensor *t)
 {
-	return t->n_dims < 2 || ends_with(t->name, "_norm.weight") || !ends_with(t->name, ".weight") ||
+	return t->n_dims < 2 || fmt_str_ends(t->name, "_norm.weight") || !fmt_str_ends(t->name, ".weight") ||
 	       t->role == FMT_ROLE_MOE_ROUTER || t->role == FMT_ROLE_SHARED_ROUTER ||
 	       t->role == FMT_ROLE_POSITION_EMBD || t->role == FMT_ROLE_SSM_CONV;
 }
@@ -182,6 +175,7 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	}
 	if (p->err->code)
 		return false;
+	t->part = fmt_component_of(t->name);
 	t->keep_f32 = stays_f32(t);
 	return true;
 }
@@ -328,7 +322,7 @@ static bool check_left_over(struct plan *p)
 
 		if (p->used[i])
 			continue;
-		while (*skip && !ends_with(t->name, *skip))
+		while (*skip && !fmt_str_ends(t->name, *skip))
 			skip++;
 		if (*skip)
 			continue;

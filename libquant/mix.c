@@ -67,22 +67,12 @@ static const struct {
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])
 
-static bool contains(struct fmt_str s, const char *part)
-{
-	size_t n = strlen(part);
-
-	for (size_t i = 0; n <= s.n && i <= s.n - n; i++)
-		if (!memcmp(s.p + i, part, n))
-			return true;
-	return false;
-}
-
 bool quant_mix_allowed(struct fmt_str name, uint32_t n_dims)
 {
-	if (n_dims < 2 || name.n < 6 || memcmp(name.p + name.n - 6, "weight", 6))
+	if (n_dims < 2 || !fmt_str_ends(name, "weight"))
 		return false;
 	for (size_t i = 0; i < N_OF(never); i++)
-		if (contains(name, never[i]))
+		if (fmt_str_has(name, never[i]))
 			return false;
 	return true;
 }
@@ -90,7 +80,7 @@ bool quant_mix_allowed(struct fmt_str name, uint32_t n_dims)
 enum quant_mix_kind quant_mix_kind(const struct quant_mix_model *m, struct fmt_str name)
 {
 	for (size_t i = 0; i < N_OF(kinds); i++) {
-		if (!(kinds[i].whole ? fmt_str_is(name, kinds[i].text) : contains(name, kinds[i].text)))
+		if (!(kinds[i].whole ? fmt_str_is(name, kinds[i].text) : fmt_str_has(name, kinds[i].text)))
 			continue;
 		return kinds[i].kind == MIX_TOKEN_EMBD && m->tied ? MIX_OUTPUT : kinds[i].kind;
 	}

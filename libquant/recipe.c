@@ -218,6 +218,11 @@ bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_ten
 	return !(v->from_dir && vt->keep_f32) && quant_mix_allowed(vt->name, vt->n_dims);
 }
 
+static bool asks(const struct quant_recipe_opts *o)
+{
+	return o && (o->overrides || o->leave_output || o->output_given || o->embedding_given);
+}
+
 /* What the person asked for by name; the type that the recipe would give otherwise. */
 static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant_mix_model *m,
                            const struct fmt_view *v, const struct fmt_view_tensor *vt, enum fmt_type type,
@@ -248,7 +253,6 @@ static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant
 bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
                        enum fmt_type *types, const char **why, struct fmt_err *err)
 {
-	static const struct quant_recipe_opts nothing = { .imatrix = false };
 	struct quant_mix_model m = { .imatrix = opts && opts->imatrix };
 	uint32_t counts[MIX_KIND_COUNT] = { 0 };
 	const struct fmt_view_tensor **order;
@@ -278,8 +282,8 @@ bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, c
 				type = quant_mix_type(&m, &t, (enum quant_recipe_id)(r - recipes), type, &text);
 			type = fit(type, vt, &text);
 		}
-		if (quant_recipe_may_change(v, vt))
-			type = asked(opts ? opts : &nothing, &m, v, vt, type, &text);
+		if (asks(opts) && quant_recipe_may_change(v, vt))
+			type = asked(opts, &m, v, vt, type, &text);
 		types[vt - v->tensors] = type;
 		if (why)
 			why[vt - v->tensors] = text;

@@ -112,8 +112,8 @@ static void kinds(void **state)
 	for (uint64_t i = 0; i < 2 * KINDS; i++) {
 		snprintf(names[i], sizeof names[i], "blk.%u.w%c%c.weight", i < KINDS ? 3u : 14u, 'a' + (int)(i % KINDS / 20),
 		         'a' + (int)(i % KINDS % 20));
-		tensors[i] = (struct fmt_view_tensor){ .name = { names[i], strlen(names[i]) }, .layer = i < KINDS ? 3 : 14, .n_dims = 1,
-			                               .dims = { 7 }, .n_elems = 7 };
+		tensors[i] = (struct fmt_view_tensor){ .name = { names[i], strlen(names[i]) }, .part = FMT_PART_OTHER,
+			                               .layer = i < KINDS ? 3 : 14, .n_dims = 1, .dims = { 7 }, .n_elems = 7 };
 	}
 	assert_true(fmt_tensor_kinds_init(&k, &v, &e, &err));
 	assert_int_equal(k.n, FMT_MAX_KINDS);

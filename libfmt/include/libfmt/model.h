@@ -16,7 +16,10 @@ struct fmt_str {
 #define FMT_STR(literal) ((struct fmt_str){ (literal), sizeof(literal) - 1 })
 
 bool fmt_str_eq(struct fmt_str a, struct fmt_str b);
-bool fmt_str_is(struct fmt_str a, const char *s); /* s ends in NUL */
+bool fmt_str_is(struct fmt_str a, const char *s); /* s ends in NUL, here and below */
+bool fmt_str_starts(struct fmt_str a, const char *s);
+bool fmt_str_ends(struct fmt_str a, const char *s);
+bool fmt_str_has(struct fmt_str a, const char *s); /* somewhere; s is not empty */
 
 /* Types of metadata values; the numbers are GGUF's. */
 enum fmt_kv_type {

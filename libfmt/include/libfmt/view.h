@@ -4,6 +4,7 @@
 #define LIBFMT_VIEW_H
 
 #include <libfmt/arch.h>
+#include <libfmt/component.h>
 #include <libfmt/model.h>
 
 /* Arithmetic that a tensor still needs after decoding to float (libfmt only moves bytes). */
@@ -16,6 +17,7 @@ enum fmt_op {
 struct fmt_view_tensor {
 	struct fmt_str name;         /* GGUF name: "blk.0.attn_q.weight" */
 	enum fmt_role role;          /* what the architecture calls it; FMT_ROLE_NONE if it does not know it */
+	enum fmt_component part;     /* what its name says, of every architecture */
 	int32_t layer;               /* N of "blk.N.", or -1 */
 	enum fmt_type type;          /* of the bytes that fmt_view_read gives (BF16, F32, Q4_K ...) */
 	enum fmt_op op;              /* to apply to the decoded floats */
