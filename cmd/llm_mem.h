@@ -78,6 +78,7 @@ struct mem_report {
 	struct fmt_runtime_bytes buffers[MEM_MAX_CONTEXTS]; /* what it takes beside the weights, where the layers are known */
 	uint64_t state;        /* bytes of recurrent state */
 	uint64_t token_elems, token_elems_beyond; /* of keys and values, that one token adds; that one past all windows adds */
+	struct quant_recipe_model *recipes; /* what recipes ask of the model; NULL: none was asked for yet */
 	struct mem_weights weights[MEM_MAX_TYPES]; /* as asked for: large ones first by default */
 	size_t n_weights;
 	uint64_t fit;          /* bytes there are; 0: not asked */
@@ -96,6 +97,12 @@ struct mem_report {
  * returns false with *err set: FMT_USAGE for an unknown name */
 bool mem_weigh(struct mem_report *r, const char *quant, struct fmt_err *err);
 void mem_weights_finish(struct mem_report *r);
+
+/* Of the n types and recipes named, the one whose tensors take most, but at most so many bytes. NULL: none does, or *err is
+ * set.
+ * bytes   out: what they take */
+const char *mem_largest_quant(struct mem_report *r, const char *const *names, size_t n, uint64_t most, uint64_t *bytes,
+                              struct fmt_err *err);
 
 /* Bytes of the file that a recipe makes; only its plan is made.
  * returns false with *err set */

@@ -65,28 +65,18 @@ static bool smaller_cache(const struct fmt_fit *f, const struct mem_weights *w, 
 	return false;
 }
 
-/* The largest that fits of what any model may be given; those for models trained so are no advice. From the smallest up,
- * since one that does not fit ends it. */
-static void other_quant(const struct mem_report *r, const struct fmt_fit *f, struct mem_advice *a)
+/* The largest that fits of what any model may be given; those for models trained so are no advice. */
+static void other_quant(struct mem_report *r, const struct fmt_fit *f, struct mem_advice *a)
 {
-	static const char *const upwards[] = {
+	static const char *const any[] = {
 		"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "Q2_K", "IQ3_XXS", "IQ3_XS", "Q3_K_S", "IQ3_M", "Q3_K_M",
 		"Q3_K_L", "IQ4_XS", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K", "Q8_0", "BF16",
 	};
-	uint64_t beside = fmt_fit_taken(f, 0, f->runtime.context, f->runtime.sequences);
-	uint64_t room = fmt_fit_holds(f, beside) ? f->memory - f->margin - beside : 0;
 	struct fmt_err ignored = { .code = FMT_OK };
-	struct mem_report one = *r;
+	uint64_t beside = fmt_fit_taken(f, 0, f->runtime.context, f->runtime.sequences);
 
-	for (size_t i = 0; i < sizeof upwards / sizeof *upwards; i++) {
-		one.n_weights = 0;
-		if (!mem_weigh(&one, upwards[i], &ignored) || one.weights[0].tensor_bytes > room)
-			break;
-		a->quant = one.weights[0].name;
-		a->quant_bytes = one.weights[0].tensor_bytes;
-		mem_weights_finish(&one);
-	}
-	mem_weights_finish(&one);
+	if (fmt_fit_holds(f, beside))
+		a->quant = mem_largest_quant(r, any, sizeof any / sizeof *any, f->memory - f->margin - beside, &a->quant_bytes, &ignored);
 }
 
 /* Nothing fits. */

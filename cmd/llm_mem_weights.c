@@ -1,4 +1,5 @@
 /* llm-mem: bytes of weights and cache. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <libquant/transcode.h>
@@ -28,6 +29,13 @@ bool mem_cache(struct mem_report *r, struct fmt_err *err)
 	return fmt_estimate_per_token(&r->e, &r->token_elems, &r->token_elems_beyond, err);
 }
 
+static bool learn(struct mem_report *r, struct fmt_err *err)
+{
+	if (!r->recipes)
+		r->recipes = quant_recipe_learn(r->view, err);
+	return r->recipes != NULL;
+}
+
 /* recipe NULL: every tensor as it is. */
 static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struct fmt_err *err)
 {
@@ -35,8 +43,9 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 	struct mem_weights *w = &r->weights[r->n_weights];
 	bool ok = r->n_weights < MEM_MAX_TYPES || fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--quant: too many types");
 
-	if (!ok)
+	if (!ok || (recipe && !learn(r, err)))
 		return false;
+	c.model = r->recipes;
 	ok = st2gguf_plan(&c, NULL, err);
 	if (ok) {
 		*w = (struct mem_weights){ .name = recipe ? recipe->name : "as stored", .file_bytes = c.file_bytes };
@@ -59,7 +68,7 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 
 bool mem_file_bytes(const struct mem_report *r, const struct quant_recipe *recipe, uint64_t *bytes, struct fmt_err *err)
 {
-	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe };
+	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe, .model = r->recipes };
 	bool ok = st2gguf_plan(&c, NULL, err);
 
 	*bytes = c.file_bytes;
@@ -67,8 +76,46 @@ bool mem_file_bytes(const struct mem_report *r, const struct quant_recipe *recip
 	return ok;
 }
 
+/* Bytes of all tensors in these types, whose rows are whole blocks; false: past 64 bits. */
+static bool contents(const struct fmt_view *v, const enum fmt_type *types, uint64_t *sum)
+{
+	*sum = 0;
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		uint64_t bytes = 0;
+
+		if (!fmt_row_bytes(types[i], v->tensors[i].n_elems, &bytes) || *sum > UINT64_MAX - bytes)
+			return false;
+		*sum += bytes;
+	}
+	return true;
+}
+
+const char *mem_largest_quant(struct mem_report *r, const char *const *names, size_t n, uint64_t most, uint64_t *bytes,
+                              struct fmt_err *err)
+{
+	enum fmt_type *types = calloc(r->view->n_tensors + 1, sizeof *types);
+	const char *largest = NULL;
+
+	if (!types)
+		fmt_fail_nomem(err, (r->view->n_tensors + 1) * sizeof *types);
+	*bytes = 0;
+	for (size_t i = 0; types && learn(r, err) && i < n; i++) {
+		uint64_t sum;
+
+		quant_recipe_plan_of(r->recipes, quant_recipe_find(names[i]), NULL, types, NULL);
+		if (!contents(r->view, types, &sum) || sum > most || sum <= *bytes)
+			continue;
+		largest = names[i];
+		*bytes = sum;
+	}
+	free(types);
+	return largest;
+}
+
 void mem_weights_finish(struct mem_report *r)
 {
+	quant_recipe_forget(r->recipes);
+	r->recipes = NULL;
 	for (size_t i = 0; i < r->n_weights; i++)
 		fmt_parts_finish(&r->weights[i].parts);
 	r->n_weights = 0;

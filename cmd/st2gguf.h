@@ -14,6 +14,7 @@ struct conversion {
 	struct cli_program *program;
 	const struct fmt_view *view;
 	const struct quant_recipe *recipe; /* NULL: every tensor keeps its type */
+	const struct quant_recipe_model *model; /* of the view, where it gets many plans; NULL: one */
 	struct quant_recipe_opts ask;
 	struct quant_overrides *overrides; /* of `ask` */
 	struct fmt_imatrix *imatrix;       /* NULL: none */

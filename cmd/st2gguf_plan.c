@@ -30,6 +30,10 @@ static bool plan_types(struct conversion *c, struct fmt_err *err)
 	c->why = calloc(n + 1, sizeof *c->why);
 	if (!c->types || !c->why)
 		return fmt_fail_nomem(err, (n + 1) * sizeof *c->why);
+	if (c->recipe && c->model) {
+		quant_recipe_plan_of(c->model, c->recipe, &c->ask, c->types, c->why);
+		return true;
+	}
 	if (c->recipe)
 		return quant_recipe_plan(c->view, c->recipe, &c->ask, c->types, c->why, err);
 	for (uint64_t i = 0; i < n; i++) {

@@ -67,9 +67,9 @@ static const struct {
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])
 
-bool quant_mix_allowed(struct fmt_str name, uint32_t n_dims)
+bool quant_mix_allowed(struct fmt_str name)
 {
-	if (n_dims < 2 || !fmt_str_ends(name, "weight"))
+	if (!fmt_str_ends(name, "weight"))
 		return false;
 	for (size_t i = 0; i < N_OF(never); i++)
 		if (fmt_str_has(name, never[i]))

@@ -81,8 +81,8 @@ struct quant_mix_tensor {
 	bool stacked;          /* experts: three dimensions */
 };
 
-/* May a tensor of this name and rank be quantized at all? */
-bool quant_mix_allowed(struct fmt_str name, uint32_t n_dims);
+/* May a matrix of this name be quantized at all? */
+bool quant_mix_allowed(struct fmt_str name);
 enum quant_mix_kind quant_mix_kind(const struct quant_mix_model *m, struct fmt_str name);
 bool quant_mix_is_value(enum quant_mix_kind k);
 

@@ -125,6 +125,18 @@ static bool is_float(enum fmt_type t)
 	return t == FMT_F32 || t == FMT_F16 || t == FMT_BF16;
 }
 
+struct tensor_facts {
+	enum quant_mix_kind kind;
+	bool allowed; /* the name is none of those that are left alone */
+};
+
+struct quant_recipe_model {
+	const struct fmt_view *view;
+	struct quant_mix_model facts;
+	struct tensor_facts *tensors;         /* in the view's order */
+	const struct fmt_view_tensor **order; /* the view's tensors from the first layer to the last */
+};
+
 /* Facts about the model that rules ask for. Keys that are absent count as 0; of per-layer arrays layer 0 speaks. */
 static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, struct fmt_err *err)
 {
@@ -139,10 +151,17 @@ static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, str
 	m->falcon = fmt_str_is(v->arch_name, "falcon");
 	m->llama_70b = fmt_str_is(v->arch_name, "llama") && m->n_layers == 80 && n_heads != n_kv;
 	m->tied = !fmt_view_find(v, FMT_STR("output.weight"));
-	m->n_values = 0;
-	for (uint64_t i = 0; i < v->n_tensors; i++)
-		m->n_values += quant_mix_is_value(quant_mix_kind(m, v->tensors[i].name));
 	return true;
+}
+
+static void learn_names(struct quant_recipe_model *m)
+{
+	for (uint64_t i = 0; i < m->view->n_tensors; i++) {
+		struct fmt_str name = m->view->tensors[i].name;
+
+		m->tensors[i] = (struct tensor_facts){ quant_mix_kind(&m->facts, name), quant_mix_allowed(name) };
+		m->facts.n_values += quant_mix_is_value(m->tensors[i].kind);
+	}
 }
 
 static int by_layer_and_name(const void *a, const void *b)
@@ -157,27 +176,50 @@ static int by_layer_and_name(const void *a, const void *b)
 	return order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
 }
 
-/* Rules count tensors of a kind through the model from the first layer to the last, whatever their order in the file.
- * returns the view's tensors in that order, to be freed; NULL if out of memory */
-static const struct fmt_view_tensor **in_model_order(const struct fmt_view *v, struct fmt_err *err)
+/* Rules count tensors of a kind through the model from the first layer to the last, whatever their order in the file. */
+static void put_in_order(struct quant_recipe_model *m)
 {
-	const struct fmt_view_tensor **order = calloc(v->n_tensors + 1, sizeof *order);
+	for (uint64_t i = 0; i < m->view->n_tensors; i++)
+		m->order[i] = &m->view->tensors[i];
+	qsort(m->order, m->view->n_tensors, sizeof *m->order, by_layer_and_name);
+}
 
-	if (!order) {
-		fmt_fail_nomem(err, (v->n_tensors + 1) * sizeof *order);
+void quant_recipe_forget(struct quant_recipe_model *m)
+{
+	if (!m)
+		return;
+	free(m->tensors);
+	free(m->order);
+	free(m);
+}
+
+struct quant_recipe_model *quant_recipe_learn(const struct fmt_view *v, struct fmt_err *err)
+{
+	struct quant_recipe_model *m = calloc(1, sizeof *m);
+	bool ok = m != NULL;
+
+	if (m) {
+		m->view = v;
+		m->tensors = calloc(v->n_tensors + 1, sizeof *m->tensors);
+		m->order = calloc(v->n_tensors + 1, sizeof *m->order);
+		ok = m->tensors && m->order;
+	}
+	if (!ok)
+		fmt_fail_nomem(err, (v->n_tensors + 1) * (sizeof *m->tensors + sizeof *m->order));
+	if (!ok || !learn_model(v, &m->facts, err)) {
+		quant_recipe_forget(m);
 		return NULL;
 	}
-	for (uint64_t i = 0; i < v->n_tensors; i++)
-		order[i] = &v->tensors[i];
-	qsort(order, v->n_tensors, sizeof *order, by_layer_and_name);
-	return order;
+	learn_names(m);
+	put_in_order(m);
+	return m;
 }
 
 /* Where the tensor stands among its kind: counted, but for experts, of which a layer may have several tensors. */
 static struct quant_mix_tensor place(const struct quant_mix_model *m, const struct fmt_view_tensor *vt,
-                                     enum fmt_type base, uint32_t *counts)
+                                     enum quant_mix_kind kind, enum fmt_type base, uint32_t *counts)
 {
-	struct quant_mix_tensor t = { .kind = quant_mix_kind(m, vt->name), .fits = fits(base, vt) };
+	struct quant_mix_tensor t = { .kind = kind, .fits = fits(base, vt) };
 	bool value = quant_mix_is_value(t.kind);
 
 	t.n = value ? m->n_values : m->n_layers;
@@ -213,22 +255,21 @@ static bool by_converter(const struct fmt_view *v, const struct quant_recipe *r)
 	return v->from_dir && (is_float(r->base) || r->base == FMT_Q8_0);
 }
 
-bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt)
+static bool may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt, bool allowed)
 {
-	return !(v->from_dir && vt->keep_f32) && quant_mix_allowed(vt->name, vt->n_dims);
+	return !(v->from_dir && vt->keep_f32) && vt->n_dims >= 2 && allowed;
 }
 
-static bool asks(const struct quant_recipe_opts *o)
+bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt)
 {
-	return o && (o->overrides || o->leave_output || o->output_given || o->embedding_given);
+	return may_change(v, vt, quant_mix_allowed(vt->name));
 }
 
 /* What the person asked for by name; the type that the recipe would give otherwise. */
-static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant_mix_model *m,
-                           const struct fmt_view *v, const struct fmt_view_tensor *vt, enum fmt_type type,
+static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant_recipe_model *m,
+                           const struct fmt_view_tensor *vt, enum quant_mix_kind kind, enum fmt_type type,
                            const char **why)
 {
-	enum quant_mix_kind kind = quant_mix_kind(m, vt->name);
 	int i = quant_overrides_find(o->overrides, vt->name);
 
 	if (i >= 0) {
@@ -237,33 +278,32 @@ static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant
 	}
 	if (kind == MIX_OUTPUT && o->leave_output) {
 		*why = "left as it is (--leave-output)";
-		return kept_type(v, vt);
+		return kept_type(m->view, vt);
 	}
 	if (kind == MIX_OUTPUT && o->output_given) {
 		*why = "asked for (--output-type)";
 		return fit(o->output, vt, why);
 	}
-	if (o->embedding_given && (kind == MIX_TOKEN_EMBD || (kind == MIX_OUTPUT && m->tied))) {
+	if (o->embedding_given && (kind == MIX_TOKEN_EMBD || (kind == MIX_OUTPUT && m->facts.tied))) {
 		*why = "asked for (--embedding-type)";
 		return fit(o->embedding, vt, why);
 	}
 	return type;
 }
 
-bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
-                       enum fmt_type *types, const char **why, struct fmt_err *err)
+void quant_recipe_plan_of(const struct quant_recipe_model *model, const struct quant_recipe *r,
+                          const struct quant_recipe_opts *opts, enum fmt_type *types, const char **why)
 {
-	struct quant_mix_model m = { .imatrix = opts && opts->imatrix };
+	static const struct quant_recipe_opts nothing = { .imatrix = false };
+	const struct quant_recipe_opts *o = opts ? opts : &nothing;
+	const struct fmt_view *v = model->view;
+	struct quant_mix_model m = model->facts;
 	uint32_t counts[MIX_KIND_COUNT] = { 0 };
-	const struct fmt_view_tensor **order;
 
-	if (!learn_model(v, &m, err))
-		return false;
-	order = in_model_order(v, err);
-	if (!order)
-		return false;
+	m.imatrix = o->imatrix;
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
-		const struct fmt_view_tensor *vt = order[i];
+		const struct fmt_view_tensor *vt = model->order[i];
+		const struct tensor_facts *t = &model->tensors[vt - v->tensors];
 		const char *text = "the recipe's own type";
 		enum fmt_type type = r->base;
 
@@ -272,22 +312,32 @@ bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, c
 			text = "norms, biases and the like stay F32";
 		} else if (by_converter(v, r)) {
 			type = fit(type, vt, &text);
-		} else if (!quant_mix_allowed(vt->name, n_dims(vt))) {
+		} else if (n_dims(vt) < 2 || !t->allowed) {
 			type = kept_type(v, vt);
 			text = "never quantized";
 		} else if (!is_float(type)) {
-			struct quant_mix_tensor t = place(&m, vt, r->base, counts);
+			struct quant_mix_tensor mix = place(&m, vt, t->kind, r->base, counts);
 
-			if (!opts || !opts->pure)
-				type = quant_mix_type(&m, &t, (enum quant_recipe_id)(r - recipes), type, &text);
+			if (!o->pure)
+				type = quant_mix_type(&m, &mix, (enum quant_recipe_id)(r - recipes), type, &text);
 			type = fit(type, vt, &text);
 		}
-		if (asks(opts) && quant_recipe_may_change(v, vt))
-			type = asked(opts, &m, v, vt, type, &text);
+		if (may_change(v, vt, t->allowed))
+			type = asked(o, model, vt, t->kind, type, &text);
 		types[vt - v->tensors] = type;
 		if (why)
 			why[vt - v->tensors] = text;
 	}
-	free(order);
+}
+
+bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
+                       enum fmt_type *types, const char **why, struct fmt_err *err)
+{
+	struct quant_recipe_model *m = quant_recipe_learn(v, err);
+
+	if (!m)
+		return false;
+	quant_recipe_plan_of(m, r, opts, types, why);
+	quant_recipe_forget(m);
 	return true;
 }

@@ -35,6 +35,15 @@ bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, c
                        enum fmt_type *types, const char **why, struct fmt_err *err);
 extern const char quant_recipe_fallback[];
 
+/* The same in two steps, for one view under many recipes: what the rules ask of a model and of its tensors' names takes longer
+ * to find out than a plan, and is learned once. The view outlives it.
+ * returns NULL with *err set as quant_recipe_plan does */
+struct quant_recipe_model;
+struct quant_recipe_model *quant_recipe_learn(const struct fmt_view *v, struct fmt_err *err);
+void quant_recipe_forget(struct quant_recipe_model *m); /* NULL is fine */
+void quant_recipe_plan_of(const struct quant_recipe_model *m, const struct quant_recipe *r,
+                          const struct quant_recipe_opts *opts, enum fmt_type *types, const char **why);
+
 /* May this tensor have another type than it has? Norms, biases and the like may not. */
 bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt);
 
