@@ -102,6 +102,9 @@ static void parameters(const struct mem_report *r, FILE *f)
 	if (e->n_next_layers)
 		fprintf(f, "<tr><th>besides</th><td>%s</td><td></td><td class=\"s\" style=\"text-align:left\">multi-token prediction, not "
 		        "in the sums</td></tr>\n", cli_thousands(e->next_params, count));
+	if (e->other.there)
+		fprintf(f, "<tr><th>besides</th><td>%s</td><td></td><td class=\"s\" style=\"text-align:left\">vision part, not in the "
+		        "sums</td></tr>\n", e->other.known ? cli_thousands(e->other.params, count) : "not known");
 	fprintf(f, "</tbody></table></div>\n");
 }
 

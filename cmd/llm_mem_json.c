@@ -18,6 +18,10 @@ static void parameters(struct cli_json *j, const struct fmt_estimate *e)
 	cli_json_close(j, '}');
 	cli_json_u64(j, "experts", e->n_experts);
 	cli_json_u64(j, "experts_per_token", e->n_experts_used);
+	if (e->other.known) {
+		cli_json_u64(j, "other_modality", e->other.params);
+		cli_json_u64(j, "total_with_other_modality", e->total_with_other);
+	}
 	cli_json_object(j, "largest_tensor");
 	cli_json_str(j, "name", e->largest_name);
 	cli_json_u64(j, "elements", e->largest_elems);

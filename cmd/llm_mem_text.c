@@ -49,6 +49,9 @@ static void parameters(const struct fmt_estimate *e)
 	if (e->n_next_layers)
 		printf("besides            %17s  multi-token prediction, %" PRIu64 " layer%s\n", cli_thousands(e->next_params, count),
 		       e->n_next_layers, e->n_next_layers == 1 ? "" : "s");
+	if (e->other.there)
+		printf("besides            %17s  vision part%s\n", e->other.known ? cli_thousands(e->other.params, count) : "not known",
+		       e->other.known ? "" : ": how many parameters it has cannot be said here");
 	if (e->tied)
 		printf("  the output matrix is the embedding, and counted once\n");
 	putchar('\n');

@@ -10,6 +10,7 @@
 #include "ckd.h"
 #include "estimate_impl.h"
 #include "limit.h"
+#include "tower.h"
 #include "view_impl.h"
 
 const char *fmt_share_name(enum fmt_share s)
@@ -208,6 +209,7 @@ static void layer_of_config(struct fmt_layer *l, const struct arch_conf *c, int6
 static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, struct fmt_err *err)
 {
 	const struct arch_conf *c = &v->impl->conf;
+	const struct json *config = hf_json(&v->impl->dir, HF_CONFIG);
 	bool mixture = false;
 
 	e->n_layers = c->n[P_LAYERS];
@@ -229,7 +231,7 @@ static bool layers_of_config(struct fmt_estimate *e, const struct fmt_view *v, s
 	e->n_next_layers = c->n[P_NEXT_LAYERS];
 	e->own_windows = v->arch->own_windows;
 	e->repeated_heads = c->n[P_NEW_DECODER];
-	return true;
+	return tower_count(config, json_str(json_get(config, "model_type")), e->model_width, &e->other, err);
 }
 
 /* Layers for multi-token prediction that config.json declares: each a layer like the last one, a matrix that joins two residual streams, and three
@@ -250,7 +252,7 @@ bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct 
 {
 	const struct fmt_view_tensor *embd = fmt_view_find(v, FMT_STR("token_embd.weight"));
 
-	*e = (struct fmt_estimate){ .total = 0 };
+	*e = (struct fmt_estimate){ .other = { .known = true } };
 	if (!(v->from_dir ? layers_of_config(e, v, err) : estimate_layers_of_keys(e, v, err)))
 		return false;
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
@@ -266,6 +268,8 @@ bool fmt_estimate_init(struct fmt_estimate *e, const struct fmt_view *v, struct 
 		e->vocab = embd->dims[0];
 	e->active_without_input_embedding = e->active - (e->tied ? 0 : e->by_share[FMT_SHARE_EMBEDDINGS]);
 	e->non_embedding = e->total - e->by_share[FMT_SHARE_EMBEDDINGS] - e->by_share[FMT_SHARE_LM_HEAD];
+	if (ckd_add(&e->total_with_other, e->total, e->other.params))
+		return too_large(err);
 	return !v->from_dir || count_next(e, err);
 }
 

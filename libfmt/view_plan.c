@@ -386,5 +386,5 @@ bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;
 	return note_window(v, err) && (!json_is(arch_conf_find(hf_json(&v->impl->dir, HF_CONFIG), "vision_config", 13), JSON_OBJECT) ||
-	       view_note(v, err, "only the language model is counted, not the vision part (vision_config)"));
+	       view_note(v, err, "sizes are those of the language model alone, without the vision part (vision_config)"));
 }

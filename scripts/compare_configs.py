@@ -200,6 +200,8 @@ def compare(folder, name):
     for k in ("total", "active", "active_without_input_embedding", "by_component"):
         if ours["parameters"][k] != want[k]:
             bad.append(f"{k}: {ours['parameters'][k]} not {want[k]}")
+    if ours["parameters"].get("other_modality", other) != other:
+        bad.append(f"other_modality: {ours['parameters']['other_modality']} not {other}")
     lora = adapters(model)
     if ours["lora"]["trainable"] != lora:
         bad.append(f"lora: {ours['lora']['trainable']} not {lora}")

@@ -177,7 +177,7 @@ refuse 'num_attention_heads_per_layer: 0 is not between' '{"model_type": "laguna
 printf '{"model_type": "gemma2", "max_position_embeddings": 2048}' >window.json
 expect 0 'the window \(4096 tokens\) is larger than the context \(2048\)' window.json
 printf '{"model_type": "qwen3_5", "vision_config": {}}' >vision.json
-expect 0 'only the language model is counted' vision.json
+expect 0 'sizes are those of the language model alone' vision.json
 refuse 'config.json' '[1, 2]'
 refuse 'offset' '{"model_type": '
 refuse 'do not fit into 64 bits' '{"model_type": "qwen3_moe", "num_hidden_layers": 4096, "hidden_size": 1048576, "moe_intermediate_size": 1048576, "num_experts": 65536}'

@@ -79,6 +79,9 @@ static void check_parameters(const char *model, const struct fmt_estimate *e, co
 	equal(model, "experts_per_token", e->n_experts_used, number(p, "experts_per_token"));
 	assert_true(json_bool(member(p, "tied_embeddings"), &tied));
 	equal(model, "tied", e->tied, tied);
+	equal(model, "other_modality is known", e->other.known, true);
+	equal(model, "other_modality", e->other.params, number(p, "other_modality"));
+	equal(model, "total_with_other_modality", e->total_with_other, number(p, "total_with_other_modality"));
 	check_shares(model, e, member(p, "by_component"));
 	equal(model, "multi_token_prediction", e->next_params, next ? number(next, "parameters") : 0);
 	equal(model, "lora", 16 * e->lora_linear, number(lora, "all_linear_but_experts_router_head"));

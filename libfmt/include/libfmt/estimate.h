@@ -58,6 +58,13 @@ struct fmt_layer {
 const char *fmt_layer_kind_name(enum fmt_layer_kind k); /* "linear_attention" */
 bool fmt_layer_attends(const struct fmt_layer *l);      /* keeps keys and values, or their latent */
 
+/* Vision parts and the like, which are no part of the language model. */
+struct fmt_other_parts {
+	bool there;
+	bool known;      /* `params` is their exact number; true where there are none */
+	uint64_t params;
+};
+
 struct fmt_estimate {
 	uint64_t total, active;
 	uint64_t active_without_input_embedding; /* a table of its own; a tied one is the output matrix too and counts */
@@ -69,6 +76,8 @@ struct fmt_estimate {
 	uint64_t lora_qv;     /* of rank 1, on q_proj and v_proj; 0 where the class has no such modules */
 	uint64_t n_next_layers; /* multi-token prediction: declared by config.json, not in `total` and not in `layers` */
 	uint64_t next_params;
+	struct fmt_other_parts other; /* not in `total` either */
+	uint64_t total_with_other;
 	uint64_t context;     /* positions that it was trained for; 0: not said */
 	uint64_t vocab, model_width;
 	uint64_t largest_elems;
