@@ -22,20 +22,50 @@ struct fmt_str mem_name(const struct mem_report *r)
 	return (struct fmt_str){ p, (size_t)(path + n - p) };
 }
 
+bool mem_asks_fit(const struct mem_report *r)
+{
+	return r->fit || r->cards.o.n_devices;
+}
+
+/* Each card on top of those before it. Sums past 64 bits are not drawn. */
+static size_t card_limits(const struct mem_cards *c, struct mem_limit *limits)
+{
+	struct mem_limit sum = { .bytes = 0 };
+	bool alike = true;
+
+	for (size_t d = 0; d < c->o.n_devices; d++) {
+		if (sum.bytes > UINT64_MAX - c->o.memory[d])
+			return d;
+		sum.bytes += c->o.memory[d];
+		sum.margin += c->o.margin[d];
+		alike = alike && !strcmp(c->name[d], c->name[0]);
+		if (d == 0)
+			snprintf(sum.label, sizeof sum.label, "%s", c->name[0]);
+		else if (alike)
+			snprintf(sum.label, sizeof sum.label, "%zu x %s", d + 1, c->name[0]);
+		else
+			snprintf(sum.label, sizeof sum.label, "+ %s", c->name[d]);
+		limits[d] = sum;
+	}
+	return c->o.n_devices;
+}
+
 size_t mem_limits(const struct mem_report *r, struct mem_limit *limits)
 {
 	/* memory of graphics cards on the market, and of two to eight of the largest usual one */
 	static const struct mem_limit usual[] = {
-		{ "8 GiB", 8 * GIB },   { "12 GiB", 12 * GIB },      { "16 GiB", 16 * GIB },       { "24 GiB", 24 * GIB },
-		{ "48 GiB", 48 * GIB }, { "80 GiB", 80 * GIB },      { "2 x 80 GiB", 160 * GIB },  { "4 x 80 GiB", 320 * GIB },
-		{ "8 x 80 GiB", 640 * GIB },
+		{ "8 GiB", 8 * GIB, 0 },   { "12 GiB", 12 * GIB, 0 },      { "16 GiB", 16 * GIB, 0 },       { "24 GiB", 24 * GIB, 0 },
+		{ "48 GiB", 48 * GIB, 0 }, { "80 GiB", 80 * GIB, 0 },      { "2 x 80 GiB", 160 * GIB, 0 },  { "4 x 80 GiB", 320 * GIB, 0 },
+		{ "8 x 80 GiB", 640 * GIB, 0 },
 	};
 
 	if (r->fit) {
-		limits[0].bytes = r->fit;
+		limits[0] = (struct mem_limit){ .bytes = r->fit, .margin = r->margin };
 		cli_bytes(r->fit, limits[0].label);
 		return 1;
 	}
+	if (r->cards.o.n_devices)
+		return card_limits(&r->cards, limits);
 	memcpy(limits, usual, sizeof usual);
 	return sizeof usual / sizeof *usual;
 }
@@ -48,7 +78,9 @@ void mem_print_scope(FILE *f, const struct mem_report *r)
 		fprintf(f, "weights alone: what its layers keep is not known");
 		return;
 	}
-	fprintf(f, "weights + cache in %s", fmt_type_info(r->cache.type)->name);
+	fputs("weights", f);
+	if (r->token_elems)
+		fprintf(f, " + cache in %s", fmt_type_info(r->cache.type)->name);
 	if (r->state)
 		fprintf(f, " + state");
 	fprintf(f, r->cache.keep == FMT_KEEP_LLAMA_CPP ? " + buffers of %s" : " (%s)", mem_keep_name(r, r->cache.keep));

@@ -6,16 +6,20 @@
 
 /* A size that a model may have to fit into. */
 struct mem_limit {
-	char label[32]; /* "24 GiB" */
+	char label[80]; /* "24 GiB" */
 	uint64_t bytes;
+	uint64_t margin; /* bytes of them that are left free */
 };
 
-#define MEM_MAX_LIMITS 16
+#define MEM_MAX_LIMITS 16 /* as many as there can be cards */
 
 /* The last part of the model's path. */
 struct fmt_str mem_name(const struct mem_report *r);
 
-/* What was asked for, else the sizes that cards have; ascending.
+/* Whether --fit or --gpu asks what fits. */
+bool mem_asks_fit(const struct mem_report *r);
+
+/* What was asked for, of cards the first, the first two and so on; else the sizes that cards have. Ascending.
  * limits   room for MEM_MAX_LIMITS
  * returns  their number */
 size_t mem_limits(const struct mem_report *r, struct mem_limit *limits);

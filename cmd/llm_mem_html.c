@@ -108,23 +108,58 @@ static void parameters(const struct mem_report *r, FILE *f)
 	fprintf(f, "</tbody></table></div>\n");
 }
 
-/* One total, and the smallest limit that holds it: in words, and as the shade of the cell. */
-static void cell(FILE *f, uint64_t bytes, const struct mem_limit *limits, size_t n_limits, bool asked)
+/* One total in a sentence, and as the shade of its cell. */
+static void cell(FILE *f, uint64_t bytes, size_t shade, const char *words, const char *what)
 {
-	size_t i = 0, shade;
 	char size[32];
+
+	fprintf(f, "<td class=\"f%zu\">%s<small>%s%s</small></td>", shade, cli_bytes(bytes, size), words, what);
+}
+
+/* Of the usual sizes of cards the smallest that holds it. */
+static void cell_of_size(FILE *f, uint64_t bytes, const struct mem_limit *limits, size_t n_limits)
+{
+	size_t i = 0;
 
 	while (i < n_limits && limits[i].bytes < bytes)
 		i++;
-	shade = i == n_limits ? 6 : asked ? 0 : i < 5 ? i : 5;
-	fprintf(f, "<td class=\"f%zu\">%s<small>", shade, cli_bytes(bytes, size));
-	if (asked)
-		fputs(i < n_limits ? "\xe2\x9c\x93 fits" : "\xe2\x9c\x97 too large", f);
-	else if (i < n_limits)
-		fprintf(f, "in %s", limits[i].label);
+	if (i < n_limits)
+		cell(f, bytes, i < 5 ? i : 5, "in ", limits[i].label);
 	else
-		fprintf(f, "more than %s", limits[n_limits - 1].label);
-	fprintf(f, "</small></td>");
+		cell(f, bytes, 6, "more than ", limits[n_limits - 1].label);
+}
+
+/* Of --fit and --gpu whether it fits; of several cards that is more than a sum. */
+static void cell_of_fit(FILE *f, const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o,
+                        uint64_t bytes)
+{
+	bool fits = r->fit ? mem_fits(r, w, o) : w->fits >= o->context;
+
+	cell(f, bytes, fits ? 0 : 6, fits ? "\xe2\x9c\x93 " : "\xe2\x9c\x97 ", fits ? "fits" : r->fit ? "too large" : "in part");
+}
+
+/* What the shades of the cells say. */
+static void shades(const struct mem_report *r, FILE *f)
+{
+	const struct mem_cards *c = &r->cards;
+	char have[32], free[32];
+
+	if (r->fit)
+		fprintf(f, "; shaded by whether it fits into %s, %s of it left free", cli_bytes(r->fit, have), cli_bytes(r->margin, free));
+	else if (!c->o.n_devices)
+		fprintf(f, "; each cell says the smallest of the usual sizes of cards that holds it");
+	else
+		fprintf(f, "; shaded by whether all of it fits on ");
+	for (size_t d = 0, n; d < c->o.n_devices; d += n) {
+		for (n = 1; d + n < c->o.n_devices && !strcmp(c->name[d + n], c->name[d]);)
+			n++;
+		fputs(d ? " + " : "", f);
+		if (n > 1)
+			fprintf(f, "%zu x ", n);
+		cli_print_xml(f, (struct fmt_str){ c->name[d], strlen(c->name[d]) });
+	}
+	if (c->o.n_devices)
+		fprintf(f, ", with some of each left free");
 }
 
 static bool totals(const struct mem_report *r, FILE *f, struct fmt_err *err)
@@ -136,10 +171,7 @@ static bool totals(const struct mem_report *r, FILE *f, struct fmt_err *err)
 
 	fprintf(f, "<h2>What each type takes</h2>\n<p class=\"s\">");
 	mem_print_scope(f, r);
-	if (r->fit)
-		fprintf(f, "; shaded by whether it fits into %s", limits[0].label);
-	else
-		fprintf(f, "; each cell says the smallest of the usual sizes of cards that holds it");
+	shades(r, f);
 	fprintf(f, "</p>\n<div class=\"w\"><table>\n<thead><tr><th>type</th><th>bits</th><th>weights</th>");
 	for (size_t i = 0; i < r->n_contexts; i++)
 		fprintf(f, "<th>%s tokens</th>", cli_thousands(r->contexts[i], text));
@@ -154,7 +186,10 @@ static bool totals(const struct mem_report *r, FILE *f, struct fmt_err *err)
 			o.context = r->contexts[i];
 			if (!mem_sum(r, w, &o, &sum, err))
 				return false;
-			cell(f, sum.total, limits, n_limits, r->fit != 0);
+			if (mem_asks_fit(r))
+				cell_of_fit(f, r, w, &o, sum.total);
+			else
+				cell_of_size(f, sum.total, limits, n_limits);
 		}
 		fprintf(f, "</tr>\n");
 	}
@@ -208,7 +243,7 @@ bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	parameters(r, f);
 	fprintf(f, "<h2>Memory over context</h2>\n<p class=\"s\">");
 	mem_print_scope(f, r);
-	fprintf(f, "</p>\n<figure class=\"w\">\n");
+	fprintf(f, "%s</p>\n<figure class=\"w\">\n", mem_asks_fit(r) ? "; paler where it does not fit" : "");
 	if (!mem_print_svg(r, f, true, err))
 		return false;
 	fprintf(f, "</figure>\n");

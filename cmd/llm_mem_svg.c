@@ -23,6 +23,8 @@ struct line {
 	double y[MAX_POINTS]; /* in the drawing */
 	uint64_t last;        /* bytes at the longest context */
 	double label_y;
+	uint64_t fits;        /* the longest context here that fits; 0: none does, or it was not asked */
+	double fits_y;
 };
 
 struct chart {
@@ -98,7 +100,7 @@ static uint64_t limit_above(const struct chart *c, uint64_t most)
 {
 	for (size_t i = 0; i < c->n_limits; i++)
 		if (c->limits[i].bytes >= most)
-			return c->r->fit || (double)c->limits[i].bytes < (i ? 1.4 : 2) * (double)most ? c->limits[i].bytes : 0;
+			return mem_asks_fit(c->r) || (double)c->limits[i].bytes < (i ? 1.4 : 2) * (double)most ? c->limits[i].bytes : 0;
 	return 0;
 }
 
@@ -120,6 +122,21 @@ static bool scale(struct chart *c, struct fmt_err *err)
 	return true;
 }
 
+/* Where the i-th line leaves what fits. */
+static bool end_of_fit(struct chart *c, size_t i, struct fmt_err *err)
+{
+	struct line *l = &c->lines[i];
+	uint64_t fits = c->r->weights[i].fits, bytes = 0;
+
+	if (!mem_asks_fit(c->r) || fits < c->first)
+		return true;
+	l->fits = fits < c->last ? fits : c->last;
+	if (!bytes_at(c, i, l->fits, &bytes, err))
+		return false;
+	l->fits_y = y_of(c, bytes);
+	return true;
+}
+
 static bool points(struct chart *c, struct fmt_err *err)
 {
 	for (size_t k = 0; k < c->n_points; k++)
@@ -130,6 +147,9 @@ static bool points(struct chart *c, struct fmt_err *err)
 				return false;
 			c->lines[i].y[k] = y_of(c, bytes);
 		}
+	for (size_t i = 0; i < c->r->n_weights; i++)
+		if (!end_of_fit(c, i, err))
+			return false;
 	return true;
 }
 
@@ -144,7 +164,8 @@ static const char style[] =
 	".mc .g{stroke:var(--mc-grid)}.mc .a{stroke:var(--mc-axis)}.mc .n{text-anchor:end}.mc .m{text-anchor:middle}\n"
 	".mc .l{stroke:var(--mc-limit);stroke-dasharray:2 3;stroke-width:1.2}\n"
 	".mc .lt{fill:var(--mc-limit);font-size:12px;paint-order:stroke;stroke:var(--mc-bg);stroke-width:5px;stroke-linejoin:round}\n"
-	".mc .p{fill:none;stroke-width:2.2;stroke-linejoin:round}.mc .k{fill:none;stroke:var(--mc-soft);stroke-width:.8}\n";
+	".mc .lb{fill:var(--mc-limit);opacity:.13}.mc .e{fill:var(--mc-bg);stroke-width:2}\n"
+	".mc .p{fill:none;stroke-width:2.2;stroke-linejoin:round}.mc .q{opacity:.4}.mc .k{fill:none;stroke:var(--mc-soft);stroke-width:.8}\n";
 
 /* The look of the i-th line. */
 static void look(const struct chart *c, size_t i)
@@ -184,7 +205,7 @@ static void head(const struct chart *c, bool on_page, double height)
 	cli_print_xml(c->f, title);
 	fprintf(c->f, "%s: memory over context</text>\n<text class=\"s\" x=\"20\" y=\"54\">", title.n < name.n ? "..." : "");
 	mem_print_scope(c->f, c->r);
-	fprintf(c->f, "</text>\n");
+	fprintf(c->f, "%s</text>\n", mem_asks_fit(c->r) ? "; paler where it does not fit" : "");
 }
 
 static void legend(const struct chart *c)
@@ -279,35 +300,77 @@ static void place(const struct chart *c, double limit_y, double width, double *x
 	*y = limit_y + beside[0];
 }
 
-/* The limits: lines below everything, labels above it. One that is too near to the one below it is left out. */
+/* The limits: lines and what is left free of them below everything, labels above it. One that is too near to the one above
+ * it is left out. */
 static void limits(const struct chart *c, bool label)
 {
-	double below = c->below + 20;
+	double above = c->top - 20;
 
-	for (size_t i = 0; i < c->n_limits; i++) {
-		double y = y_of(c, c->limits[i].bytes), at_x = 0, at_y = 0;
+	for (size_t i = c->n_limits; i-- > 0;) {
+		const struct mem_limit *l = &c->limits[i];
+		double y = y_of(c, l->bytes), at_x = 0, at_y = 0;
 
-		if (c->limits[i].bytes > c->y_max || below - y < 15)
+		if (l->bytes > c->y_max || y - above < 15)
 			continue;
-		below = y;
+		above = y;
 		if (!label) {
+			if (l->margin)
+				fprintf(c->f, "<path class=\"lb\" d=\"M%d %.1fH%dV%.1fH%dZ\"/>\n", PLOT_LEFT, y, PLOT_RIGHT,
+				        y_of(c, l->bytes - l->margin), PLOT_LEFT);
 			fprintf(c->f, "<path class=\"l\" d=\"M%d %.1fH%d\"/>\n", PLOT_LEFT, y, PLOT_RIGHT);
 			continue;
 		}
-		place(c, y, 7.0 * (double)strlen(c->limits[i].label), &at_x, &at_y);
-		fprintf(c->f, "<text class=\"lt\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", at_x, at_y, c->limits[i].label);
+		place(c, y, 7.0 * (double)strlen(l->label), &at_x, &at_y);
+		fprintf(c->f, "<text class=\"lt\" x=\"%.1f\" y=\"%.1f\">", at_x, at_y);
+		cli_print_xml(c->f, (struct fmt_str){ l->label, strlen(l->label) });
+		fprintf(c->f, "</text>\n");
 	}
 }
 
+/* The part of a line that fits, or the rest of it. */
+static void part(const struct chart *c, size_t i, bool fits)
+{
+	const struct line *l = &c->lines[i];
+	bool first = true;
+
+	fprintf(c->f, "<path class=\"%s\" ", fits || !mem_asks_fit(c->r) ? "p" : "p q");
+	look(c, i);
+	fprintf(c->f, " d=\"");
+	if (!fits && l->fits) {
+		fprintf(c->f, "M%.1f %.1f", x_of(c, l->fits), l->fits_y);
+		first = false;
+	}
+	for (size_t k = 0; k < c->n_points; k++) {
+		if (fits ? c->x[k] >= l->fits : c->x[k] <= l->fits)
+			continue;
+		fprintf(c->f, "%s%.1f %.1f", first ? "M" : "L", x_of(c, c->x[k]), l->y[k]);
+		first = false;
+	}
+	if (fits)
+		fprintf(c->f, "%s%.1f %.1f", first ? "M" : "L", x_of(c, l->fits), l->fits_y);
+	fprintf(c->f, "\"/>\n");
+}
+
+/* What fits, and, paler, what does not; a ring between them. */
 static void lines(const struct chart *c)
 {
+	char tokens[32];
+
 	for (size_t i = 0; i < c->r->n_weights; i++) {
-		fprintf(c->f, "<path class=\"p\" ");
-		look(c, i);
-		fprintf(c->f, " d=\"");
-		for (size_t k = 0; k < c->n_points; k++)
-			fprintf(c->f, "%s%.1f %.1f", k ? "L" : "M", x_of(c, c->x[k]), c->lines[i].y[k]);
-		fprintf(c->f, "\"/>\n");
+		const struct line *l = &c->lines[i];
+
+		if (l->fits)
+			part(c, i, true);
+		if (l->fits < c->last)
+			part(c, i, false);
+	}
+	for (size_t i = 0; i < c->r->n_weights; i++) {
+		const struct line *l = &c->lines[i];
+
+		if (l->fits && l->fits < c->last)
+			fprintf(c->f, "<circle class=\"e\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\" style=\"stroke:var(--mc-%zu)\"><title>%s fits up to %s "
+			        "tokens</title></circle>\n", x_of(c, l->fits), l->fits_y, i % COLOURS, c->r->weights[i].name,
+			        cli_thousands(l->fits, tokens));
 	}
 }
 

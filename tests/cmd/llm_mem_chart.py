@@ -9,6 +9,7 @@ Exit status: 0; 1 something is wrong; 77 no model here.
 import csv
 import glob
 import html.parser
+import json
 import math
 import os
 import re
@@ -33,9 +34,23 @@ def tokens(text):
     return int(text[:-1]) * {'K': 2**10, 'M': 2**20}[text[-1]] if text[-1] in 'KM' else int(text)
 
 
+def fits(path, *args):
+    """The longest context of each type, where --fit or --gpu asks."""
+    if not {'--fit', '--gpu'} & set(args):
+        return {}
+    answer = json.loads(subprocess.run([mem, '--quiet', '--json', *args, path], capture_output=True, check=False).stdout)
+    if '--gpu' in args:
+        return {q['quant']: q['longest_context'] for q in answer['devices']['quants']}
+    return {w['quant']: w['longest_context'] for w in answer['weights']}
+
+
 def check_svg(root, path, *args):
-    """Every dot lies where the axes say that the total of --csv is."""
-    rows = list(csv.DictReader(run('--csv', *args, path).stdout.decode().splitlines()))
+    """Every dot lies where the axes say that the total of --csv is, and every ring where --json says that a fit ends."""
+    total = list(args)
+    if '--gpu' in total: # which --csv does not know
+        at = total.index('--gpu')
+        total[at:at + 2] = ['--fit', '1TiB']
+    rows = list(csv.DictReader(run('--csv', *total, path).stdout.decode().splitlines()))
     texts = [(t.get('class') or '', float(t.get('x')), float(t.get('y')), t.text) for t in root.iter(SVG + 'text')]
     unit, = (t for t in texts if t[0] == 'n s' and t[3] in UNITS)
     y = [(v - 4.5, float(t) * UNITS[unit[3]]) for c, x, v, t in texts if c == 'n s' and x == unit[1] and t not in UNITS]
@@ -43,15 +58,22 @@ def check_svg(root, path, *args):
     assert len(y) > 3 and len(x) > 2, texts
     per_byte = (y[-1][0] - y[0][0]) / y[-1][1]
     per_octave = (x[-1][0] - x[0][0]) / math.log2(x[-1][1] / x[0][1])
-    dots = [(float(d.get('cx')), float(d.get('cy')), d.find(SVG + 'title').text) for d in root.iter(SVG + 'circle')]
+    circles = [(d.get('class'), float(d.get('cx')), float(d.get('cy')), d.find(SVG + 'title').text)
+               for d in root.iter(SVG + 'circle')]
+    dots = [c[1:] for c in circles if c[0] is None]
     assert len(dots) == len(rows)
     for (cx, cy, title), row in zip(dots, rows):
         assert title.startswith(f"{row['quant']} at {int(row['context']):,} tokens: "), (title, row)
         assert abs(cx - x[0][0] - per_octave * math.log2(int(row['context']) / x[0][1])) < 0.3, (path, cx, row)
         assert abs(cy - y[0][0] - per_byte * int(row['total_bytes'])) < 0.3, (path, cy, row)
-    # a line and two names per type; the labels at the ends stand apart, in the order of the lines
+    rings = sorted((title, cx) for kind, cx, cy, title in circles if kind == 'e')
+    first, last = x[0][1], max(int(row['context']) for row in rows)
+    ends = {f"{quant} fits up to {n:,} tokens": n for quant, n in fits(path, *args).items() if first <= n < last}
+    assert [title for title, cx in rings] == sorted(ends), (path, rings, ends)
+    assert all(abs(cx - x[0][0] - per_octave * math.log2(ends[title] / first)) < 0.3 for title, cx in rings), (rings, ends)
+    # a line and two names per type; where a fit ends the line is in two parts; the labels at the ends stand apart, in the order of the lines
     names = sorted({r['quant'] for r in rows})
-    assert sum(p.get('class') == 'p' for p in root.iter(SVG + 'path')) == 2 * len(names)
+    assert sum(p.get('class') in ('p', 'p q') for p in root.iter(SVG + 'path')) == 2 * len(names) + len(rings)
     ends = sorted((v, t) for c, at, v, t in texts if c == '' and abs(at - max(x)[0] - 23) < 0.1)
     assert sorted(t for _, t in ends) == names
     assert all(b[0] - a[0] > 12 for a, b in zip(ends, ends[1:])), (path, ends)
@@ -113,6 +135,13 @@ with tempfile.TemporaryDirectory() as d:
     texts, cells = pictures(config, '--fit', '12MiB', '--quant', 'BF16,Q8_0')
     assert any(c == 'lt' and t == '12.0 MiB' for c, x, y, t in texts), 'the limit is not drawn'
     assert [c.split('|')[1] for c in cells if '|' in c] == ['\u2717 too large', '\u2713 fits'], cells
+    # lines that leave what fits; cards on top of each other, each with what is left free; what is whole is on them
+    texts, cells = pictures(config, '--fit', '6MiB', '--margin', '1MiB', '--ctx', '128,256', '--quant', 'Q8_0,Q4_0')
+    texts, cells = pictures(config, '--gpu', '4M,5M', '--margin', '200K', '--ctx', '64,280', '--quant', 'BF16,Q8_0,Q4_0')
+    assert [t for c, x, y, t in texts if c == 'lt'] == ['+ 5M', '4M'], texts
+    assert {c.split('|')[1] for c in cells if '|' in c} == {'\u2717 in part', '\u2713 fits'}, cells
+    texts, cells = pictures(config, '--gpu', '3x3M', '--margin', '100K', '--ctx', '64,150', '--quant', 'Q8_0')
+    assert [t for c, x, y, t in texts if c == 'lt'] == ['2 x 3M', '3M'], texts # the next above all lines, and none past it
     run('--html', 'e.html', '--explain', config)
     page = open('e.html', encoding='utf-8').read()
     check_alone(page)
