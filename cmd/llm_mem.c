@@ -167,6 +167,10 @@ static bool prepare(struct mem_report *r, const struct options *o, struct fmt_er
 		return false;
 	if (!o->contexts)
 		usual_contexts(r);
+	if (!mem_own_init(r, err)) {
+		fmt_err_file(err, r->path);
+		return false;
+	}
 	if (!mem_weigh(r, o->quant, err) || !mem_cache(r, err) || !mem_runtime(r, err) || !mem_train(r, err))
 		return false;
 	r->fit_context = r->contexts[o->contexts ? r->n_contexts - 1 : 0];
@@ -253,6 +257,7 @@ static int run(struct mem_report *r, const struct options *o)
 		ok = print(r, o, &err);
 	}
 	status = !ok ? cli_fail(r->program, &err) : fits(r) ? CLI_OK : CLI_CHECK;
+	mem_own_finish(r);
 	mem_weights_finish(r);
 	fmt_estimate_finish(&r->e);
 	fmt_view_close(v);
@@ -287,7 +292,7 @@ static bool place_options(struct mem_report *r, const struct options *o, struct 
 
 int main(int argc, char **argv)
 {
-	struct options o = { .kv = "F16", .policy = "llama.cpp", .runtime = "llama.cpp", .flash = "auto", .sequences = 1, .ubatch = 512 };
+	struct options o = { .policy = "llama.cpp", .runtime = "llama.cpp", .flash = "auto", .sequences = 1, .ubatch = 512 };
 	struct mem_report r = { .train = MEM_TRAIN_DEFAULTS };
 	struct mem_train *t = &r.train;
 	struct fmt_err err = { .code = FMT_OK };
@@ -305,14 +310,15 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 'q', "quant", "TYPE,...", &o.quant, "types and recipes as st2gguf has them, or all", NULL },
 		{ CLI_STRING, 'c', "ctx", "N,...", &o.contexts, "contexts in tokens; 32K is 32768", NULL },
 		{ CLI_STRING, 0, "kv", "TYPE", &o.kv, "type of keys and values: F32 F16 BF16 Q8_0 Q5_1 Q5_0 Q4_1 Q4_0\n"
-		  "IQ4_NL fp8; default: F16; with --csv a list", NULL },
+		  "IQ4_NL fp8; default: F16, of assay F32; with --csv a list", NULL },
 		{ CLI_UINT, 0, "parallel", "N", &o.sequences, "sequences of that context at once; default: 1", NULL },
 		{ CLI_STRING, 0, "policy", "NAME", &o.policy, "whose cache is added to the weights: ideal, no_window or\n"
 		  "llama.cpp; default: llama.cpp; with --csv a list", NULL },
-		{ CLI_STRING, 0, "runtime", "NAME", &o.runtime, "whose buffers come on top: llama.cpp, llama.cpp-0.7, vllm or\n"
-		  "transformers; default: llama.cpp", NULL },
+		{ CLI_STRING, 0, "runtime", "NAME", &o.runtime, "whose buffers come on top: llama.cpp, llama.cpp-0.7, vllm,\n"
+		  "transformers or assay, which is llm-run; default: llama.cpp", NULL },
 		{ CLI_UINT, 0, "batch", "N", &o.batch, "tokens that a runtime takes at once; default: its own", NULL },
 		{ CLI_UINT, 0, "ubatch", "N", &o.ubatch, "tokens that llama.cpp computes at once; default: 512", NULL },
+		{ CLI_UINT, 't', "threads", "N", &p.threads, "of llm-run, with --runtime assay; default: CPUs that may be used", NULL },
 		{ CLI_STRING, 0, "flash-attn", "WORD", &o.flash, "on, off or auto; off: scores of attention are kept too", NULL },
 		{ CLI_FLAG, 0, "swa-full", NULL, &r.runtime.swa_full, "llama.cpp's sliding layers keep the whole context too", NULL },
 		{ CLI_SIZE, 0, "fit", "SIZE", &o.fit, "what fits into so much, buffers included: 24GiB", &o.fit_given },
@@ -374,14 +380,16 @@ int main(int argc, char **argv)
 	if (n != 1)
 		return cli_usage_error(&p, n ? "one model at a time" : "no model given");
 	r.path = argv[1];
+	if (!fmt_runtime_from_name(o.runtime, &r.runtime.runtime))
+		return cli_usage_error(&p, "unknown runtime '%s' for --runtime; known are llama.cpp, llama.cpp-0.7, vllm, transformers, "
+		                       "assay", o.runtime);
+	if (!o.kv)
+		o.kv = r.runtime.runtime == FMT_RUNTIME_ASSAY ? "F32" : "F16";
 	if (parse_cache_types(&r, o.kv, word, sizeof word))
 		return cli_usage_error(&p, "unknown type '%s' for --kv; known are F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, "
 		                       "IQ4_NL, fp8", word);
 	if (parse_policies(&r, o.policy, word, sizeof word))
 		return cli_usage_error(&p, "unknown policy '%s' for --policy; known are ideal, no_window, llama.cpp", word);
-	if (!fmt_runtime_from_name(o.runtime, &r.runtime.runtime))
-		return cli_usage_error(&p, "unknown runtime '%s' for --runtime; known are llama.cpp, llama.cpp-0.7, vllm, transformers",
-		                       o.runtime);
 	if (!fmt_flash_from_name(o.flash, &r.runtime.flash))
 		return cli_usage_error(&p, "unknown word '%s' for --flash-attn; known are on, off, auto", o.flash);
 	if (o.csv && (p.json || r.explain || r.layers))
@@ -403,6 +411,8 @@ int main(int argc, char **argv)
 	r.cache.sequences = o.sequences;
 	r.cache.ubatch = o.ubatch;
 	r.runtime.batch = o.batch;
+	r.own.batch = o.batch;
+	r.own.threads = p.threads;
 	r.runtime.ubatch = o.ubatch;
 	return cli_finish(&p, run(&r, &o));
 }

@@ -5,6 +5,7 @@
 #include <libfmt/estimate.h>
 #include <libfmt/fit.h>
 #include <libfmt/stored.h>
+#include <libinfer/infer.h>
 #include <libquant/recipe.h>
 
 #include "cli.h"
@@ -59,6 +60,16 @@ struct mem_sum {
 	uint64_t total;
 };
 
+/* For --runtime assay: the model as llm-run would have it, and what was asked for. */
+struct mem_own {
+	struct infer_model *model;  /* described: nothing of it is loaded; NULL with other runtimes */
+	uint64_t batch, threads;    /* 0: llm-run's default */
+	uint64_t tokenizer_bytes;   /* of its tables in a GGUF; 0: there is none, or it cannot be read */
+	bool runs_as_stored;        /* the path is a model with weights, which llm-run takes as it is: */
+	struct infer_weights_memory stored;
+	uint64_t stored_tokenizer_bytes;
+};
+
 struct mem_report {
 	struct cli_program *program;
 	const char *path;
@@ -87,6 +98,7 @@ struct mem_report {
 	uint64_t fit_context;  /* that must fit, with --fit and --gpu */
 	struct mem_advice advice;
 	const struct mem_weights *best; /* the largest that fits; NULL: none */
+	struct mem_own own;    /* for --runtime assay */
 	bool layers, explain;
 	struct mem_train train;
 	struct mem_speed speed;
@@ -128,6 +140,13 @@ const char *mem_keep_name(const struct mem_report *r, enum fmt_keep keep);
 bool mem_runtime(struct mem_report *r, struct fmt_err *err);
 void mem_runtime_text(const struct mem_report *r);
 void mem_runtime_json(const struct mem_report *r, struct cli_json *j); /* members "runtime" and "buffers" */
+
+/* llm_mem_own.c: for --runtime assay, gets ready to be asked by <libfmt/runtime.h>; else nothing.
+ * returns false with *err set: an architecture that llm-run does not run, sizes past its limits */
+bool mem_own_init(struct mem_report *r, struct fmt_err *err);
+void mem_own_finish(struct mem_report *r);
+void mem_own_text(const struct mem_report *r);
+void mem_own_json(const struct mem_report *r, struct cli_json *j); /* members of "runtime" */
 
 /* llm_mem_fit.c: for --fit, what fits of each, the best, and what to do where nothing does.
  * returns false with *err set as fmt_fit_beside does */

@@ -8,15 +8,16 @@
 struct row {
 	const char *name, *json;
 	size_t offset; /* in struct fmt_runtime_bytes */
+	const char *of_assay; /* what it is there; NULL: the same */
 };
 
 static const struct row rows[] = {
-	{ "cache", "kv_bytes", offsetof(struct fmt_runtime_bytes, kv) },
-	{ "state", "state_bytes", offsetof(struct fmt_runtime_bytes, state) },
-	{ "compute buffer", "compute_bytes", offsetof(struct fmt_runtime_bytes, compute) },
-	{ "output buffer", "output_bytes", offsetof(struct fmt_runtime_bytes, output) },
-	{ "runtime itself", "other_bytes", offsetof(struct fmt_runtime_bytes, other) },
-	{ NULL, "total_bytes", offsetof(struct fmt_runtime_bytes, total) },
+	{ "cache", "kv_bytes", offsetof(struct fmt_runtime_bytes, kv), NULL },
+	{ "state", "state_bytes", offsetof(struct fmt_runtime_bytes, state), NULL },
+	{ "compute buffer", "compute_bytes", offsetof(struct fmt_runtime_bytes, compute), NULL },
+	{ "output buffer", "output_bytes", offsetof(struct fmt_runtime_bytes, output), NULL },
+	{ "runtime itself", "other_bytes", offsetof(struct fmt_runtime_bytes, other), "tokenizer" },
+	{ NULL, "total_bytes", offsetof(struct fmt_runtime_bytes, total), NULL },
 };
 
 static uint64_t get(const struct fmt_runtime_bytes *b, const struct row *row)
@@ -39,6 +40,13 @@ bool mem_runtime(struct mem_report *r, struct fmt_err *err)
 			return false;
 	}
 	return true;
+}
+
+static const char *row_name(const struct mem_report *r, const struct row *row)
+{
+	if (!row->name)
+		return "total";
+	return row->of_assay && r->own.model ? row->of_assay : row->name;
 }
 
 static void line(const struct mem_report *r, const char *name, const struct row *row, uint64_t more)
@@ -73,8 +81,9 @@ void mem_runtime_text(const struct mem_report *r)
 		for (size_t i = 0; i < r->n_contexts; i++)
 			shown = shown || get(&r->buffers[i], row);
 		if (shown)
-			line(r, row->name ? row->name : "total", row, row->name ? 0 : w->tensor_bytes);
+			line(r, row_name(r, row), row, row->name ? 0 : w->tensor_bytes);
 	}
+	mem_own_text(r);
 }
 
 void mem_runtime_json(const struct mem_report *r, struct cli_json *j)
@@ -87,6 +96,7 @@ void mem_runtime_json(const struct mem_report *r, struct cli_json *j)
 	cli_json_cstr(j, "name", fmt_runtime_name(r->runtime.runtime));
 	cli_json_cstr(j, "flash_attention", flash[r->runtime.flash]);
 	cli_json_bool(j, "swa_full", r->runtime.swa_full);
+	mem_own_json(r, j);
 	cli_json_close(j, '}');
 	cli_json_object(j, "buffers");
 	for (size_t i = 0; i < r->n_contexts; i++) {

@@ -105,14 +105,27 @@ static bool run_compare(const struct cli_program *p, const struct options *o, co
 	return ok;
 }
 
+static bool run_memory(struct generation *g, const char *path, struct fmt_err *err)
+{
+	uint32_t n_ctx = 0;
+
+	if (!prepare_run(g, &n_ctx, err))
+		return false;
+	print_memory(g, path);
+	return true;
+}
+
 static bool run_model(struct cli_program *p, struct options *o, const char *path, struct quant_pool *pool,
                       struct fmt_err *err)
 {
 	struct loaded l = { 0 };
 	struct infer_tokens ids = { 0 };
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
-	bool ok = load(&l, path, !o->ids, pool, err) && prompt_ids(o, &l, &ids, err) &&
-	          (o->compare ? run_compare(p, o, path, &l, pool, &ids, err) : run_prompt(&g, path, err));
+	bool has_text = o->prompt || o->file;
+	bool ok = load(&l, path, has_text, pool, err) && ((!has_text && !o->ids) || prompt_ids(o, &l, &ids, err)) &&
+	          (o->compare  ? run_compare(p, o, path, &l, pool, &ids, err)
+	           : o->memory ? run_memory(&g, path, err)
+	                       : run_prompt(&g, path, err));
 
 	generation_finish(&g);
 	infer_tokens_finish(&ids);
@@ -126,7 +139,9 @@ static int check_usage(const struct cli_program *p, struct options *o, int n)
 
 	if (n != 1)
 		return cli_usage_error(p, n ? "one model at a time" : "no model given");
-	if (sources != 1)
+	if (o->memory && (o->compare || o->logits))
+		return cli_usage_error(p, "--memory runs nothing: no --compare and no --logits");
+	if (sources > 1 || (!sources && !o->memory))
 		return cli_usage_error(p, sources ? "only one of -p, -f and --ids makes a prompt"
 		                                  : "no prompt given: use -p TEXT, -f FILE or --ids");
 	if (o->compare && (o->logits || o->n_given))
@@ -165,6 +180,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ CLI_FLAG, 0, "force", NULL, &o->force, "replace OUT if it exists", NULL },
 		{ CLI_STRING, 0, "compare", "REF", &o->compare,
 		  "how far MODEL's predictions on the prompt are from\nthose of the model REF", NULL },
+		{ CLI_FLAG, 0, "memory", NULL, &o->memory,
+		  "what the run allocates, to the byte, and nothing else;\nwithout a prompt for --ctx or the model's whole context", NULL },
 		{ .kind = CLI_GROUP, .help = "Running" },
 		{ CLI_UINT, 'c', "ctx", "N", &o->n_ctx,
 		  "size of the context (what prompt and -n need; with\n--compare at most 512)", NULL },

@@ -12,7 +12,7 @@ struct options {
 	const char *prompt, *file, *ids, *logits, *compare;
 	uint64_t n, n_ctx, n_batch, top_k, seed;
 	double temp, top_p, min_p;
-	bool n_given, no_special, ignore_eos, no_echo, force;
+	bool n_given, no_special, ignore_eos, no_echo, force, memory;
 };
 
 /* A model and its text; the tokenizer may be missing where the prompt is given as ids. */
@@ -44,6 +44,11 @@ struct generation {
 /* Computes the prompt (to a file of logits, if asked for), continues it, and prints or reports everything.
  * path: the model's, as the user wrote it */
 bool run_prompt(struct generation *g, const char *path, struct fmt_err *err);
+/* Sets the run up: its context, buffers and sampler. What can be refused is refused here, before anything is printed. */
+bool prepare_run(struct generation *g, uint32_t *n_ctx, struct fmt_err *err);
 void generation_finish(struct generation *g);
+
+/* llm_run_memory.c: prints what a run takes that was set up. */
+void print_memory(const struct generation *g, const char *path);
 
 #endif

@@ -164,11 +164,12 @@ static bool eval_prompt(struct generation *g, struct fmt_err *err)
 	return ok;
 }
 
-/* How many positions the cache should hold: what was asked for, or what prompt and -n need of the model's context. */
+/* How many positions the cache should hold: what was asked for, or what prompt and -n need of the model's context; all of
+ * it where there is no prompt. */
 static bool choose_ctx(const struct cli_program *p, const struct options *o, const struct infer_model *m, uint64_t n,
                        uint32_t *n_ctx, struct fmt_err *err)
 {
-	uint64_t own = infer_n_ctx_train(m), want = o->n_ctx ? o->n_ctx : n + o->n < own ? n + o->n : own;
+	uint64_t own = infer_n_ctx_train(m), want = o->n_ctx ? o->n_ctx : n && n + o->n < own ? n + o->n : own;
 
 	if (want > UINT32_MAX - 1)
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "a context of %" PRIu64 " tokens is too large", want);
@@ -235,8 +236,7 @@ static bool echo_prompt(struct generation *g, struct fmt_err *err)
 	return true;
 }
 
-/* What can be refused is refused before anything is printed. */
-static bool prepare(struct generation *g, uint32_t *n_ctx, struct fmt_err *err)
+bool prepare_run(struct generation *g, uint32_t *n_ctx, struct fmt_err *err)
 {
 	struct infer_sampler_opts opts = { .temp = (float)g->o->temp, .top_k = (uint32_t)g->o->top_k,
 		                           .top_p = (float)g->o->top_p, .min_p = (float)g->o->min_p, .seed = g->o->seed };
@@ -256,7 +256,7 @@ bool run_prompt(struct generation *g, const char *path, struct fmt_err *err)
 {
 	uint32_t n_ctx = 0;
 
-	if (!prepare(g, &n_ctx, err) || !eval_prompt(g, err) || !echo_prompt(g, err) || !generate(g, n_ctx, err))
+	if (!prepare_run(g, &n_ctx, err) || !eval_prompt(g, err) || !echo_prompt(g, err) || !generate(g, n_ctx, err))
 		return false;
 	if (g->program->json)
 		report_json(g, path);

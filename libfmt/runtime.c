@@ -14,10 +14,19 @@ struct runtime {
 	              struct fmt_err *);
 };
 
+static bool counted(const struct fmt_estimate *e, const struct fmt_runtime_opts *o, struct fmt_runtime_bytes *b,
+                    struct fmt_err *err)
+{
+	(void)e;
+	return o->count.bytes ? o->count.bytes(o->count.ctx, o, b, err) :
+	                        fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "assay's own runtime cannot be asked here");
+}
+
 static const struct runtime runtimes[FMT_RUNTIME_COUNT] = {
 	[FMT_RUNTIME_LLAMA_CPP] = { "llama.cpp", 2048, 512, runtime_llama },
 	[FMT_RUNTIME_LLAMA_CPP_0_7] = { "llama.cpp-0.7", 2048, 512, runtime_llama },
 	[FMT_RUNTIME_VLLM] = { "vllm", 8192, 8192, runtime_vllm },
+	[FMT_RUNTIME_ASSAY] = { "assay", 0, 0, counted },
 	[FMT_RUNTIME_TRANSFORMERS] = { "transformers", 0, 0, runtime_transformers },
 };
 

@@ -43,15 +43,21 @@ static bool check_shape(const struct fmt_view_tensor *t, struct shape want, stru
 	                show(want.dims, want.n, asked, sizeof asked));
 }
 
-/* Decoded floats of the whole tensor: for vectors, and for what needs arithmetic after decoding. */
+/* Decoded floats of the whole tensor: for vectors of other types, and for what needs arithmetic after decoding. */
 static bool load_floats(const struct infer_model *m, struct infer_w *w, struct fmt_err *err)
 {
 	size_t n_bytes = quant_rows_scratch(w->tensor, 1);
 	size_t n_rows = w->n_stacked * w->rows;
-	float *dst = malloc(n_rows * w->cols * sizeof *dst);
-	void *scratch = n_bytes ? malloc(n_bytes) : NULL;
-	bool ok = dst && (scratch || !n_bytes);
+	float *dst;
+	void *scratch;
+	bool ok;
 
+	w->copied_bytes = w->tensor->n_elems * sizeof *dst;
+	if (m->described)
+		return true;
+	dst = malloc(w->copied_bytes);
+	scratch = n_bytes ? malloc(n_bytes) : NULL;
+	ok = dst && (scratch || !n_bytes);
 	if (!ok)
 		fmt_fail_nomem(err, w->tensor->n_elems * sizeof *dst);
 	for (size_t row = 0; ok && row < n_rows; row++)
@@ -76,7 +82,11 @@ static bool map_apart(const struct infer_model *m, struct infer_w *w)
 	}
 	w->owned = apart;
 	w->apart = apart;
-	return apart != NULL;
+	if (!apart)
+		return false;
+	w->mapped_bytes = w->tensor->n_bytes;
+	w->copied_bytes = w->n_stacked * sizeof *apart;
+	return true;
 }
 
 /* The tensor's bytes: mapped, or else read into memory, in pieces that the view makes on demand. */
@@ -85,16 +95,21 @@ static bool load_bytes(const struct infer_model *m, struct infer_w *w, struct fm
 	const struct fmt_view_tensor *t = w->tensor;
 	const void *mapped = fmt_view_map(m->view, t);
 
-	if (!mapped && map_apart(m, w))
+	if (!mapped && m->view->weights && map_apart(m, w))
 		return true;
 	/* Floats are used as they lie, which needs their alignment; kernels read the other types from anywhere. */
 	if (!mapped || (t->type == FMT_F32 && (uintptr_t)mapped % sizeof(float))) {
+		w->copied_bytes = t->n_bytes;
+		if (m->described)
+			return true;
 		w->owned = malloc(t->n_bytes);
 		if (!w->owned)
 			return fmt_fail_nomem(err, t->n_bytes);
 		mapped = w->owned;
 		if (!fmt_view_read(m->view, t, 0, w->n_stacked * w->rows, w->owned, err))
 			return false;
+	} else {
+		w->mapped_bytes = t->n_bytes;
 	}
 	w->data = mapped;
 	w->f32 = t->type == FMT_F32 ? mapped : NULL;
@@ -116,7 +131,7 @@ static bool load(const struct infer_model *m, struct infer_w *w, struct fmt_err 
 		                (int)(t->name.n < 80 ? t->name.n : 80), t->name.p);
 	w->row_bytes = (size_t)row_bytes;
 	w->decode = q->decode;
-	if (t->n_dims == 1 || t->keep_f32 || t->op != FMT_OP_NONE)
+	if (t->op != FMT_OP_NONE || (t->type != FMT_F32 && (t->n_dims == 1 || t->keep_f32)))
 		return load_floats(m, w, err);
 	return load_bytes(m, w, err);
 }
@@ -198,6 +213,7 @@ static bool bind_all(struct infer_model *m, struct fmt_err *err)
 	if (!m->w[FMT_ROLE_OUTPUT].tensor) { /* tied: the embedding's contents, which it keeps owning */
 		m->w[FMT_ROLE_OUTPUT] = m->w[FMT_ROLE_TOKEN_EMBD];
 		m->w[FMT_ROLE_OUTPUT].owned = NULL;
+		m->w[FMT_ROLE_OUTPUT].mapped_bytes = m->w[FMT_ROLE_OUTPUT].copied_bytes = 0;
 	}
 	for (uint32_t i = 0; i < m->n_layers; i++)
 		for (const struct infer_need *n = m->forward->layer; n->role != FMT_ROLE_NONE; n++)
@@ -206,7 +222,7 @@ static bool bind_all(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
-struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_pool *pool, struct fmt_err *err)
+static struct infer_model *create(const struct fmt_view *v, struct quant_pool *pool, bool described, struct fmt_err *err)
 {
 	struct infer_model *m = calloc(1, sizeof *m);
 
@@ -216,6 +232,7 @@ struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_po
 	}
 	m->view = v;
 	m->pool = pool;
+	m->described = described;
 	m->forward = infer_forward_find(v->arch_name);
 	if (!m->forward)
 		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "architecture '%.*s' can be read but not run",
@@ -225,6 +242,16 @@ struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_po
 	fmt_err_file(err, v->path);
 	infer_model_destroy(m);
 	return NULL;
+}
+
+struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_pool *pool, struct fmt_err *err)
+{
+	return create(v, pool, false, err);
+}
+
+struct infer_model *infer_model_describe(const struct fmt_view *v, struct fmt_err *err)
+{
+	return create(v, NULL, true, err);
 }
 
 struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
@@ -258,6 +285,22 @@ void infer_model_destroy(struct infer_model *m)
 	infer_rope_finish(&m->rope);
 	free(m->layers);
 	free(m);
+}
+
+static void add_weights(const struct infer_w *table, struct infer_weights_memory *memory)
+{
+	for (size_t i = 0; i < FMT_ROLE_COUNT; i++) {
+		memory->mapped += table[i].mapped_bytes;
+		memory->copied += table[i].copied_bytes;
+	}
+}
+
+void infer_weights_memory(const struct infer_model *m, struct infer_weights_memory *memory)
+{
+	*memory = (struct infer_weights_memory){ 0 };
+	add_weights(m->w, memory);
+	for (uint32_t i = 0; i < m->n_layers; i++)
+		add_weights(m->layers[i].w, memory);
 }
 
 uint32_t infer_n_vocab(const struct infer_model *m)

@@ -18,6 +18,8 @@ struct infer_w {
 	quant_decode_fn *decode;
 	const float *bias;       /* [rows], of a vector [cols]; or NULL: none */
 	void *owned;             /* what to free: contents that could not be used where they lie, or `apart` */
+	uint64_t mapped_bytes;   /* of it that lie in a mapped file */
+	uint64_t copied_bytes;   /* that `owned` has */
 };
 
 /* GELU as it is defined, by erf, or its tanh formula (arXiv:1606.08415). */
@@ -69,6 +71,7 @@ struct infer_moe {
 struct infer_model {
 	const struct fmt_view *view;
 	struct quant_pool *pool;
+	bool described;     /* weights are found and counted, and none is loaded: nothing can be computed */
 	const struct infer_forward *forward;
 	uint32_t n_vocab, n_ctx_train, n_layers, d_model;
 	uint32_t d_k, d_v;  /* width of one head's key and value */

@@ -4,37 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Floats that all layers take, or false if they cannot be counted. */
-static bool cache_elems(const struct infer_model *m, uint32_t n_ctx, size_t *elems)
+bool infer_kv_bytes(const struct infer_model *m, uint32_t n_ctx, uint64_t *n_bytes, struct fmt_err *err)
 {
-	size_t total = 0;
+	size_t most = SIZE_MAX / sizeof(float), total = 0;
 
 	for (uint32_t i = 0; i < m->n_layers; i++) {
-		uint64_t width = (uint64_t)m->layers[i].n_head_kv * ((uint64_t)infer_cache_k(m) + infer_cache_v(m));
+		uint64_t heads = m->layers[i].n_head_kv, width = (uint64_t)infer_cache_k(m) + infer_cache_v(m);
 
-		/* Rows and biases of these widths are in memory, so width is far below 2^64 / 2^32. */
-		if (width > (SIZE_MAX / sizeof(float) - total) / n_ctx)
-			return false;
-		total += (size_t)(width * n_ctx);
+		if (width && heads > (most - total) / n_ctx / width)
+			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "a cache of %u tokens is too large to address", n_ctx);
+		total += (size_t)(heads * width * n_ctx);
 	}
-	*elems = total;
+	*n_bytes = total * sizeof(float);
 	return true;
 }
 
 bool infer_kv_init(struct infer_kv *kv, const struct infer_model *m, uint32_t n_ctx, struct fmt_err *err)
 {
-	size_t elems;
 	float *at;
 
 	*kv = (struct infer_kv){ .n_ctx = n_ctx };
-	if (!cache_elems(m, n_ctx, &elems))
-		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "a cache of %u tokens is too large to address", n_ctx);
+	if (!infer_kv_bytes(m, n_ctx, &kv->n_bytes, err))
+		return false;
 	kv->k = calloc(m->n_layers, sizeof *kv->k);
 	kv->v = calloc(m->n_layers, sizeof *kv->v);
-	kv->memory = at = calloc(elems, sizeof *at);
+	kv->memory = at = calloc(1, kv->n_bytes);
 	if (!kv->k || !kv->v || !at) {
+		fmt_fail_nomem(err, kv->n_bytes);
 		infer_kv_finish(kv);
-		return fmt_fail_nomem(err, (uint64_t)elems * sizeof *at);
+		return false;
 	}
 	for (uint32_t i = 0; i < m->n_layers; i++) {
 		kv->k[i] = at;

@@ -8,7 +8,11 @@ struct infer_kv {
 	uint32_t n_ctx;  /* positions it can hold */
 	float **k, **v;  /* [n_layers]: each [n_head_kv, n_ctx, infer_cache_k or infer_cache_v] */
 	void *memory;
+	uint64_t n_bytes; /* of it */
 };
+
+/* Bytes that the cache takes; false: they cannot be addressed. */
+bool infer_kv_bytes(const struct infer_model *m, uint32_t n_ctx, uint64_t *n_bytes, struct fmt_err *err);
 
 bool infer_kv_init(struct infer_kv *kv, const struct infer_model *m, uint32_t n_ctx, struct fmt_err *err);
 void infer_kv_finish(struct infer_kv *kv); /* a zeroed one is fine */

@@ -114,10 +114,6 @@ static bool scale(struct infer_model *m, float base, struct fmt_err *err)
 	const struct fmt_value *kind = fmt_view_arch_get(m->view, "rope.scaling.type");
 	float factor;
 
-	if (fmt_view_arch_get(m->view, "rope.scaling.dynamic_factor")) {
-		m->max_ctx = m->n_ctx_train;
-		m->max_ctx_why = "the model's dynamic rope scaling is followed up to";
-	}
 	if (!kind)
 		return true;
 	if (kind->type != FMT_KV_STR)
@@ -187,6 +183,12 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 		                m->d_k);
 	if (!(base > 0) || base > 1e30f)
 		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.freq_base is %g", (double)base);
+	if (fmt_view_arch_get(m->view, "rope.scaling.dynamic_factor")) {
+		m->max_ctx = m->n_ctx_train;
+		m->max_ctx_why = "the model's dynamic rope scaling is followed up to";
+	}
+	if (m->described) /* no angles, and no weights to divide them by */
+		return true;
 	rope->inv_freq = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq);
 	if (!rope->inv_freq)
 		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq);

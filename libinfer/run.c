@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { BATCH_DEFAULT = 64, ALIGN = 64 };
+enum { ALIGN = 64 };
 
 /* Cuts one block of memory into rows; with base NULL it only counts. */
 struct carver {
@@ -106,50 +106,87 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->cos = carve(c, r->n_batch, m->rope.n_dims / 2);
 	r->sin = carve(c, r->n_batch, m->rope.n_dims / 2);
 	carve_route(r, c);
+	if (w.cols > SIZE_MAX / ALIGN)
+		c->overflow = true;
 	/* Pieces of scratch begin on cache lines of their own. */
 	r->scratch_elems = larger(op_linear_scratch(w.cols, r->n_batch), op_attend_scratch(w.group, r->kv.n_ctx));
 	r->scratch_elems = (r->scratch_elems + 15) / 16 * 16;
-	r->scratch = carve(c, r->pool ? quant_pool_threads(r->pool) : 1, r->scratch_elems);
+	r->scratch = carve(c, r->n_threads, r->scratch_elems);
+}
+
+/* What the buffers take: nothing is allocated yet. */
+static bool buffers_count(struct infer_run *r, struct fmt_err *err)
+{
+	struct carver c = { 0 };
+
+	carve_buffers(r, &c);
+	r->n_bytes = c.used;
+	return !c.overflow || fmt_fail_nomem(err, UINT64_MAX);
 }
 
 static bool buffers_init(struct infer_run *r, struct fmt_err *err)
 {
 	struct carver c = { 0 };
 
-	carve_buffers(r, &c);
-	if (!c.overflow)
-		r->memory = c.base = aligned_alloc(ALIGN, c.used);
+	if (!buffers_count(r, err))
+		return false;
+	r->memory = c.base = aligned_alloc(ALIGN, r->n_bytes);
 	if (!r->memory)
-		return fmt_fail_nomem(err, c.overflow ? UINT64_MAX : c.used);
-	c.used = 0;
+		return fmt_fail_nomem(err, r->n_bytes);
 	carve_buffers(r, &c);
+	return true;
+}
+
+/* A run of this size, before anything is allocated for it. */
+static bool set_size(struct infer_run *r, const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, unsigned n_threads,
+                     struct fmt_err *err)
+{
+	n_ctx = n_ctx ? n_ctx : m->n_ctx_train;
+	n_batch = n_batch ? n_batch : INFER_BATCH_DEFAULT;
+	if (m->max_ctx && n_ctx > m->max_ctx)
+		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "a context of %u tokens: %s %u only", n_ctx, m->max_ctx_why,
+		                m->max_ctx);
+	r->model = m;
+	r->kv.n_ctx = n_ctx;
+	r->n_batch = n_batch < n_ctx ? n_batch : n_ctx;
+	r->n_threads = n_threads;
 	return true;
 }
 
 struct infer_run *infer_run_create(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, struct fmt_err *err)
 {
-	struct infer_run *r;
+	struct infer_run *r = calloc(1, sizeof *r);
 
-	n_ctx = n_ctx ? n_ctx : m->n_ctx_train;
-	n_batch = n_batch ? n_batch : BATCH_DEFAULT;
-	if (m->max_ctx && n_ctx > m->max_ctx) {
-		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "a context of %u tokens: %s %u only", n_ctx, m->max_ctx_why,
-		         m->max_ctx);
-		return NULL;
-	}
-	r = calloc(1, sizeof *r);
 	if (!r) {
 		fmt_fail_nomem(err, sizeof *r);
 		return NULL;
 	}
-	r->model = m;
 	r->pool = m->pool;
 	r->kernels = infer_kernels_choose();
-	r->n_batch = n_batch < n_ctx ? n_batch : n_ctx;
-	if (infer_kv_init(&r->kv, m, n_ctx, err) && buffers_init(r, err))
+	if (set_size(r, m, n_ctx, n_batch, quant_pool_threads(m->pool), err) && infer_kv_init(&r->kv, m, r->kv.n_ctx, err) &&
+	    buffers_init(r, err))
 		return r;
 	infer_run_destroy(r);
 	return NULL;
+}
+
+bool infer_run_plan(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, unsigned n_threads,
+                    struct infer_run_memory *memory, struct fmt_err *err)
+{
+	struct infer_run r = { 0 };
+
+	*memory = (struct infer_run_memory){ 0 };
+	if (!set_size(&r, m, n_ctx, n_batch, n_threads, err) || !infer_kv_bytes(m, r.kv.n_ctx, &r.kv.n_bytes, err) ||
+	    !buffers_count(&r, err))
+		return false;
+	infer_run_memory(&r, memory);
+	return true;
+}
+
+void infer_run_memory(const struct infer_run *r, struct infer_run_memory *memory)
+{
+	*memory = (struct infer_run_memory){ .n_ctx = r->kv.n_ctx, .n_batch = r->n_batch, .n_threads = r->n_threads,
+		                             .cache = r->kv.n_bytes, .buffers = r->n_bytes };
 }
 
 void infer_run_destroy(struct infer_run *r)

@@ -31,6 +31,7 @@ struct infer_run {
 	struct quant_pool *pool;
 	struct infer_kv kv;
 	uint32_t n_batch;   /* most tokens at once */
+	unsigned n_threads;
 
 	/* the batch */
 	const int32_t *ids; /* [n_tok] */
@@ -55,6 +56,7 @@ struct infer_run {
 	float *scratch;     /* one piece per worker */
 	size_t scratch_elems;
 	void *memory;       /* that all of these lie in */
+	size_t n_bytes;     /* of it */
 };
 
 /* The piece of scratch of one worker. */

@@ -93,6 +93,13 @@ struct infer_sampler *infer_sampler_create(const struct infer_sampler_opts *o, u
 	return s;
 }
 
+uint64_t infer_sampler_bytes(uint32_t n_vocab)
+{
+	const struct infer_sampler *s = NULL;
+
+	return n_vocab * (sizeof *s->c + sizeof *s->p);
+}
+
 void infer_sampler_destroy(struct infer_sampler *s)
 {
 	if (!s)

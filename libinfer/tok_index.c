@@ -53,6 +53,11 @@ static size_t slots_for(size_t n)
 	return slots;
 }
 
+uint64_t tok_index_bytes(const struct tok_index *x)
+{
+	return x->n_slots * sizeof *x->slots;
+}
+
 int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n)
 {
 	const struct tok_index *x = &t->index;

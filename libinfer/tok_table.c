@@ -211,6 +211,19 @@ static void finish_pattern(struct tok_pattern *p)
 	regex_destroy(p->regex);
 }
 
+uint64_t infer_tokenizer_bytes(const struct infer_tokenizer *t)
+{
+	uint64_t n;
+
+	if (!t)
+		return 0;
+	n = t->cap_entries * sizeof *t->entries + t->cap_added * sizeof *t->added + tok_index_bytes(&t->index) +
+	    t->merges.n_slots * sizeof *t->merges.slots;
+	for (size_t i = 0; i < t->n_blobs; i++)
+		n += t->blobs[i].cap;
+	return n;
+}
+
 void infer_tokenizer_destroy(struct infer_tokenizer *t)
 {
 	if (!t)

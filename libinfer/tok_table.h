@@ -183,6 +183,7 @@ struct fmt_str tok_keep(struct infer_tokenizer *t, const char *p, size_t n, stru
  * bytes in a byte-level vocabulary, and without tokens that were only added. */
 bool tok_index_build(struct infer_tokenizer *t, bool final, struct fmt_err *err);
 bool tok_index_add(struct infer_tokenizer *t, int32_t id, struct fmt_err *err); /* unless its key is there */
+uint64_t tok_index_bytes(const struct tok_index *x);
 int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n);
 
 bool tok_merges_reserve(struct tok_merges *m, size_t n, struct fmt_err *err);

@@ -83,13 +83,18 @@ static bool start_threads(struct quant_pool *p)
 	return ok;
 }
 
+unsigned quant_pool_default(void)
+{
+	return quant_cpu_count();
+}
+
 struct quant_pool *quant_pool_create(unsigned n_threads)
 {
 	struct quant_pool *p = calloc(1, sizeof *p);
 
 	if (!p)
 		return NULL;
-	p->n_threads = n_threads ? n_threads : quant_cpu_count();
+	p->n_threads = n_threads ? n_threads : quant_pool_default();
 	p->workers = calloc(p->n_threads, sizeof *p->workers);
 	if (!p->workers) {
 		free(p);

@@ -92,11 +92,43 @@ def pages():
     assert kv('Gemma-2-9B', 8192, '--batch', '2048')['kv_bytes'] == 21 * 8192 * (8192 + 16 * (384 + 1))
 
 
+def assay():
+    """By hand: llm-run's cache in F32, every token of every layer; and what its own plan must keep to."""
+    def own(name, context, *args):
+        return buffers(os.path.join(configs, name + '.json'), [context], '--runtime', 'assay', '--threads', '1', *args)[0]
+
+    assert own('Llama-3.1-8B', 8192)['kv_bytes'] == 8192 * 32 * 2 * 8 * 128 * 4
+    assert own('Gemma-2-9B', 8192)['kv_bytes'] == 8192 * 42 * 2 * 8 * 256 * 4
+    assert own('DeepSeek-V2-Lite', 4096)['kv_bytes'] == 4096 * 27 * (512 + 64) * 4
+    assert own('Llama-3.1-8B', 64)['output_bytes'] == 128256 * (4 + 16)
+    assert own('Llama-3.1-8B', 64)['other_bytes'] == 0
+    one, three = own('Llama-3.1-8B', 512), own('Llama-3.1-8B', 512, '--parallel', '3')
+    assert all(three[what] == 3 * one[what] for what in one), (one, three)
+    run = 0
+    for path in sorted(glob.glob(os.path.join(configs, '*.json'))):
+        p = subprocess.run([mem, '--runtime', 'assay', path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert p.returncode == 0 or (p.returncode == 3 and 'can be read but not run' in p.stderr), (path, p.stderr)
+        if p.returncode:
+            continue
+        run += 1
+        least = buffers(path, [128, 512], '--runtime', 'assay', '--threads', '1', '--batch', '1')
+        for more in (('--threads', '4', '--batch', '1'), ('--threads', '1', '--batch', '64')):
+            step = buffers(path, [128, 512], '--runtime', 'assay', *more)
+            assert all(a['kv_bytes'] == b['kv_bytes'] and a['compute_bytes'] < b['compute_bytes'] for a, b in zip(least, step)), path
+        assert 4 * least[0]['kv_bytes'] == least[1]['kv_bytes'], path
+    assert run >= 20, run
+
+
 def bad_input():
     path = os.path.join(configs, 'Llama-3.1-8B.json')
     for args, status, words in ((['--runtime', 'none'], 2, 'unknown runtime'), (['--flash-attn', 'maybe'], 2, '--flash-attn'),
                                 (['--batch', '18446744073709551615'], 2, '--batch'),
                                 (['--flash-attn', 'off', '--kv', 'Q8_0'], 3, 'only with flash attention'),
+                                (['--runtime', 'assay', '--kv', 'F16'], 3, 'no cache of type F16'),
+                                (['--runtime', 'assay', '--ctx', '4G'], 3, 'llm-run takes 2147483647 at most'),
+                                (['--runtime', 'assay', '--batch', '65537'], 2, '--batch: llm-run takes 65536'),
+                                (['--runtime', 'assay', '--threads', '5000'], 2, '--threads: at most 4096'),
+                                (['--runtime', 'assay', '--gpu', '24G'], 2, 'no other --policy or --runtime'),
                                 (['--runtime', 'vllm', '--kv', 'Q8_0'], 3, 'no cache of type Q8_0'),
                                 (['--runtime', 'transformers', '--kv', 'Q4_0'], 3, 'no cache of type Q4_0')):
         p = subprocess.run([mem, *args, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -106,7 +138,7 @@ def bad_input():
 if not os.path.isdir(os.path.join(configs, 'truth')):
     print('skipped:', configs, 'is not there')
     sys.exit(77)
-for check in (planned, cached, properties, pages, bad_input):
+for check in (planned, cached, properties, pages, assay, bad_input):
     try:
         check()
     except AssertionError as e:

@@ -12,10 +12,11 @@ enum fmt_runtime {
 	FMT_RUNTIME_LLAMA_CPP_0_7, /* of October 2026 (0.7.0): tokens and embeddings in one batch */
 	FMT_RUNTIME_VLLM,
 	FMT_RUNTIME_TRANSFORMERS,
+	FMT_RUNTIME_ASSAY,         /* llm-run: libinfer's own count, which the caller brings along */
 	FMT_RUNTIME_COUNT
 };
 
-const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp", "llama.cpp-0.7", "vllm", "transformers" */
+const char *fmt_runtime_name(enum fmt_runtime r); /* "llama.cpp", "llama.cpp-0.7", "vllm", "transformers", "assay" */
 bool fmt_runtime_from_name(const char *name, enum fmt_runtime *r);
 
 enum fmt_flash {
@@ -27,6 +28,15 @@ enum fmt_flash {
 
 bool fmt_flash_from_name(const char *name, enum fmt_flash *f); /* "auto", "on", "off" */
 
+struct fmt_runtime_opts;
+struct fmt_runtime_bytes;
+
+/* What stands in for a model of libfmt's own: the program above it that knows. */
+struct fmt_runtime_count {
+	bool (*bytes)(const void *ctx, const struct fmt_runtime_opts *o, struct fmt_runtime_bytes *b, struct fmt_err *err);
+	const void *ctx;
+};
+
 struct fmt_runtime_opts {
 	enum fmt_runtime runtime;
 	enum fmt_type k_type, v_type;
@@ -36,6 +46,7 @@ struct fmt_runtime_opts {
 	uint64_t ubatch;    /* of llama.cpp: tokens that are computed at once, at most `batch`; 0: its default */
 	enum fmt_flash flash;
 	bool swa_full;      /* sliding layers keep the whole context too */
+	struct fmt_runtime_count count; /* of FMT_RUNTIME_ASSAY, and only of that */
 };
 
 struct fmt_runtime_bytes {
@@ -43,7 +54,7 @@ struct fmt_runtime_bytes {
 	uint64_t state;   /* recurrent and convolution state */
 	uint64_t compute; /* what one step of computation needs at most */
 	uint64_t output;  /* where logits are handed back */
-	uint64_t other;   /* what the runtime takes whatever the model is */
+	uint64_t other;   /* what the runtime takes whatever weights and context are */
 	uint64_t total;   /* their sum */
 };
 

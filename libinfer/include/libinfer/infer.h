@@ -15,12 +15,39 @@ void infer_model_destroy(struct infer_model *m); /* NULL is fine */
 uint32_t infer_n_vocab(const struct infer_model *m);
 uint32_t infer_n_ctx_train(const struct infer_model *m);
 
+/* The same without loading a weight: to be asked about its memory, and nothing else. A view that is plan_only will do. */
+struct infer_model *infer_model_describe(const struct fmt_view *v, struct fmt_err *err);
+
+/* Bytes of its weights. Of a plan_only view there is no file to lie in, and the figures mean nothing. */
+struct infer_weights_memory {
+	uint64_t mapped; /* used where they lie in the file, or in the view */
+	uint64_t copied; /* in memory of the model's own: what has to be decoded, or put in order, before it can be used */
+};
+void infer_weights_memory(const struct infer_model *m, struct infer_weights_memory *memory);
+
+enum { INFER_BATCH_DEFAULT = 64 };
+
 /* n_ctx    tokens the cache can hold; 0: the model's own context
- * n_batch  tokens computed at once; 0: 64. Changes speed and memory, never a bit of the result. */
+ * n_batch  tokens computed at once; 0: INFER_BATCH_DEFAULT. Changes speed and memory, never a bit of the result. */
 struct infer_run *infer_run_create(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, struct fmt_err *err);
 void infer_run_destroy(struct infer_run *r); /* NULL is fine */
 void infer_run_reset(struct infer_run *r);   /* forgets the sequence */
 uint32_t infer_run_pos(const struct infer_run *r);
+
+/* What a run allocates, to the byte, but for some small tables. */
+struct infer_run_memory {
+	uint32_t n_ctx, n_batch; /* as they came out */
+	unsigned n_threads;
+	uint64_t cache;          /* keys and values of n_ctx tokens */
+	uint64_t buffers;        /* intermediate results of n_batch tokens, and a piece of scratch for each thread */
+};
+void infer_run_memory(const struct infer_run *r, struct infer_run_memory *memory);
+
+/* The same before it is created, counted by the code that allocates it. m may be only described.
+ * n_threads  1 or more: of the pool
+ * returns false with *err set where infer_run_create would refuse, or run out of addresses */
+bool infer_run_plan(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, unsigned n_threads,
+                    struct infer_run_memory *memory, struct fmt_err *err);
 
 /* Appends n tokens to the sequence and computes their logits.
  * logits   [n, vocab] if all_logits, else [vocab] of the last token; may be NULL

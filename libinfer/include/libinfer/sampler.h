@@ -16,6 +16,7 @@ struct infer_sampler_opts {
 struct infer_sampler;
 struct infer_sampler *infer_sampler_create(const struct infer_sampler_opts *o, uint32_t n_vocab, struct fmt_err *err);
 void infer_sampler_destroy(struct infer_sampler *s); /* NULL is fine */
+uint64_t infer_sampler_bytes(uint32_t n_vocab); /* that it allocates */
 int32_t infer_sample(struct infer_sampler *s, const float *logits); /* [vocab] */
 
 #endif

@@ -14,6 +14,9 @@ struct infer_tokenizer *infer_tokenizer_create(const struct fmt_view *v, struct 
 struct infer_tokenizer *infer_tokenizer_from_json(const char *json, size_t n, struct fmt_err *err);
 void infer_tokenizer_destroy(struct infer_tokenizer *t); /* NULL is fine */
 
+/* Bytes of the tables that grow with the vocabulary; 0 of NULL. */
+uint64_t infer_tokenizer_bytes(const struct infer_tokenizer *t);
+
 struct infer_tokens {
 	int32_t *ids;
 	uint64_t *starts; /* byte offset in the text of each token's first byte; special tokens that were added: where they stand */

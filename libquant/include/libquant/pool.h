@@ -8,6 +8,7 @@
 struct quant_pool;
 
 /* n_threads 0: as many as CPUs this process may use. 1: everything runs in the caller. NULL if out of memory or threads. */
+unsigned quant_pool_default(void); /* the number that n_threads 0 stands for; at least 1 */
 struct quant_pool *quant_pool_create(unsigned n_threads);
 void quant_pool_destroy(struct quant_pool *p); /* joins all workers; NULL is fine */
 unsigned quant_pool_threads(const struct quant_pool *p);
