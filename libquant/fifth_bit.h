@@ -4,19 +4,6 @@
 
 #include <stdint.h>
 
-static inline void quant_fifth_pack(const uint8_t q[32], uint8_t qs[16], uint8_t qh[4])
-{
-	for (int i = 0; i < 16; i++)
-		qs[i] = (uint8_t)((q[i] & 15) | (q[i + 16] & 15) << 4);
-	for (int j = 0; j < 4; j++) {
-		unsigned bits = 0;
-
-		for (int k = 0; k < 8; k++)
-			bits |= (unsigned)(q[8 * j + k] >> 4) << k;
-		qh[j] = (uint8_t)bits;
-	}
-}
-
 static inline void quant_fifth_unpack(const uint8_t qs[16], const uint8_t qh[4], uint8_t q[32])
 {
 	for (int i = 0; i < 16; i++) {

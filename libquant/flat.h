@@ -20,7 +20,8 @@ struct quant_flat_min {
 
 struct quant_flat_codes {
 	uint16_t d[QUANT_LANES], m[QUANT_LANES]; /* half floats; m of the min family: x = d q + m */
-	uint8_t q[QUANT_LANES][QUANT_LANE_ELEMS];
+	_Alignas(64) uint8_t nibbles[QUANT_LANES][16]; /* as blocks hold them: see blocks.h */
+	uint32_t fifth[QUANT_LANES]; /* bit j: bit 4 of element j; of types that have one */
 };
 
 /* Blocks col/32 .. of a row: at most sixteen, fewer at the end of its n columns. Returns how many. */

@@ -150,7 +150,7 @@ static void free_errors(const struct grid_group *g, int slice, const float *s, f
 		inverse[l] = quant_inverse(gap * s[l]);
 	for (int e = 0; e < type->dims; e++, a += L, w += L) {
 		for (int l = 0; l < L; l++) {
-			float q = quant_clamp(quant_nearest(a[l] * inverse[l] - first / gap), 0, top);
+			float q = quant_nearest_of(a[l] * inverse[l] - first / gap, 0, top);
 			float vs = (first + gap * q) * s[l];
 
 			sum[l] += w[l] * (vs * (vs - 2 * a[l]));

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "scale_search.h"
-#include "transpose.h"
 
 #define L QUANT_LANES
 
@@ -42,7 +41,7 @@ static void sums_of(const struct quant_group *g, float top, const float *low, co
 	memcpy(is, inverse, sizeof(is));
 	for (int i = 0; i < g->elems; i++) {
 		for (int l = 0; l < L; l++) {
-			float q = quant_clamp(quant_nearest((g->x[i][l] - lo[l]) * is[l]), 0, top);
+			float q = quant_nearest_of((g->x[i][l] - lo[l]) * is[l], 0, top);
 			float wq = g->w[i][l] * q;
 
 			q1[l] += wq;
@@ -94,7 +93,7 @@ static void choose(const float *restrict gain, const float *restrict least, cons
                    float *restrict best)
 {
 	for (int l = 0; l < L; l++)
-		best[l] = gain[l] > least[l] ? now[l] : best[l];
+		best[l] = quant_choose(gain[l] > least[l], now[l], best[l]);
 }
 
 /* Least squares for s and m given the codes; where that makes m negative and it must not be, for s alone.
@@ -182,7 +181,7 @@ void QUANT_AT(error_min)(const struct quant_group *g, float top, const float sca
 	for (int i = 0; i < g->elems; i++) {
 		for (int l = 0; l < L; l++) {
 			float t = g->x[i][l] + m[l];
-			float q = quant_clamp(quant_nearest(t * is[l]), 0, top);
+			float q = quant_nearest_of(t * is[l], 0, top);
 			float r = t - s[l] * q;
 
 			e[l] += g->w[i][l] * (r * r);
@@ -192,21 +191,15 @@ void QUANT_AT(error_min)(const struct quant_group *g, float top, const float sca
 }
 
 void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float scale[L], const float min[L],
-                         uint8_t *codes)
+                         uint32_t codes[][L])
 {
-	_Alignas(64) float rows[QUANT_GROUP_ELEMS];
 	float m[L], is[L];
 
 	for (int l = 0; l < L; l++) {
 		m[l] = min[l];
 		is[l] = quant_inverse(scale[l]);
 	}
-	for (int i = 0; i < g->elems; i++) {
-		for (int l = 0; l < L; l++) {
-			float q = quant_nearest((g->x[i][l] + m[l]) * is[l]);
-
-			rows[L * i + l] = quant_clamp(q, 0, top);
-		}
-	}
-	quant_to_lanes(rows, g->elems, codes);
+	for (int i = 0; i < g->elems; i++)
+		for (int l = 0; l < L; l++)
+			codes[i][l] = quant_nearest_above((g->x[i][l] + m[l]) * is[l], 0, top);
 }

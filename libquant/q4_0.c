@@ -1,5 +1,6 @@
 /* Q4_0: 32 codes of 4 bits under one half-float scale, x = d (q - 8). */
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -18,11 +19,10 @@ static const struct quant_flat_signed how = {
 	.plan = { { ends, N_OF(ends) }, { more_ends, N_OF(more_ends) } },
 };
 
-static void pack(const struct quant_flat_codes *c, int l, struct block_q4_0 *b)
+static void pack(const struct quant_flat_codes *c, int l, unsigned char *out)
 {
-	b->d = c->d[l];
-	for (int i = 0; i < 16; i++)
-		b->qs[i] = (uint8_t)(c->q[l][i] | c->q[l][i + 16] << 4);
+	memcpy(out + offsetof(struct block_q4_0, d), &c->d[l], sizeof(c->d[l]));
+	memcpy(out + offsetof(struct block_q4_0, qs), c->nibbles[l], sizeof(c->nibbles[l]));
 }
 
 static void unpack(const struct block_q4_0 *b, float *x)
@@ -39,17 +39,14 @@ static void q4_0_encode(const float *x, const float *w, void *dst, size_t n)
 {
 	struct quant_importance imp = QUANT_AT(importance)(w, n);
 	struct quant_flat_codes c;
-	struct block_q4_0 b;
 	unsigned char *out = dst;
 
 	assert(n % QUANT_ELEMS_Q4_0 == 0);
 	for (size_t col = 0; col < n; col += QUANT_LANES * QUANT_ELEMS_Q4_0) {
 		int n_blocks = QUANT_AT(flat_signed)(&how, x, &imp, col, n, &c);
 
-		for (int l = 0; l < n_blocks; l++, out += sizeof(b)) {
-			pack(&c, l, &b);
-			memcpy(out, &b, sizeof(b));
-		}
+		for (int l = 0; l < n_blocks; l++, out += sizeof(struct block_q4_0))
+			pack(&c, l, out);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* Q4_1: 32 codes of 4 bits with a half-float scale and offset, x = d q + m. */
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -20,12 +21,11 @@ static const struct quant_flat_min how = {
 	              .offsets = more_offsets, .n_offsets = N_OF(more_offsets) } },
 };
 
-static void pack(const struct quant_flat_codes *c, int l, struct block_q4_1 *b)
+static void pack(const struct quant_flat_codes *c, int l, unsigned char *out)
 {
-	b->d = c->d[l];
-	b->m = c->m[l];
-	for (int i = 0; i < 16; i++)
-		b->qs[i] = (uint8_t)(c->q[l][i] | c->q[l][i + 16] << 4);
+	memcpy(out + offsetof(struct block_q4_1, d), &c->d[l], sizeof(c->d[l]));
+	memcpy(out + offsetof(struct block_q4_1, m), &c->m[l], sizeof(c->m[l]));
+	memcpy(out + offsetof(struct block_q4_1, qs), c->nibbles[l], sizeof(c->nibbles[l]));
 }
 
 static void unpack(const struct block_q4_1 *b, float *x)
@@ -42,17 +42,14 @@ static void q4_1_encode(const float *x, const float *w, void *dst, size_t n)
 {
 	struct quant_importance imp = QUANT_AT(importance)(w, n);
 	struct quant_flat_codes c;
-	struct block_q4_1 b;
 	unsigned char *out = dst;
 
 	assert(n % QUANT_ELEMS_Q4_1 == 0);
 	for (size_t col = 0; col < n; col += QUANT_LANES * QUANT_ELEMS_Q4_1) {
 		int n_blocks = QUANT_AT(flat_min)(&how, x, &imp, col, n, &c);
 
-		for (int l = 0; l < n_blocks; l++, out += sizeof(b)) {
-			pack(&c, l, &b);
-			memcpy(out, &b, sizeof(b));
-		}
+		for (int l = 0; l < n_blocks; l++, out += sizeof(struct block_q4_1))
+			pack(&c, l, out);
 	}
 }
 

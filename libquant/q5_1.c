@@ -1,5 +1,6 @@
 /* Q5_1: 32 codes of 5 bits with a half-float scale and offset, x = d q + m. */
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -21,11 +22,12 @@ static const struct quant_flat_min how = {
 	              .offsets = more_offsets, .n_offsets = N_OF(more_offsets) } },
 };
 
-static void pack(const struct quant_flat_codes *c, int l, struct block_q5_1 *b)
+static void pack(const struct quant_flat_codes *c, int l, unsigned char *out)
 {
-	b->d = c->d[l];
-	b->m = c->m[l];
-	quant_fifth_pack(c->q[l], b->qs, b->qh);
+	memcpy(out + offsetof(struct block_q5_1, d), &c->d[l], sizeof(c->d[l]));
+	memcpy(out + offsetof(struct block_q5_1, m), &c->m[l], sizeof(c->m[l]));
+	memcpy(out + offsetof(struct block_q5_1, qh), &c->fifth[l], sizeof(c->fifth[l]));
+	memcpy(out + offsetof(struct block_q5_1, qs), c->nibbles[l], sizeof(c->nibbles[l]));
 }
 
 static void unpack(const struct block_q5_1 *b, float *x)
@@ -42,17 +44,14 @@ static void q5_1_encode(const float *x, const float *w, void *dst, size_t n)
 {
 	struct quant_importance imp = QUANT_AT(importance)(w, n);
 	struct quant_flat_codes c;
-	struct block_q5_1 b;
 	unsigned char *out = dst;
 
 	assert(n % QUANT_ELEMS_Q5_1 == 0);
 	for (size_t col = 0; col < n; col += QUANT_LANES * QUANT_ELEMS_Q5_1) {
 		int n_blocks = QUANT_AT(flat_min)(&how, x, &imp, col, n, &c);
 
-		for (int l = 0; l < n_blocks; l++, out += sizeof(b)) {
-			pack(&c, l, &b);
-			memcpy(out, &b, sizeof(b));
-		}
+		for (int l = 0; l < n_blocks; l++, out += sizeof(struct block_q5_1))
+			pack(&c, l, out);
 	}
 }
 

@@ -75,27 +75,64 @@ static void load_rows(const float *x, int elems, int n_lanes, float *rows)
 	quant_to_rows(x, elems, rows);
 }
 
-/* Divides every block by its unit. */
-static void normalize(struct quant_group *g, int block_lanes)
+/* What the lanes of a block have together goes to each of them. */
+static void largest_of_block(float v[L], int block_lanes)
 {
-	float most[L] = { 0 }, inverse[L];
-
-	for (int i = 0; i < g->elems; i++) {
-		for (int l = 0; l < L; l++) {
-			float a = fabsf(g->x[i][l]);
-
-			most[l] = a > most[l] ? a : most[l];
-		}
-	}
-	for (int first = 0; first < L; first += block_lanes) {
+	for (int first = 0; block_lanes > 1 && first < L; first += block_lanes) {
 		float max = 0;
 
 		for (int l = first; l < first + block_lanes; l++)
-			max = most[l] > max ? most[l] : max;
-		for (int l = first; l < first + block_lanes; l++) {
-			g->unit[l] = unit_below(max);
-			inverse[l] = 1 / g->unit[l];
+			max = v[l] > max ? v[l] : max;
+		for (int l = first; l < first + block_lanes; l++)
+			v[l] = max;
+	}
+}
+
+static void sum_of_block(float v[L], int block_lanes)
+{
+	for (int first = 0; block_lanes > 1 && first < L; first += block_lanes) {
+		float sum = 0;
+
+		for (int l = first; l < first + block_lanes; l++)
+			sum += v[l];
+		for (int l = first; l < first + block_lanes; l++)
+			v[l] = sum;
+	}
+}
+
+/* Largest magnitudes, in four chains: a maximum waits for the one before it. */
+static void largest_of_lane(const struct quant_group *g, float most[L])
+{
+	float a[L] = { 0 }, b[L] = { 0 }, c[L] = { 0 }, d[L] = { 0 };
+
+	for (int i = 0; i < g->elems; i += 4) {
+		for (int l = 0; l < L; l++) {
+			float p = fabsf(g->x[i][l]), q = fabsf(g->x[i + 1][l]);
+			float r = fabsf(g->x[i + 2][l]), s = fabsf(g->x[i + 3][l]);
+
+			a[l] = p > a[l] ? p : a[l];
+			b[l] = q > b[l] ? q : b[l];
+			c[l] = r > c[l] ? r : c[l];
+			d[l] = s > d[l] ? s : d[l];
 		}
+	}
+	for (int l = 0; l < L; l++) {
+		float ab = a[l] > b[l] ? a[l] : b[l], cd = c[l] > d[l] ? c[l] : d[l];
+
+		most[l] = ab > cd ? ab : cd;
+	}
+}
+
+/* Divides every block by its unit. */
+static void normalize(struct quant_group *g, int block_lanes)
+{
+	float most[L], inverse[L];
+
+	largest_of_lane(g, most);
+	largest_of_block(most, block_lanes);
+	for (int l = 0; l < L; l++) {
+		g->unit[l] = unit_below(most[l]);
+		inverse[l] = 1 / g->unit[l];
 	}
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
@@ -105,19 +142,14 @@ static void normalize(struct quant_group *g, int block_lanes)
 /* The mean of x^2 over each block, in each of its lanes. */
 static void mean_square(const struct quant_group *g, int block_lanes, float s2[L])
 {
-	float part[L] = { 0 };
+	float sum[L] = { 0 }, n = (float)(g->elems * block_lanes);
 
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
-			part[l] += g->x[i][l] * g->x[i][l];
-	for (int first = 0; first < L; first += block_lanes) {
-		float sum = 0;
-
-		for (int l = first; l < first + block_lanes; l++)
-			sum += part[l];
-		for (int l = first; l < first + block_lanes; l++)
-			s2[l] = sum / (float)(g->elems * block_lanes);
-	}
+			sum[l] += g->x[i][l] * g->x[i][l];
+	sum_of_block(sum, block_lanes);
+	for (int l = 0; l < L; l++)
+		s2[l] = sum[l] / n;
 }
 
 void QUANT_AT(group_load)(struct quant_group *g, const struct quant_shape *shape, const float *x,
@@ -140,7 +172,7 @@ static inline float round_to_grid(float v, float lo, float hi, bool iq4)
 	float q = IQ4_LOWEST;
 
 	if (!iq4)
-		return quant_clamp(quant_nearest(v), lo, hi);
+		return quant_nearest_of(v, lo, hi);
 	for (int k = 0; k < 15; k++)
 		q += v > quant_iq4_middle[k] ? quant_iq4_step[k] : 0.0f;
 	return q;
@@ -215,7 +247,7 @@ static void extremes(const struct quant_group *g, float extreme[L])
 		for (int l = 0; l < L; l++) {
 			float a = fabsf(g->x[i][l]);
 
-			e[l] = a > most[l] ? g->x[i][l] : e[l];
+			e[l] = quant_choose(a > most[l], g->x[i][l], e[l]);
 			most[l] = a > most[l] ? a : most[l];
 		}
 	}
@@ -225,40 +257,42 @@ static void extremes(const struct quant_group *g, float extreme[L])
 void QUANT_AT(search_signed)(const struct quant_group *g, const struct quant_grid *grid, const float *ends, int n_ends,
                              float s[L])
 {
-	float best_xq[L] = { 0 }, best_qq[L], extreme[L], is[L], sxq[L], sqq[L];
+	float best_xq[L] = { 0 }, best_qq[L], inverse[L], is[L], sxq[L], sqq[L];
 
-	extremes(g, extreme);
-	for (int l = 0; l < L; l++)
+	extremes(g, inverse);
+	for (int l = 0; l < L; l++) {
+		inverse[l] = quant_inverse(inverse[l]);
 		best_qq[l] = 1;
+	}
 	for (int k = 0; k < n_ends; k++) {
 		for (int l = 0; l < L; l++)
-			is[l] = ends[k] * quant_inverse(extreme[l]);
+			is[l] = ends[k] * inverse[l];
 		QUANT_AT(sums_signed)(g, grid, is, sxq, sqq);
 		for (int l = 0; l < L; l++) {
 			bool better = sxq[l] * sxq[l] * best_qq[l] > best_xq[l] * best_xq[l] * sqq[l];
 
-			best_xq[l] = better ? sxq[l] : best_xq[l];
-			best_qq[l] = better ? sqq[l] : best_qq[l];
+			best_xq[l] = quant_choose(better, sxq[l], best_xq[l]);
+			best_qq[l] = quant_choose(better, sqq[l], best_qq[l]);
 		}
 	}
 	for (int l = 0; l < L; l++)
 		s[l] = best_xq[l] / best_qq[l];
 }
 
-/* Codes as floats: counts of midpoints below for IQ4, steps above the lowest value otherwise. */
-static inline float code_of(float v, float lo, float hi, bool iq4)
+/* Counts of midpoints below for IQ4, steps above the lowest value otherwise. */
+static inline uint32_t code_of(float v, float lo, float hi, bool iq4)
 {
-	float code = 0;
+	uint32_t code = 0;
 
 	if (!iq4)
-		return quant_clamp(quant_nearest(v), lo, hi) - lo;
+		return quant_nearest_above(v, lo, hi);
 	for (int k = 0; k < 15; k++)
-		code += v > quant_iq4_middle[k] ? 1.0f : 0.0f;
+		code += v > quant_iq4_middle[k] ? 1 : 0;
 	return code;
 }
 
 static inline void codes_of(const struct quant_group *g, const struct quant_grid *grid, bool iq4, const float *scale,
-                            float *rows)
+                            uint32_t codes[][L])
 {
 	float is[L], lo = grid->lo, hi = grid->hi;
 
@@ -266,17 +300,14 @@ static inline void codes_of(const struct quant_group *g, const struct quant_grid
 		is[l] = quant_inverse(scale[l]);
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
-			rows[L * i + l] = code_of(g->x[i][l] * is[l], lo, hi, iq4);
+			codes[i][l] = code_of(g->x[i][l] * is[l], lo, hi, iq4);
 }
 
 void QUANT_AT(codes_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[L],
-                            uint8_t *codes)
+                            uint32_t codes[][L])
 {
-	_Alignas(64) float rows[QUANT_GROUP_ELEMS];
-
 	if (grid->iq4)
-		codes_of(g, grid, true, s, rows);
+		codes_of(g, grid, true, s, codes);
 	else
-		codes_of(g, grid, false, s, rows);
-	quant_to_lanes(rows, g->elems, codes);
+		codes_of(g, grid, false, s, codes);
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "half_inline.h"
 #include "level.h"
 
 #define QUANT_LANES 16
@@ -72,9 +73,9 @@ void QUANT_AT(sums_signed)(const struct quant_group *g, const struct quant_grid 
 /* sum(w (x - s q)^2) for the best codes under exactly this scale. */
 void QUANT_AT(error_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[QUANT_LANES],
                             float err[QUANT_LANES]);
-/* Those codes, [lane][g->elems]: 0 is the grid's lowest value. */
+/* Those codes, [element][lane]: 0 is the grid's lowest value. */
 void QUANT_AT(codes_signed)(const struct quant_group *g, const struct quant_grid *grid, const float s[QUANT_LANES],
-                            uint8_t *codes);
+                            uint32_t codes[][QUANT_LANES]);
 
 /* Min family. `steps` are the numbers of steps, whole or not, into which a lane's range is divided in turn; `offsets`
  * shift the lower end, in steps. Without offsets: by 0. free_min: m may be negative. */
@@ -97,12 +98,35 @@ void QUANT_AT(sums_min)(const struct quant_group *g, float top, const float s[QU
 void QUANT_AT(error_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
                          const float m[QUANT_LANES], float err[QUANT_LANES]);
 void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float s[QUANT_LANES],
-                         const float m[QUANT_LANES], uint8_t *codes);
+                         const float m[QUANT_LANES], uint32_t codes[][QUANT_LANES]);
+
+#define QUANT_MAGIC 12582912.0f /* 1.5 * 2^23: a sum with it has no room for a fraction */
 
 /* Nearest integer, halves to even, of |v| < 2^22; larger ones stay large. Needs strict float arithmetic. */
 static inline float quant_nearest(float v)
 {
-	return (v + 12582912.0f) - 12582912.0f;
+	return (v + QUANT_MAGIC) - QUANT_MAGIC;
+}
+
+/* The nearest integer of lo..hi; lo for NaN. The sum is clamped, not the result: the same, and a bound of 0 is then no
+ * zero, for which compilers take two operations instead of one maximum. */
+static inline float quant_nearest_sum(float v, float lo, float hi)
+{
+	float sum = v + QUANT_MAGIC, low = QUANT_MAGIC + lo, high = QUANT_MAGIC + hi;
+
+	sum = sum > low ? sum : low;
+	return sum < high ? sum : high;
+}
+
+static inline float quant_nearest_of(float v, float lo, float hi)
+{
+	return quant_nearest_sum(v, lo, hi) - QUANT_MAGIC;
+}
+
+/* How far above lo it is: the sum's last bits. */
+static inline uint32_t quant_nearest_above(float v, float lo, float hi)
+{
+	return quant_u32_of(quant_nearest_sum(v, lo, hi)) - quant_u32_of(QUANT_MAGIC + lo);
 }
 
 /* lo for NaN, so that a conversion to int that follows is defined for any input. */
@@ -110,6 +134,14 @@ static inline float quant_clamp(float v, float lo, float hi)
 {
 	v = v > lo ? v : lo;
 	return v < hi ? v : hi;
+}
+
+/* now or before, by a mask: gcc makes branches of a choice between stored values. */
+static inline float quant_choose(bool is_now, float now, float before)
+{
+	uint32_t mask = 0 - (uint32_t)is_now;
+
+	return quant_f32_of((quant_u32_of(now) & mask) | (quant_u32_of(before) & ~mask));
 }
 
 /* 1 / s, or 0 where that would be no use: all codes are then those of zero. */

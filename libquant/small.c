@@ -45,7 +45,7 @@ static void sums(const struct quant_small *b, float lo, float hi, float is, floa
 
 	for (int i = 0; i < b->n; i += L) {
 		for (int l = 0; l < L; l++) {
-			float q = quant_clamp(quant_nearest(b->x[i + l] * is), lo, hi), wq = b->w[i + l] * q;
+			float q = quant_nearest_of(b->x[i + l] * is, lo, hi), wq = b->w[i + l] * q;
 
 			xq[l] += wq * b->x[i + l];
 			qq[l] += wq * q;
@@ -78,5 +78,5 @@ void QUANT_AT(small_codes)(const struct quant_small *b, float lo, float hi, floa
 	float is = quant_inverse(s);
 
 	for (int i = 0; i < b->n; i++)
-		codes[i] = (uint8_t)(int)(quant_clamp(quant_nearest(b->x[i] * is), lo, hi) - lo);
+		codes[i] = (uint8_t)(int)(quant_nearest_of(b->x[i] * is, lo, hi) - lo);
 }

@@ -3,6 +3,7 @@
 
 #include "half_inline.h"
 #include "superblock.h"
+#include "transpose.h"
 
 #define L QUANT_LANES
 
@@ -14,6 +15,17 @@ uint16_t QUANT_AT(half_of)(float d, float unit, float *rounded)
 		h = 0;
 	*rounded = quant_f16_widen(h) / unit;
 	return h;
+}
+
+void QUANT_AT(half_each)(const float d[L], const float unit[L], uint16_t half[L], float rounded[L])
+{
+	for (int l = 0; l < L; l++) {
+		uint16_t h = quant_f16_round(quant_clamp(d[l] * unit[l], -65504.0f, 65504.0f));
+
+		half[l] = h == 0x8000 ? 0 : h;
+	}
+	for (int l = 0; l < L; l++)
+		rounded[l] = quant_f16_widen(half[l]) / unit[l];
 }
 
 /* One attempt: the wide scale per block and lane, the codes under it and the error per lane. */
@@ -61,9 +73,9 @@ static void judge(const struct quant_group *g, const struct quant_signed_type *t
 	for (int l = 0; l < L; l++) {
 		bool better = err[l] < a->err[l];
 
-		a->k[l] = better ? k[l] : a->k[l];
-		a->s[l] = better ? s[l] : a->s[l];
-		a->err[l] = better ? err[l] : a->err[l];
+		a->k[l] = quant_choose(better, k[l], a->k[l]);
+		a->s[l] = quant_choose(better, s[l], a->s[l]);
+		a->err[l] = quant_choose(better, err[l], a->err[l]);
 	}
 }
 
@@ -74,7 +86,7 @@ static void choose_codes(const struct quant_group *g, const struct quant_signed_
 	float centre[L];
 
 	for (int l = 0; l < L; l++) {
-		centre[l] = quant_clamp(quant_nearest(want[l] * quant_inverse(a->d[l])), -type->limit, type->limit - 1);
+		centre[l] = quant_nearest_of(want[l] * quant_inverse(a->d[l]), -type->limit, type->limit - 1);
 		a->k[l] = centre[l];
 		a->s[l] = a->d[l] * centre[l];
 	}
@@ -162,6 +174,7 @@ void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *
                              size_t col, int n_lanes, struct quant_signed_fit *fit, uint8_t *codes)
 {
 	const struct quant_signed_plan *plan = &type->plan[imp->w != NULL];
+	_Alignas(64) uint32_t rows[QUANT_LANE_ELEMS][L];
 	struct attempt best, a;
 	struct quant_group g;
 	float s[L];
@@ -185,5 +198,6 @@ void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *
 	memcpy(fit->d, best.half, sizeof(fit->d));
 	memcpy(fit->k, best.k, sizeof(fit->k));
 	memcpy(fit->s, best.s, sizeof(fit->s));
-	QUANT_AT(codes_signed)(&g, &type->grid, best.s, codes);
+	QUANT_AT(codes_signed)(&g, &type->grid, best.s, rows);
+	quant_to_lanes(rows[0], g.elems, codes);
 }

@@ -57,6 +57,9 @@ struct quant_min_fit {
 
 /* d as a half in the group's unit, and its exact value in *rounded. At most 65504, never -0. */
 uint16_t QUANT_AT(half_of)(float d, float unit, float *rounded);
+/* The same of every lane. */
+void QUANT_AT(half_each)(const float d[QUANT_LANES], const float unit[QUANT_LANES], uint16_t half[QUANT_LANES],
+                         float rounded[QUANT_LANES]);
 
 /* Factors, per lane, that make up for what least squares take away. The decoded block is smaller than the block by the
  * part of its square that is lost, so all products with it shrink, and a model notices that more than a little noise.

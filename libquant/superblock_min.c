@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "superblock.h"
+#include "transpose.h"
 
 #define L QUANT_LANES
 
@@ -62,11 +63,11 @@ static void judge(const struct quant_group *g, const struct quant_min_type *type
 	for (int l = 0; l < L; l++) {
 		bool better = err[l] < a->err[l];
 
-		a->ks[l] = better ? ks[l] : a->ks[l];
-		a->km[l] = better ? km[l] : a->km[l];
-		a->s[l] = better ? s[l] : a->s[l];
-		a->m[l] = better ? m[l] : a->m[l];
-		a->err[l] = better ? err[l] : a->err[l];
+		a->ks[l] = quant_choose(better, ks[l], a->ks[l]);
+		a->km[l] = quant_choose(better, km[l], a->km[l]);
+		a->s[l] = quant_choose(better, s[l], a->s[l]);
+		a->m[l] = quant_choose(better, m[l], a->m[l]);
+		a->err[l] = quant_choose(better, err[l], a->err[l]);
 	}
 }
 
@@ -77,8 +78,8 @@ static void choose_codes(const struct quant_group *g, const struct quant_min_typ
 	float cs[L], cm[L];
 
 	for (int l = 0; l < L; l++) {
-		cs[l] = quant_clamp(quant_nearest(want_s[l] * quant_inverse(a->d[l])), 0, type->limit);
-		cm[l] = quant_clamp(quant_nearest(want_m[l] * quant_inverse(a->dmin[l])), 0, type->limit);
+		cs[l] = quant_nearest_of(want_s[l] * quant_inverse(a->d[l]), 0, type->limit);
+		cm[l] = quant_nearest_of(want_m[l] * quant_inverse(a->dmin[l]), 0, type->limit);
 		a->ks[l] = cs[l];
 		a->km[l] = cm[l];
 		a->s[l] = a->d[l] * cs[l];
@@ -192,6 +193,7 @@ void QUANT_AT(encode_min)(const struct quant_min_type *type, const float *x, con
                           size_t col, int n_lanes, struct quant_min_fit *fit, uint8_t *codes)
 {
 	const struct quant_min_plan *plan = &type->plan[imp->w != NULL];
+	_Alignas(64) uint32_t rows[QUANT_LANE_ELEMS][L];
 	struct quant_group g;
 	struct attempt best;
 
@@ -205,5 +207,6 @@ void QUANT_AT(encode_min)(const struct quant_min_type *type, const float *x, con
 	memcpy(fit->km, best.km, sizeof(fit->km));
 	memcpy(fit->s, best.s, sizeof(fit->s));
 	memcpy(fit->m, best.m, sizeof(fit->m));
-	QUANT_AT(codes_min)(&g, type->top, best.s, best.m, codes);
+	QUANT_AT(codes_min)(&g, type->top, best.s, best.m, rows);
+	quant_to_lanes(rows[0], g.elems, codes);
 }

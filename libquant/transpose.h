@@ -1,8 +1,8 @@
 /* Lanes to rows and back by perfect shuffles.
  *
- * Interleaving the two halves of an array rotates the bits of every index left by one. Four times turns [lane][element]
- * into [element][lane] for sixteen lanes; as many times as an element's index has bits turns that back. Compilers make
- * one unpack instruction per vector of it. */
+ * Interleaving the two halves of an array rotates the bits of every index left by one, its four quarters by two. Twice
+ * the quarters turn [lane][element] into [element][lane] for sixteen lanes; and a rotation by as many bits as an element's
+ * index has turns that back. Compilers make one shuffle per vector of each step. */
 #ifndef LIBQUANT_TRANSPOSE_H
 #define LIBQUANT_TRANSPOSE_H
 
@@ -13,15 +13,27 @@
 
 #define QUANT_GROUP_ELEMS (QUANT_LANES * QUANT_LANE_ELEMS)
 
-static inline void quant_interleave_f32(const float *restrict in, float *restrict out, int n)
+static inline void quant_quarters_f32(const float *restrict in, float *restrict out, int n)
 {
-	for (int i = 0; i < n / 2; i++) {
-		out[2 * i] = in[i];
-		out[2 * i + 1] = in[i + n / 2];
+	for (int i = 0; i < n / 4; i++) {
+		out[4 * i] = in[i];
+		out[4 * i + 1] = in[i + n / 4];
+		out[4 * i + 2] = in[i + n / 2];
+		out[4 * i + 3] = in[i + n / 4 * 3];
 	}
 }
 
-static inline void quant_interleave_u8(const uint8_t *restrict in, uint8_t *restrict out, int n)
+static inline void quant_quarters_u32(const uint32_t *restrict in, uint32_t *restrict out, int n)
+{
+	for (int i = 0; i < n / 4; i++) {
+		out[4 * i] = in[i];
+		out[4 * i + 1] = in[i + n / 4];
+		out[4 * i + 2] = in[i + n / 2];
+		out[4 * i + 3] = in[i + n / 4 * 3];
+	}
+}
+
+static inline void quant_halves_u32(const uint32_t *restrict in, uint32_t *restrict out, int n)
 {
 	for (int i = 0; i < n / 2; i++) {
 		out[2 * i] = in[i];
@@ -34,29 +46,30 @@ static inline void quant_to_rows(const float *t, int elems, float *out)
 {
 	_Alignas(64) float tmp[QUANT_GROUP_ELEMS];
 
-	quant_interleave_f32(t, out, QUANT_LANES * elems);
-	quant_interleave_f32(out, tmp, QUANT_LANES * elems);
-	quant_interleave_f32(tmp, out, QUANT_LANES * elems);
-	quant_interleave_f32(out, tmp, QUANT_LANES * elems);
-	memcpy(out, tmp, sizeof(float) * (size_t)(QUANT_LANES * elems));
+	quant_quarters_f32(t, tmp, QUANT_LANES * elems);
+	quant_quarters_f32(tmp, out, QUANT_LANES * elems);
 }
 
-/* codes: [elems][16], whole numbers 0..255; out: [16][elems] */
-static inline void quant_to_lanes(const float *codes, int elems, uint8_t *out)
+static inline void quant_four_codes(const uint32_t *restrict codes, uint32_t *restrict words)
 {
-	_Alignas(64) uint8_t rows[QUANT_GROUP_ELEMS], tmp[QUANT_GROUP_ELEMS];
-	int n = QUANT_LANES * elems;
+	const uint32_t *b = codes + QUANT_LANES, *c = b + QUANT_LANES, *d = c + QUANT_LANES;
 
-	for (int i = 0; i < n; i++)
-		rows[i] = (uint8_t)(int)codes[i];
-	quant_interleave_u8(rows, tmp, n);
-	quant_interleave_u8(tmp, rows, n);
-	quant_interleave_u8(rows, tmp, n);
-	quant_interleave_u8(tmp, rows, n);
-	if (elems == 16)
-		memcpy(out, rows, (size_t)n);
-	else
-		quant_interleave_u8(rows, out, n);
+	for (int l = 0; l < QUANT_LANES; l++)
+		words[l] = codes[l] | b[l] << 8 | c[l] << 16 | d[l] << 24;
+}
+
+/* codes: [elems][16], 0..255; out: [16][elems]. Four codes of a lane make a word first. */
+static inline void quant_to_lanes(const uint32_t *codes, int elems, uint8_t *out)
+{
+	_Alignas(64) uint32_t words[QUANT_GROUP_ELEMS / 4], tmp[QUANT_GROUP_ELEMS / 4];
+	int n = QUANT_LANES * elems / 4;
+
+	for (int i = 0; i < n; i += QUANT_LANES)
+		quant_four_codes(codes + 4 * i, words + i);
+	quant_quarters_u32(words, tmp, n);
+	if (elems == 32)
+		quant_halves_u32(tmp, words, n);
+	memcpy(out, elems == 32 ? words : tmp, sizeof(*words) * (size_t)n);
 }
 
 #endif
