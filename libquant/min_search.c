@@ -9,31 +9,40 @@ struct range {
 	float low[L], width[L], inverse[L]; /* of the width */
 };
 
-/* Lowest value and width of a lane. Unless the min may be negative, the range takes in zero at its lower end. */
+/* Lowest value and width of a lane. Unless the min may be negative, the range takes in zero at its lower end.
+ * The two halves of a lane do not wait for each other. */
 static void ranges(const struct quant_group *g, bool free_min, struct range *r)
 {
-	float lo[L], hi[L], highest = free_min ? INFINITY : 0;
+	float lo[L], hi[L], late_lo[L], late_hi[L], highest = free_min ? INFINITY : 0;
+	int half = g->elems / 2;
 
 	memcpy(lo, g->x[0], sizeof(lo));
 	memcpy(hi, g->x[0], sizeof(hi));
-	for (int i = 1; i < g->elems; i++) {
+	memcpy(late_lo, g->x[half], sizeof(late_lo));
+	memcpy(late_hi, g->x[half], sizeof(late_hi));
+	for (int i = 1; i < half; i++) {
 		for (int l = 0; l < L; l++) {
-			lo[l] = g->x[i][l] < lo[l] ? g->x[i][l] : lo[l];
-			hi[l] = g->x[i][l] > hi[l] ? g->x[i][l] : hi[l];
+			float x = g->x[i][l], y = g->x[i + half][l];
+
+			lo[l] = x < lo[l] ? x : lo[l];
+			hi[l] = x > hi[l] ? x : hi[l];
+			late_lo[l] = y < late_lo[l] ? y : late_lo[l];
+			late_hi[l] = y > late_hi[l] ? y : late_hi[l];
 		}
 	}
 	for (int l = 0; l < L; l++) {
-		float low = lo[l] < highest ? lo[l] : highest;
+		float low = late_lo[l] < lo[l] ? late_lo[l] : lo[l], high = late_hi[l] > hi[l] ? late_hi[l] : hi[l];
 
+		low = low < highest ? low : highest;
 		r->low[l] = low;
-		r->width[l] = hi[l] - low;
-		r->inverse[l] = quant_inverse(hi[l] - low);
+		r->width[l] = high - low;
+		r->inverse[l] = quant_inverse(high - low);
 	}
 }
 
 /* Codes are the nearest to (x - low) * is. */
-static void sums_of(const struct quant_group *g, float top, const float *low, const float *inverse,
-                    struct quant_min_sums *out)
+static inline void sums_with(const struct quant_group *g, bool even, float top, const float *low, const float *inverse,
+                             struct quant_min_sums *out)
 {
 	float lo[L], is[L], q1[L] = { 0 }, qq[L] = { 0 }, xq[L] = { 0 };
 
@@ -42,7 +51,7 @@ static void sums_of(const struct quant_group *g, float top, const float *low, co
 	for (int i = 0; i < g->elems; i++) {
 		for (int l = 0; l < L; l++) {
 			float q = quant_nearest_of((g->x[i][l] - lo[l]) * is[l], 0, top);
-			float wq = g->w[i][l] * q;
+			float wq = even ? q : g->w[i][l] * q;
 
 			q1[l] += wq;
 			qq[l] += wq * q;
@@ -54,73 +63,90 @@ static void sums_of(const struct quant_group *g, float top, const float *low, co
 	memcpy(out->xq, xq, sizeof(xq));
 }
 
+static void sums_of(const struct quant_group *g, float top, const float *low, const float *inverse,
+                    struct quant_min_sums *out)
+{
+	if (g->even)
+		sums_with(g, true, top, low, inverse, out);
+	else
+		sums_with(g, false, top, low, inverse, out);
+}
+
 /* The sums that do not depend on codes. */
 static void sums_fixed(const struct quant_group *g, struct quant_min_sums *out)
 {
 	float w[L] = { 0 }, x[L] = { 0 };
 
-	for (int i = 0; i < g->elems; i++) {
+	for (int i = 0; i < g->elems && !g->even; i++) {
 		for (int l = 0; l < L; l++) {
 			w[l] += g->w[i][l];
 			x[l] += g->w[i][l] * g->x[i][l];
 		}
 	}
+	for (int i = 0; i < g->elems && g->even; i++)
+		for (int l = 0; l < L; l++)
+			x[l] += g->x[i][l];
+	for (int l = 0; l < L && g->even; l++)
+		w[l] = (float)g->elems;
 	memcpy(out->w, w, sizeof(w));
 	memcpy(out->x, x, sizeof(x));
 }
 
+/* The sums of the best candidate, and its gain, what is taken off sum(w x x), as a fraction: so that nothing is divided
+ * before the end. */
 struct best {
-	float s[L], m[L], gain[L];
+	float q[L], qq[L], xq[L], gain[L], over[L];
 };
 
 /* What no scale at all achieves: codes 0, and m alone. */
 static void start(const struct quant_min_sums *restrict sums, bool free_min, struct best *restrict b)
 {
+	float highest = free_min ? INFINITY : 0;
+
+	memset(b, 0, sizeof(*b));
+	for (int l = 0; l < L; l++) {
+		bool useful = sums->w[l] > 0x1p-100f && sums->x[l] < highest;
+
+		b->gain[l] = useful ? sums->x[l] * sums->x[l] : 0;
+		b->over[l] = useful ? sums->w[l] : 1;
+	}
+}
+
+/* Least squares for s and m given the codes; where that makes m negative and it must not be, for s alone. With the
+ * determinant D = w qq - q q: s = (w xq - q x) / D, m = (q xq - qq x) / D, the gain is s xq - m x. */
+static void keep_better(const struct quant_min_sums *restrict sums, bool free_min, struct best *restrict b)
+{
 	float lowest = free_min ? -INFINITY : 0;
 
 	for (int l = 0; l < L; l++) {
-		float m = -sums->x[l] * quant_inverse(sums->w[l]);
+		float w = sums->w[l], x = sums->x[l], q = sums->q[l], qq = sums->qq[l], xq = sums->xq[l];
+		float m = q * xq - qq * x;
+		bool alone = m < lowest;
+		float gain = quant_choose(alone, xq * xq, (w * xq - q * x) * xq - m * x);
+		float over = quant_choose(alone, qq, w * qq - q * q);
+		bool better = (over > 0x1p-100f) & (gain * b->over[l] > b->gain[l] * over);
 
-		m = m > lowest ? m : lowest;
-		b->s[l] = 0;
-		b->m[l] = m;
-		b->gain[l] = -m * sums->x[l];
+		b->q[l] = quant_choose(better, q, b->q[l]);
+		b->qq[l] = quant_choose(better, qq, b->qq[l]);
+		b->xq[l] = quant_choose(better, xq, b->xq[l]);
+		b->gain[l] = quant_choose(better, gain, b->gain[l]);
+		b->over[l] = quant_choose(better, over, b->over[l]);
 	}
 }
 
-/* best[l] = now[l] where gain[l] beats least[l]. */
-static void choose(const float *restrict gain, const float *restrict least, const float *restrict now,
-                   float *restrict best)
+static void finish(const struct best *restrict b, const struct quant_min_sums *restrict sums, bool free_min,
+                   float *restrict s, float *restrict m)
 {
-	for (int l = 0; l < L; l++)
-		best[l] = quant_choose(gain[l] > least[l], now[l], best[l]);
-}
+	float lowest = free_min ? -INFINITY : 0;
 
-/* Least squares for s and m given the codes; where that makes m negative and it must not be, for s alone.
- * The gain, what is taken off sum(w x x), is s sum(w x q) - m sum(w x). */
-QUANT_LANEWISE void keep_better(const struct quant_min_sums *restrict sums, bool free_min, struct best *restrict b)
-{
-	float lowest = free_min ? -INFINITY : 0, inverse[L], alone[L], s[L], m[L], gain[L];
-
-	for (int l = 0; l < L; l++)
-		inverse[l] = quant_inverse(sums->w[l] * sums->qq[l] - sums->q[l] * sums->q[l]);
-	for (int l = 0; l < L; l++)
-		alone[l] = quant_inverse(sums->qq[l]);
 	for (int l = 0; l < L; l++) {
-		s[l] = (sums->w[l] * sums->xq[l] - sums->q[l] * sums->x[l]) * inverse[l];
-		m[l] = (sums->q[l] * sums->xq[l] - sums->qq[l] * sums->x[l]) * inverse[l];
-		alone[l] *= sums->xq[l];
+		float w = sums->w[l], x = sums->x[l], q = b->q[l], qq = b->qq[l], xq = b->xq[l];
+		float inverse = quant_inverse(w * qq - q * q), both = (w * xq - q * x) * inverse;
+		float min = quant_choose(qq > 0, (q * xq - qq * x) * inverse, -x * quant_inverse(w));
+
+		s[l] = quant_choose(min < lowest, xq * quant_inverse(qq), both);
+		m[l] = quant_choose(min < lowest, 0, min);
 	}
-	for (int l = 0; l < L; l++)
-		s[l] = m[l] < lowest ? alone[l] : s[l];
-	for (int l = 0; l < L; l++)
-		m[l] = m[l] > lowest ? m[l] : lowest;
-	for (int l = 0; l < L; l++)
-		gain[l] = s[l] * sums->xq[l] - m[l] * sums->x[l];
-	choose(gain, b->gain, s, b->s);
-	choose(gain, b->gain, m, b->m);
-	for (int l = 0; l < L; l++)
-		b->gain[l] = gain[l] > b->gain[l] ? gain[l] : b->gain[l];
 }
 
 /* The lower end and the inverse step that a candidate starts from. */
@@ -151,8 +177,7 @@ void QUANT_AT(search_min)(const struct quant_group *g, const struct quant_min_se
 			keep_better(&sums, how->free_min, &b);
 		}
 	}
-	memcpy(s, b.s, sizeof(b.s));
-	memcpy(m, b.m, sizeof(b.m));
+	finish(&b, &sums, how->free_min, s, m);
 }
 
 void QUANT_AT(sums_min)(const struct quant_group *g, float top, const float s[L], const float m[L],

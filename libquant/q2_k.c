@@ -15,7 +15,7 @@ static const struct quant_min_type type = {
 	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 4 },
 	.top = 3,
 	.limit = 15,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 4, .rounds = 1, .restore = 0.5f },
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 4, .later = 6, .rounds = 1, .restore = 0.5f },
 	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 24, .rounds = 1, .restore = 0.5f } },
 };
 

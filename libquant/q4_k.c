@@ -14,7 +14,7 @@ static const struct quant_min_type type = {
 	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 4 },
 	.top = 15,
 	.limit = 63,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 4, .rounds = 1 },
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 4, .later = 6, .rounds = 1 },
 	          { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 8, .rounds = 1 } },
 };
 

@@ -160,6 +160,9 @@ void QUANT_AT(group_load)(struct quant_group *g, const struct quant_shape *shape
 	g->elems = shape->elems;
 	load_rows(x, shape->elems, n_lanes, g->x[0]);
 	normalize(g, shape->block_lanes);
+	g->even = !imp->w && shape->blend == 0;
+	if (g->even)
+		return;
 	mean_square(g, shape->block_lanes, s2);
 	if (imp->w)
 		load_rows(imp->w + col, shape->elems, n_lanes, g->w[0]);
@@ -179,8 +182,8 @@ static inline float round_to_grid(float v, float lo, float hi, bool iq4)
 }
 
 /* With `iq4` known at the call, so that the loops over lanes hold no branch. */
-static inline void sums(const struct quant_group *g, const struct quant_grid *grid, bool iq4, const float *inverse,
-                        float *sxq, float *sqq)
+static inline void sums(const struct quant_group *g, const struct quant_grid *grid, bool iq4, bool even,
+                        const float *inverse, float *sxq, float *sqq)
 {
 	float is[L], a[L] = { 0 }, b[L] = { 0 };
 	float lo = grid->lo, hi = grid->hi;
@@ -189,7 +192,7 @@ static inline void sums(const struct quant_group *g, const struct quant_grid *gr
 	for (int i = 0; i < g->elems; i++) {
 		for (int l = 0; l < L; l++) {
 			float q = round_to_grid(g->x[i][l] * is[l], lo, hi, iq4);
-			float wq = g->w[i][l] * q;
+			float wq = even ? q : g->w[i][l] * q;
 
 			a[l] += wq * g->x[i][l];
 			b[l] += wq * q;
@@ -203,9 +206,11 @@ void QUANT_AT(sums_signed)(const struct quant_group *g, const struct quant_grid 
                            float sxq[L], float sqq[L])
 {
 	if (grid->iq4)
-		sums(g, grid, true, is, sxq, sqq);
+		sums(g, grid, true, false, is, sxq, sqq);
+	else if (g->even)
+		sums(g, grid, false, true, is, sxq, sqq);
 	else
-		sums(g, grid, false, is, sxq, sqq);
+		sums(g, grid, false, false, is, sxq, sqq);
 }
 
 static inline void errors(const struct quant_group *g, const struct quant_grid *grid, bool iq4, const float *scale,
@@ -238,20 +243,24 @@ void QUANT_AT(error_signed)(const struct quant_group *g, const struct quant_grid
 		errors(g, grid, false, s, err);
 }
 
-/* The first element of largest magnitude, per lane. */
+/* The first element of largest magnitude, per lane. The two halves of a lane do not wait for each other. */
 static void extremes(const struct quant_group *g, float extreme[L])
 {
-	float most[L] = { 0 }, e[L] = { 0 };
+	float most[L] = { 0 }, late_most[L] = { 0 }, e[L] = { 0 }, late[L] = { 0 };
+	int half = g->elems / 2;
 
-	for (int i = 0; i < g->elems; i++) {
+	for (int i = 0; i < half; i++) {
 		for (int l = 0; l < L; l++) {
-			float a = fabsf(g->x[i][l]);
+			float x = g->x[i][l], a = fabsf(x), y = g->x[i + half][l], b = fabsf(y);
 
-			e[l] = quant_choose(a > most[l], g->x[i][l], e[l]);
+			e[l] = quant_choose(a > most[l], x, e[l]);
+			late[l] = quant_choose(b > late_most[l], y, late[l]);
 			most[l] = a > most[l] ? a : most[l];
+			late_most[l] = b > late_most[l] ? b : late_most[l];
 		}
 	}
-	memcpy(extreme, e, sizeof(e));
+	for (int l = 0; l < L; l++)
+		extreme[l] = quant_choose(late_most[l] > most[l], late[l], e[l]);
 }
 
 void QUANT_AT(search_signed)(const struct quant_group *g, const struct quant_grid *grid, const float *ends, int n_ends,

@@ -35,7 +35,7 @@ struct quant_shape {
 	int elems;       /* of a lane: 16 or 32 */
 	int block_lanes; /* lanes that share a scale of their own: 1, 8, 16 */
 	/* Without importance the weight of an element is s2 + blend x^2, s2 being the mean of x^2 over the block:
-	 * large weights matter more to a model than plain squares say (docs/quantization.md). */
+	 * large weights matter more to a model than plain squares say (docs/quantization.md). 0: plain squares. */
 	float blend;
 	/* With importance: importance * sqrt(magnitude s2 + x^2), or importance alone if magnitude is negative. ggml
 	 * has 1 or 2 here; 3 or 4 wins in its measure still, and more by importance alone. */
@@ -45,8 +45,9 @@ struct quant_shape {
 struct quant_group {
 	/* Lines of 64 bytes, one per element: a load that crosses two costs two. */
 	_Alignas(64) float x[QUANT_LANE_ELEMS][QUANT_LANES]; /* divided by unit: the block's largest is in [1, 2) */
-	float w[QUANT_LANE_ELEMS][QUANT_LANES];
+	float w[QUANT_LANE_ELEMS][QUANT_LANES]; /* unset if even */
 	float unit[QUANT_LANES]; /* a power of two */
+	bool even;               /* all weights are 1: sums and codes only, no errors */
 	int elems;
 };
 

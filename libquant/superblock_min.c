@@ -42,7 +42,7 @@ static void widest(const struct quant_group *g, const struct quant_min_type *typ
 
 /* Neighbours of a pair of codes, nearest first. */
 static const int8_t around[24][2] = {
-	{ 0, -1 },  { 0, 1 },  { -1, 0 },  { 1, 0 },  { -1, -1 }, { 1, 1 },  { -1, 1 },  { 1, -1 },
+	{ -1, -1 }, { 1, 1 }, { 0, -1 }, { 0, 1 }, { -1, 0 }, { 1, 0 }, { -1, 1 }, { 1, -1 },
 	{ 0, -2 },  { 0, 2 },  { -2, 0 },  { 2, 0 },  { 1, 2 },   { -1, -2 }, { 2, 1 },  { -2, -1 },
 	{ 2, 2 },   { -2, -2 }, { 1, -2 }, { -1, 2 }, { 2, -1 },  { -2, 1 }, { 2, -2 },  { -2, 2 },
 };
