@@ -110,26 +110,46 @@ static void load(struct grid_group *g, const struct quant_grid_type *type, const
 	}
 }
 
+/* From n sub-blocks, `each` lanes wide, to lanes and back; `each` is known at the call, so that no loop is left. */
+static inline void to_lanes(const float *subs, int each, float *lanes)
+{
+	for (int l = 0; l < L; l++)
+		lanes[l] = subs[l / each];
+}
+
+static inline void to_sums(const float *lanes, int each, float *subs)
+{
+	for (int j = 0; j < L / each; j++) {
+		float sum = lanes[each * j];
+
+		for (int k = 1; k < each; k++)
+			sum += lanes[each * j + k];
+		subs[j] = sum;
+	}
+}
+
 /* From sub-blocks to the lanes of a slice. */
 static void spread(const struct grid_group *g, int slice, const float *subs, float *lanes)
 {
 	subs += slice * (L / g->sub_vectors);
-	for (int l = 0; l < L; subs++)
-		for (int end = l + g->sub_vectors; l < end; l++)
-			lanes[l] = *subs;
+	if (g->sub_vectors == 2)
+		to_lanes(subs, 2, lanes);
+	else if (g->sub_vectors == 4)
+		to_lanes(subs, 4, lanes);
+	else
+		to_lanes(subs, 8, lanes);
 }
 
 /* From the lanes of a slice to sub-blocks: sums. */
 static void gather(const struct grid_group *g, int slice, const float *lanes, float *subs)
 {
 	subs += slice * (L / g->sub_vectors);
-	for (int l = 0; l < L; subs++) {
-		float sum = 0;
-
-		for (int end = l + g->sub_vectors; l < end; l++)
-			sum += lanes[l];
-		*subs = sum;
-	}
+	if (g->sub_vectors == 2)
+		to_sums(lanes, 2, subs);
+	else if (g->sub_vectors == 4)
+		to_sums(lanes, 4, subs);
+	else
+		to_sums(lanes, 8, subs);
 }
 
 static struct quant_grid_slice slice_of(const struct grid_group *g, int i, const float *s, const float *shift)
@@ -242,26 +262,71 @@ static void climb(const struct grid_group *g, float *best)
 		best[j] *= STRETCH;
 }
 
-/* Codes around those that come nearest to the scales `s`, each judged by its error under the wide scale of `c`. */
-static void choose_codes(const struct grid_group *g, int reach, const float *s, struct choice *c)
+/* The errors of all sub-blocks at the scales s, by free_errors. */
+static void estimates(const struct grid_group *g, const float *s, float *err)
 {
-	float step = g->type->step, inverse = quant_inverse(2 * step * c->d), top = (float)(g->type->n_codes - 1);
+	for (int i = 0; i < g->n_slices; i++) {
+		float lanes[L], plus[L], minus[L];
 
-	for (int offset = -reach; offset <= reach; offset++) {
-		float k[MAX_SUBS], at[MAX_SUBS], err[MAX_SUBS];
+		spread(g, i, s, lanes);
+		free_errors(g, i, lanes, g->type->delta, plus);
+		free_errors(g, i, lanes, -g->type->delta, minus);
+		for (int l = 0; l < L; l++)
+			plus[l] = minus[l] < plus[l] ? minus[l] : plus[l];
+		gather(g, i, plus, err);
+	}
+}
 
+static void scales_of(const struct grid_group *g, const struct choice *c, const float *k, float *s)
+{
+	for (int j = 0; j < g->n_subs; j++)
+		s[j] = c->d * g->type->step * (2 * k[j] + 1);
+}
+
+static void judge(const struct grid_group *g, const float *k, struct choice *c)
+{
+	float s[MAX_SUBS], err[MAX_SUBS] = { 0 };
+
+	scales_of(g, c, k, s);
+	errors(g, s, err);
+	for (int j = 0; j < g->n_subs; j++) {
+		if (!(err[j] < c->err[j]))
+			continue;
+		c->k[j] = k[j];
+		c->s[j] = s[j];
+		c->err[j] = err[j];
+	}
+}
+
+/* The codes nearest to the scales `s` and their neighbours, each judged by its error under the wide scale of `c`. One
+ * neighbour: the one that looks better. */
+static void choose_codes(const struct grid_group *g, int tries, const float *s, struct choice *c)
+{
+	float inverse = quant_inverse(2 * g->type->step * c->d), top = (float)(g->type->n_codes - 1);
+	float k[MAX_SUBS], near[2][MAX_SUBS], at[MAX_SUBS], est[2][MAX_SUBS] = { { 0 } };
+
+	for (int j = 0; j < g->n_subs; j++) {
+		k[j] = quant_nearest_of(s[j] * inverse - 0.5f, 0, top);
+		c->err[j] = INFINITY;
+	}
+	judge(g, k, c);
+	for (int away = 1; 2 * away <= tries; away++) {
 		for (int j = 0; j < g->n_subs; j++) {
-			k[j] = quant_clamp(quant_nearest(s[j] * inverse - 0.5f) + (float)offset, 0, top);
-			at[j] = c->d * step * (2 * k[j] + 1);
+			near[0][j] = quant_clamp(k[j] - (float)away, 0, top);
+			near[1][j] = quant_clamp(k[j] + (float)away, 0, top);
 		}
-		errors(g, at, err);
-		for (int j = 0; j < g->n_subs; j++) {
-			if (offset > -reach && !(err[j] < c->err[j]))
-				continue;
-			c->k[j] = k[j];
-			c->s[j] = at[j];
-			c->err[j] = err[j];
+		if (2 * away + 1 <= tries) {
+			judge(g, near[0], c);
+			judge(g, near[1], c);
+			continue;
 		}
+		for (int i = 0; i < 2; i++) {
+			scales_of(g, c, near[i], at);
+			estimates(g, at, est[i]);
+		}
+		for (int j = 0; j < g->n_subs; j++)
+			near[0][j] = est[1][j] < est[0][j] ? near[1][j] : near[0][j];
+		judge(g, near[0], c);
 	}
 }
 
@@ -275,12 +340,12 @@ static float total(const struct grid_group *g, const struct choice *c)
 }
 
 /* Takes the wide scale d and its codes if they are better. */
-static void attempt(const struct grid_group *g, float d, int reach, const float *s, struct choice *best)
+static void attempt(const struct grid_group *g, float d, int tries, const float *s, struct choice *best)
 {
 	struct choice c;
 
 	QUANT_AT(half_of)(d, g->unit, &c.d);
-	choose_codes(g, reach, s, &c);
+	choose_codes(g, tries, s, &c);
 	if (total(g, &c) < total(g, best))
 		*best = c;
 }
@@ -412,11 +477,11 @@ void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quan
 		best.err[j] = INFINITY;
 	}
 	d = most / (type->step * (float)(2 * type->n_codes - 1));
-	attempt(&g, d, type->reach, s, &best);
-	if (type->again >= 0) {
+	attempt(&g, d, type->first, s, &best);
+	if (type->later > 0) {
 		take_points(&g, &best, fit);
 		products = multiply(&g, &best, fit);
-		attempt(&g, least_squares(&products), type->again, best.s, &best);
+		attempt(&g, least_squares(&products), type->later, best.s, &best);
 	}
 	take_points(&g, &best, fit);
 	products = multiply(&g, &best, fit);

@@ -39,8 +39,8 @@ struct quant_grid_type {
 	/* how much to search */
 	const float *ladder;     /* trial scales of a sub-block, over its root mean square */
 	int n_ladder;
-	int reach;               /* neighbours of a scale code, on either side */
-	int again;               /* and after least squares over the superblock; -1: none */
+	int first, later;        /* scale codes of a sub-block that are tried, before and after least squares over the
+	                          * superblock; later 0: no least squares */
 	float restore[2];        /* see restoring() in superblock.h; without importance, with it */
 };
 
@@ -60,10 +60,12 @@ struct quant_grid_chunk {
 };
 
 #define QUANT_GRID_CHUNKS 540 /* at most: what the 2048 points of IQ1 make */
+#define QUANT_GRID_HIGHS  81  /* upper halves, at most: four digits of three levels */
 
 struct quant_grid_chunks {
-	int n;
+	int n, n_highs;
 	struct quant_grid_chunk list[QUANT_GRID_CHUNKS];
+	uint16_t end[QUANT_GRID_HIGHS]; /* of the chunks of each upper half */
 };
 
 /* The type's points in chunks: once per row. */

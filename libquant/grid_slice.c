@@ -28,20 +28,26 @@ static inline float min4(float a, float b, float c, float d)
 	return min2(min2(a, b), min2(c, d));
 }
 
+static inline void level_errors(const struct quant_grid_slice *slice, int i, float level, bool flips,
+                                float *restrict same, float *restrict extra)
+{
+	const float *restrict a = slice->a + i * L, *restrict w = slice->w + i * L;
+	const float *restrict s = slice->s, *restrict shift = slice->shift;
+
+	for (int l = 0; l < L; l++) {
+		float vs = (level + shift[l]) * s[l], wvs = w[l] * vs;
+
+		same[l] = wvs * (vs - 2 * a[l]);
+		if (flips)
+			extra[l] = 4 * (wvs * a[l]);
+	}
+}
+
 static inline void element_errors(const struct quant_grid_slice *slice, int i, const float *levels, int n_levels,
                                   bool flips, struct element *e)
 {
-	const float *a = slice->a + i * L, *w = slice->w + i * L;
-
-	for (int v = 0; v < n_levels; v++) {
-		for (int l = 0; l < L; l++) {
-			float vs = (levels[v] + slice->shift[l]) * slice->s[l], wvs = w[l] * vs;
-
-			e->same[v][l] = wvs * (vs - 2 * a[l]);
-			if (flips)
-				e->extra[v][l] = 4 * (wvs * a[l]);
-		}
-	}
+	for (int v = 0; v < n_levels; v++)
+		level_errors(slice, i, levels[v], flips, e->same[v], e->extra[v]);
 }
 
 /* Two elements of three levels together. */
@@ -84,7 +90,10 @@ static inline void half_of_four(const struct quant_grid_slice *slice, int i, con
 	}
 }
 
-/* Half a point of eight, from element i on: four digits of 2 bits, of three levels. */
+/* Pairs of digits of 2 bits, of three levels. */
+static const uint8_t pairs[9] = { 0, 1, 2, 4, 5, 6, 8, 9, 10 };
+
+/* Half a point of eight, from element i on: four digits. */
 static inline void half_of_eight(const struct quant_grid_slice *slice, int i, const float *levels, bool flips,
                                  struct half_table *t)
 {
@@ -97,7 +106,7 @@ static inline void half_of_eight(const struct quant_grid_slice *slice, int i, co
 		pair_errors(&e[2 * k], &e[2 * k + 1], flips, pair[k], extra[k]);
 	for (int h = 0; h < 9; h++) {
 		for (int v = 0; v < 9; v++) {
-			int high = h % 3 | h / 3 << 2, low = v % 3 | v / 3 << 2;
+			int high = pairs[h], low = pairs[v];
 			float *same = t->same[low | high << 4], *changed = t->changed[low | high << 4];
 
 			for (int l = 0; l < L; l++) {
@@ -125,6 +134,35 @@ static void halves(const struct quant_grid_type *type, const struct quant_grid_s
 		else
 			half_of_eight(slice, 4 * h, type->levels, false, &t[h]);
 	}
+}
+
+/* The least errors of one chunk's lower halves. */
+static inline void lower_halves(const struct quant_grid_chunk *c, const struct half_table *t, float *least)
+{
+	const float *x0 = t->same[c->low[0]], *x1 = t->same[c->low[1]];
+	const float *x2 = t->same[c->low[2]], *x3 = t->same[c->low[3]];
+
+	for (int l = 0; l < L; l++)
+		least[l] = min4(x0[l], x1[l], x2[l], x3[l]);
+}
+
+/* The least errors of the points of upper half h, of which chunk i is the first: the minimum over their lower halves, then
+ * the upper half once. Returns the chunk after the last. */
+static inline int least_under(const struct quant_grid_chunks *chunks, int h, int i, const struct half_table t[2],
+                              float *sum)
+{
+	const float *high = t[1].same[chunks->list[i].high];
+	float low[L], some[L];
+
+	lower_halves(&chunks->list[i], &t[0], low);
+	for (i++; i < chunks->end[h]; i++) {
+		lower_halves(&chunks->list[i], &t[0], some);
+		for (int l = 0; l < L; l++)
+			low[l] = min2(some[l], low[l]);
+	}
+	for (int l = 0; l < L; l++)
+		sum[l] = low[l] + high[l];
+	return i;
 }
 
 /* The least errors of one chunk's points: the minimum over the lower halves, then the upper half once. */
@@ -174,8 +212,8 @@ void QUANT_AT(grid_least)(const struct quant_grid_type *type, const struct quant
 	halves(type, slice, false, t);
 	for (int l = 0; l < L; l++)
 		best[l] = INFINITY;
-	for (int i = 0; i < chunks->n; i++) {
-		chunk_same(&chunks->list[i], t, sum);
+	for (int h = 0, i = 0; h < chunks->n_highs; h++) {
+		i = least_under(chunks, h, i, t, sum);
 		for (int l = 0; l < L; l++)
 			best[l] = min2(sum[l], best[l]);
 	}
@@ -250,7 +288,7 @@ void QUANT_AT(grid_chunks)(const struct quant_grid_type *type, struct quant_grid
 {
 	int shift = type->dims == 8 ? 8 : 6, mask = (1 << shift) - 1;
 
-	chunks->n = 0;
+	chunks->n = chunks->n_highs = 0;
 	for (int p = 0; p < type->n_points;) {
 		struct quant_grid_chunk *c = &chunks->list[chunks->n++];
 		int high = type->points[p] >> shift, i = 0;
@@ -261,5 +299,7 @@ void QUANT_AT(grid_chunks)(const struct quant_grid_type *type, struct quant_grid
 			c->low[i] = (uint8_t)(type->points[p++] & mask);
 		for (; i < 4; i++)
 			c->low[i] = c->low[i - 1];
+		chunks->n_highs += chunks->n == 1 || high != c[-1].high;
+		chunks->end[chunks->n_highs - 1] = (uint16_t)chunks->n;
 	}
 }
