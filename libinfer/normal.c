@@ -79,6 +79,17 @@ size_t normal_lower(uint32_t code, uint32_t out[3])
 	return 1;
 }
 
+size_t normal_upper(uint32_t code, bool title, uint32_t out[3])
+{
+	if (code == 0xdf) { /* of the characters with a longer upper case the only one that is a letter of its own */
+		out[0] = 'S';
+		out[1] = title ? 's' : 'S';
+		return 2;
+	}
+	out[0] = (uint32_t)(title ? utf8proc_totitle((utf8proc_int32_t)code) : utf8proc_toupper((utf8proc_int32_t)code));
+	return 1;
+}
+
 size_t normal_grapheme(const char *p, size_t n)
 {
 	utf8proc_int32_t state = 0;
