@@ -110,6 +110,7 @@ int graph_attention(struct graph *g, const struct fmt_layer *l, int x)
 		v = fresh(g, l->v_dim, l->n_kv_heads, g->tokens, v, NO);
 	store(g, l->v_dim * l->n_kv_heads, v, g->v_cells[slide]);
 	x = attend(g, l, slide, cells, q);
+	plan_expand(&g->plan, x); /* before a feed-forward block beside it */
 	if (g->v_turn[slide] != NO) {
 		x = turn(g, g->v_turn[slide], l->v_dim, l->n_heads, x);
 		x = view(g, PLAN_VIEW, l->v_dim * l->n_heads, g->tokens, 1, x);
@@ -165,5 +166,7 @@ int graph_latent(struct graph *g, const struct fmt_layer *l, int x)
 	}
 	x = fresh(g, v_dim, tokens, heads, NO, x);
 	x = view(g, PLAN_CUT, v_dim, heads, tokens, x);
-	return graph_linear(g, g->e->model_width, 0, fresh(g, v_dim * heads, tokens, 1, x, NO));
+	x = fresh(g, v_dim * heads, tokens, 1, x, NO);
+	plan_expand(&g->plan, x);
+	return graph_linear(g, g->e->model_width, 0, x);
 }

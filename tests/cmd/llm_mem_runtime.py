@@ -45,6 +45,16 @@ def planned():
     assert n == 67, n
 
 
+def side_by_side():
+    """A feed-forward block beside attention, with a norm of its own: what version 0.7 planned for Falcon 180B."""
+    for context, ubatch, kv, flash, want in ((512, 512, 'F16', 'off', 380.02), (4096, 32, 'F32', 'on', 18.38),
+                                             (4096, 2048, 'F16', 'off', 8044.06), (32768, 512, 'Q8_0', 'on', 304.05),
+                                             (32768, 32, 'F32', 'on', 75.06)):
+        b = buffers(os.path.join(configs, 'Falcon-180B.json'), [context], '--runtime', 'llama.cpp-0.7', '--ubatch', str(ubatch),
+                    '--kv', kv, '--flash-attn', flash)[0]
+        assert abs(b['compute_bytes'] / MIB - want) <= 0.006, (context, ubatch, kv, flash, b)
+
+
 def cached():
     """transformers' cache of every model, to the byte."""
     n = 0
@@ -138,7 +148,7 @@ def bad_input():
 if not os.path.isdir(os.path.join(configs, 'truth')):
     print('skipped:', configs, 'is not there')
     sys.exit(77)
-for check in (planned, cached, properties, pages, assay, bad_input):
+for check in (planned, side_by_side, cached, properties, pages, assay, bad_input):
     try:
         check()
     except AssertionError as e:
