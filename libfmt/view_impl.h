@@ -16,6 +16,8 @@ struct view_source {
 	const struct fmt_tensor *tensor; /* in `weights`; the first of a stack; NULL: `made` */
 	const struct fmt_tensor *const *stack; /* [n_parts]; NULL: there is only `tensor` */
 	uint64_t n_parts;                /* rows of the view's tensor are divided evenly among them */
+	const struct fmt_tensor *const *scales; /* [n_parts], factors of the parts' elements; NULL: there are none */
+	uint64_t block_rows, block_cols; /* of a part: such a block has one factor */
 	const float *made;
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;

@@ -76,9 +76,11 @@ static bool check_type(struct plan *p, const struct fmt_tensor *t)
 	case FMT_F16:
 	case FMT_BF16:
 	case FMT_F64:
+	case FMT_F8_E4M3:
+	case FMT_F8_E5M2:
 		return true;
 	default:
-		snprintf(text, sizeof text, "weights of type %s are not supported (F32, F16, BF16 and F64 are)",
+		snprintf(text, sizeof text, "weights of type %s are not supported (F32, F16, BF16, F64, F8_E4M3 and F8_E5M2 are)",
 		         fmt_type_info(t->type)->name);
 		return fail_tensor(p, FMT_UNSUPPORTED, t, text);
 	}
@@ -209,6 +211,79 @@ static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tens
 	return t && check_shape(p, t, shape) && check_type(p, t) ? t : NULL;
 }
 
+static bool is_fp8(const struct fmt_tensor *t)
+{
+	return t->type == FMT_F8_E4M3 || t->type == FMT_F8_E5M2;
+}
+
+/* The sides of the blocks that have a factor each: those of config.json, or else the scales have one for the whole matrix, or
+ * one for each row. */
+static bool scale_blocks(struct plan *p, const struct fmt_tensor *t, const struct fmt_tensor *s, uint64_t *rows, uint64_t *cols)
+{
+	static const char key[] = "quantization_config.weight_block_size";
+	const struct json *sides = arch_conf_find(hf_json(&p->im->dir, HF_CONFIG), key, sizeof key - 1), *first = json_first(sides);
+	struct view_shape want = { .n = 2 };
+
+	if (t->n_dims != 2)
+		return fail_tensor(p, FMT_UNSUPPORTED, t, "only matrices can have 8 bits");
+	*rows = s->n_dims == 2 && s->dims[0] == t->dims[0] ? 1 : t->dims[0];
+	*cols = t->dims[1];
+	if (first && (!json_u64(first, rows) || !json_u64(json_next(first), cols) || !*rows || !*cols))
+		return fail_tensor(p, FMT_MALFORMED, t, "quantization_config.weight_block_size: expected two whole numbers above 0");
+	if (!first && s->n_elems == 1)
+		return true;
+	want.dims[0] = (t->dims[0] - 1) / *rows + 1;
+	want.dims[1] = (t->dims[1] - 1) / *cols + 1;
+	return check_shape(p, s, &want);
+}
+
+/* The factors of a matrix in 8 bits: NAME_scale_inv (DeepSeek) or NAME_scale, by which elements are multiplied in both. */
+static const struct fmt_tensor *find_scales(struct plan *p, const struct fmt_tensor *t, struct view_source *src)
+{
+	static const char *const ends[] = { "_scale", "_scale_inv" };
+	const struct fmt_tensor *s = NULL;
+	uint64_t rows = 0, cols = 0;
+
+	for (size_t i = 0; !s && i < sizeof ends / sizeof *ends; i++) {
+		char name[VIEW_NAME_BYTES + 16];
+		int n = snprintf(name, sizeof name, "%.*s%s", (int)t->name.n, t->name.p, ends[i]);
+
+		s = fmt_model_find(p->weights, (struct fmt_str){ name, (size_t)n });
+	}
+	if (!s) {
+		fail_tensor(p, FMT_MISSING, t, "its scales are missing (the same name and _scale_inv or _scale)");
+		return NULL;
+	}
+	if (s->type != FMT_F32 && s->type != FMT_BF16 && s->type != FMT_F16) {
+		fail_tensor(p, FMT_UNSUPPORTED, s, "scales are F32, BF16 or F16");
+		return NULL;
+	}
+	p->used[s - p->weights->tensors] = true;
+	if (!scale_blocks(p, t, s, &rows, &cols))
+		return NULL;
+	src->block_rows = rows;
+	src->block_cols = cols;
+	return s;
+}
+
+/* Those of every part, which are of one shape, and so in the same blocks. */
+static bool find_all_scales(struct plan *p, struct view_source *src)
+{
+	const struct fmt_tensor **scales = fmt_arena_alloc(&p->im->mem, src->n_parts, sizeof *scales, p->err);
+	uint64_t rows = 0;
+
+	for (uint64_t i = 0; scales && i < src->n_parts; i++) {
+		scales[i] = find_scales(p, view_part(src, i), src);
+		if (!scales[i])
+			return false;
+		if (i && (scales[i]->type != scales[0]->type || src->block_rows != rows))
+			return fail_tensor(p, FMT_UNSUPPORTED, scales[i], "other scales than those of expert 0");
+		rows = src->block_rows;
+	}
+	src->scales = scales;
+	return scales != NULL;
+}
+
 /* All the tensors of a stack, of which config.json may ask for ARCH_MAX_HEADS: the first that is missing ends it. */
 static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct view_shape *shape,
                        struct view_source *src, uint64_t n)
@@ -240,11 +315,12 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
 	src->n_key_rows = p->conf->n[P_NOPE_DIM];
 	src->n_heads_kv = (uint32_t)p->conf->n[P_HEADS_KV];
-	if (strchr(row->hf, '*'))
-		return find_stack(p, row, layer, &shape, src, t->dims[0]);
 	src->n_parts = 1;
-	src->tensor = find_part(p, row, layer, 0, &shape);
-	return src->tensor != NULL;
+	if (!strchr(row->hf, '*'))
+		src->tensor = find_part(p, row, layer, 0, &shape);
+	else if (!find_stack(p, row, layer, &shape, src, t->dims[0]))
+		return false;
+	return src->tensor && (!is_fp8(src->tensor) || find_all_scales(p, src));
 }
 
 static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
@@ -262,7 +338,8 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 		if (!find_source(p, row, layer, &t, &src))
 			return false;
 		t.type = src.tensor->type;
-		t.op = row->op;
+		t.op = src.scales ? FMT_OP_SCALE : row->op;
+		t.scale_type = src.scales ? src.scales[0]->type : t.type;
 	} else if (!make_factors(p, row, &src, t.n_elems)) {
 		return false;
 	}
@@ -310,6 +387,17 @@ bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *con
 	       layer - conf->n[P_LAYERS] < conf->n[P_NEXT_LAYERS];
 }
 
+/* Beside quantized weights: for inputs and caches, which are not quantized here. */
+static bool is_scale_of_inputs(struct fmt_str name)
+{
+	static const char *const ends[] = { ".input_scale", ".input_scale_ub", ".activation_scale", ".k_scale", ".v_scale" };
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (fmt_str_ends(name, ends[i]))
+			return true;
+	return false;
+}
+
 /* Every tensor that no row took must be known to carry nothing. */
 static bool check_left_over(struct plan *p)
 {
@@ -324,7 +412,7 @@ static bool check_left_over(struct plan *p)
 			continue;
 		while (*skip && !fmt_str_ends(t->name, *skip))
 			skip++;
-		if (*skip)
+		if (*skip || is_scale_of_inputs(t->name))
 			continue;
 		if (view_in_next_layer(p->v->arch, p->conf, t->name)) {
 			n_next++;

@@ -36,15 +36,50 @@ struct rows {
 	const struct fmt_view *v;
 	const struct view_source *source;
 	const struct fmt_tensor *part;
+	const struct fmt_tensor *scales; /* of the part: they are asked for instead of its elements; else NULL */
 	uint64_t row, n_rows, row_bytes;
+	uint64_t size; /* bytes of an element */
 	uint8_t *dst;
 };
 
 typedef bool move_fn(const struct rows *r, struct fmt_err *err);
 
+/* dst[i] = src[i / block], n items. */
+static void spread(uint8_t *dst, const uint8_t *src, uint64_t n, uint64_t block, uint64_t size)
+{
+	for (uint64_t i = 0; i < n; i++)
+		memcpy(dst + i * size, src + i / block * size, (size_t)size);
+}
+
+/* The factors of n rows of the checkpoint: a row of them is that of block_rows rows. */
+static bool fetch_scales(const struct rows *r, uint64_t row, uint64_t n, uint8_t *dst, struct fmt_err *err)
+{
+	uint64_t n_cols = fmt_tensor_cols(r->part), bytes = n_cols * r->size;
+	uint8_t *few = malloc((size_t)(fmt_tensor_cols(r->scales) * r->size));
+	bool ok = few || fmt_fail_nomem(err, fmt_tensor_cols(r->scales) * r->size);
+
+	for (uint64_t i = 0; ok && i < n; i++) {
+		if (i && (row + i) % r->source->block_rows) {
+			memcpy(dst + i * bytes, dst + (i - 1) * bytes, (size_t)bytes);
+			continue;
+		}
+		ok = fmt_tensor_read(r->v->weights, r->scales, (row + i) / r->source->block_rows, 1, few, err);
+		if (ok)
+			spread(dst + i * bytes, few, n_cols, r->source->block_cols, r->size);
+	}
+	free(few);
+	return ok;
+}
+
+/* n rows as the checkpoint has them. */
+static bool fetch(const struct rows *r, uint64_t row, uint64_t n, uint8_t *dst, struct fmt_err *err)
+{
+	return r->scales ? fetch_scales(r, row, n, dst, err) : fmt_tensor_read(r->v->weights, r->part, row, n, dst, err);
+}
+
 static bool read_plain(const struct rows *r, struct fmt_err *err)
 {
-	return fmt_tensor_read(r->v->weights, r->part, r->row, r->n_rows, r->dst, err);
+	return fetch(r, r->row, r->n_rows, r->dst, err);
 }
 
 static uint64_t moved_row(const struct rows *r, uint64_t row, uint64_t n)
@@ -55,13 +90,13 @@ static uint64_t moved_row(const struct rows *r, uint64_t row, uint64_t n)
 /* A bias: its elements move as the rows of its matrix do. */
 static bool read_moved_bias(const struct rows *r, struct fmt_err *err)
 {
-	uint64_t n = r->part->n_elems, size = r->part->n_bytes / n;
-	uint8_t *all = malloc((size_t)r->part->n_bytes);
+	uint64_t n = r->part->n_elems, size = r->size;
+	uint8_t *all = malloc((size_t)(n * size));
 	bool ok;
 
 	if (!all)
-		return fmt_fail_nomem(err, r->part->n_bytes);
-	ok = fmt_tensor_read(r->v->weights, r->part, 0, 1, all, err);
+		return fmt_fail_nomem(err, n * size);
+	ok = fetch(r, 0, 1, all, err);
 	for (uint64_t i = 0; ok && i < n; i++)
 		memcpy(r->dst + i * size, all + moved_row(r, i, n) * size, (size_t)size);
 	free(all);
@@ -74,8 +109,7 @@ static bool read_moved(const struct rows *r, struct fmt_err *err)
 	if (r->part->n_dims < 2)
 		return read_moved_bias(r, err);
 	for (uint64_t i = 0; i < r->n_rows; i++)
-		if (!fmt_tensor_read(r->v->weights, r->part, moved_row(r, r->row + i, r->part->dims[0]), 1,
-		                     r->dst + i * r->row_bytes, err))
+		if (!fetch(r, moved_row(r, r->row + i, r->part->dims[0]), 1, r->dst + i * r->row_bytes, err))
 			return false;
 	return true;
 }
@@ -83,7 +117,7 @@ static bool read_moved(const struct rows *r, struct fmt_err *err)
 /* What is read of a transposed tensor at a time where it is not mapped, unless a single row is more. */
 #define PIECE_BYTES (UINT64_C(1) << 20)
 
-/* dst[i * stride] = src[i], n items of 2, 4 or 8 bytes. */
+/* dst[i * stride] = src[i], n items of 1, 2, 4 or 8 bytes. */
 static void scatter(uint8_t *dst, uint64_t stride, const uint8_t *src, uint64_t n, uint64_t size)
 {
 	for (uint64_t i = 0; i < n; i++) {
@@ -91,6 +125,8 @@ static void scatter(uint8_t *dst, uint64_t stride, const uint8_t *src, uint64_t 
 			memcpy(dst + i * stride, src + i * 4, 4);
 		else if (size == 2)
 			memcpy(dst + i * stride, src + i * 2, 2);
+		else if (size == 1)
+			dst[i * stride] = src[i];
 		else
 			memcpy(dst + i * stride, src + i * 8, 8);
 	}
@@ -99,18 +135,18 @@ static void scatter(uint8_t *dst, uint64_t stride, const uint8_t *src, uint64_t 
 /* Rows that are columns in the checkpoint: a bit of each of its n rows that lie at `from`, rows `first` and on. */
 static void scatter_rows(const struct rows *r, const uint8_t *from, uint64_t first, uint64_t n)
 {
-	uint64_t bytes = r->part->n_bytes / r->part->dims[0], size = r->part->n_bytes / r->part->n_elems;
+	uint64_t bytes = fmt_tensor_cols(r->part) * r->size;
 
 	for (uint64_t i = 0; i < n; i++)
-		scatter(r->dst + (first + i) * size, r->row_bytes, from + i * bytes + r->row * size, r->n_rows, size);
+		scatter(r->dst + (first + i) * r->size, r->row_bytes, from + i * bytes + r->row * r->size, r->n_rows, r->size);
 }
 
 /* The same columns of n_all rows of the checkpoint, as rows. */
 static bool read_columns(const struct rows *r, uint64_t first_row, uint64_t n_all, struct fmt_err *err)
 {
-	uint64_t bytes = r->part->n_bytes / r->part->dims[0];
+	uint64_t bytes = fmt_tensor_cols(r->part) * r->size;
 	uint64_t step = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
-	const uint8_t *mapped = fmt_tensor_map(r->v->weights, r->part);
+	const uint8_t *mapped = r->scales ? NULL : fmt_tensor_map(r->v->weights, r->part);
 	uint8_t *piece = mapped ? NULL : malloc((size_t)(step * bytes));
 	bool ok = mapped || piece;
 
@@ -120,7 +156,7 @@ static bool read_columns(const struct rows *r, uint64_t first_row, uint64_t n_al
 		scatter_rows(r, mapped + first_row * bytes, 0, n_all);
 	for (uint64_t i = 0, n; piece && ok && i < n_all; i += n) {
 		n = n_all - i < step ? n_all - i : step;
-		ok = fmt_tensor_read(r->v->weights, r->part, first_row + i, n, piece, err);
+		ok = fetch(r, first_row + i, n, piece, err);
 		if (ok)
 			scatter_rows(r, piece, i, n);
 	}
@@ -162,7 +198,7 @@ static bool read_latent_v(const struct rows *r, struct fmt_err *err)
 		uint64_t head = (r->row + done) / n_values, first = (r->row + done) % n_values;
 
 		n = n_values - first < r->n_rows - done ? n_values - first : r->n_rows - done;
-		if (!fmt_tensor_read(r->v->weights, r->part, head * head_rows + n_keys + first, n, r->dst + done * r->row_bytes, err))
+		if (!fetch(r, head * head_rows + n_keys + first, n, r->dst + done * r->row_bytes, err))
 			return false;
 	}
 	return true;
@@ -179,13 +215,14 @@ static move_fn *const moves[] = {
 	[MOVE_QKV] = read_moved,
 };
 
-/* Rows of a tensor that has some: those of each part in turn. */
-static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_t n_rows, struct fmt_err *err)
+/* Rows of a tensor that has some, or their factors: those of each part in turn. */
+static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_t n_rows, bool scales, struct fmt_err *err)
 {
 	while (n_rows) {
 		uint64_t left = part_rows - row % part_rows;
 
 		r->part = view_part(r->source, row / part_rows);
+		r->scales = scales ? r->source->scales[row / part_rows] : NULL;
 		r->row = row % part_rows;
 		r->n_rows = n_rows < left ? n_rows : left;
 		if (!moves[r->source->move](r, err))
@@ -197,19 +234,32 @@ static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_
 	return true;
 }
 
+static bool read_rows(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
+                      bool scales, struct fmt_err *err)
+{
+	const struct view_source *s = source_of(v, t);
+	enum fmt_type type = scales ? t->scale_type : t->type;
+	uint64_t n_cols = t->n_dims ? t->dims[t->n_dims - 1] : 1, n_all = n_cols ? t->n_elems / n_cols : 0;
+	struct rows r = { .v = v, .source = s, .size = fmt_type_info(type)->block_bytes, .dst = dst };
+
+	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(type, n_cols, &r.row_bytes) || (scales && !s->scales))
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': no such rows", (int)t->name.n, t->name.p);
+	if (s->tensor)
+		return read_parts(&r, n_rows ? n_all / s->n_parts : 1, row, n_rows, scales, err);
+	memcpy(dst, (const uint8_t *)s->made + row * r.row_bytes, (size_t)(n_rows * r.row_bytes));
+	return true;
+}
+
 bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                    struct fmt_err *err)
 {
-	const struct view_source *s = source_of(v, t);
-	uint64_t n_cols = t->n_dims ? t->dims[t->n_dims - 1] : 1, n_all = n_cols ? t->n_elems / n_cols : 0;
-	struct rows r = { .v = v, .source = s, .dst = dst };
+	return read_rows(v, t, row, n_rows, dst, false, err);
+}
 
-	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(t->type, n_cols, &r.row_bytes))
-		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': no such rows", (int)t->name.n, t->name.p);
-	if (s->tensor)
-		return read_parts(&r, n_rows ? n_all / s->n_parts : 1, row, n_rows, err);
-	memcpy(dst, (const uint8_t *)s->made + row * r.row_bytes, (size_t)(n_rows * r.row_bytes));
-	return true;
+bool fmt_view_read_scales(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
+                          struct fmt_err *err)
+{
+	return read_rows(v, t, row, n_rows, dst, true, err);
 }
 
 const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t)

@@ -10,6 +10,15 @@ static uint64_t n_cols(const struct fmt_view_tensor *t)
 	return t->n_dims ? t->dims[t->n_dims - 1] : 1;
 }
 
+static uint64_t scale_row_bytes(const struct fmt_view_tensor *t)
+{
+	uint64_t bytes = 0;
+
+	if (t->op == FMT_OP_SCALE)
+		fmt_row_bytes(t->scale_type, n_cols(t), &bytes);
+	return bytes;
+}
+
 size_t quant_rows_scratch(const struct fmt_view_tensor *t, uint64_t n_rows)
 {
 	uint64_t row_bytes = 0;
@@ -17,13 +26,14 @@ size_t quant_rows_scratch(const struct fmt_view_tensor *t, uint64_t n_rows)
 	if (t->type == FMT_F32)
 		return 0;
 	fmt_row_bytes(t->type, n_cols(t), &row_bytes);
-	return (size_t)(row_bytes * n_rows);
+	return (size_t)((row_bytes + scale_row_bytes(t)) * n_rows);
 }
 
 static void apply(enum fmt_op op, float *x, size_t n)
 {
 	switch (op) {
 	case FMT_OP_NONE:
+	case FMT_OP_SCALE: /* has been done */
 		return;
 	case FMT_OP_ADD_ONE:
 		for (size_t i = 0; i < n; i++)
@@ -33,6 +43,23 @@ static void apply(enum fmt_op op, float *x, size_t n)
 		for (size_t i = 0; i < n; i++)
 			x[i] = (float)-exp(x[i]); /* in double: libraries differ in expf, not in exp rounded to float */
 		return;
+	}
+}
+
+/* x[i] *= factor i of n, of the type t->scale_type. */
+static void scale(const struct fmt_view_tensor *t, float *x, const uint8_t *factors, size_t n)
+{
+	enum { CHUNK = 256 };
+	const struct quant_type *q = quant_type(t->scale_type);
+	size_t size = fmt_type_info(t->scale_type)->block_bytes;
+	float f[CHUNK];
+
+	for (size_t i = 0; i < n; i += CHUNK) {
+		size_t k = n - i < CHUNK ? n - i : CHUNK;
+
+		q->decode(factors + i * size, f, k);
+		for (size_t j = 0; j < k; j++)
+			x[i + j] *= f[j];
 	}
 }
 
@@ -57,6 +84,12 @@ bool quant_rows(const struct fmt_view *v, const struct fmt_view_tensor *t, uint6
 			return false;
 		for (uint64_t i = 0; i < n_rows; i++)
 			q->decode(src + i * row_bytes, dst + i * cols, (size_t)cols);
+		if (t->op == FMT_OP_SCALE) {
+			src += n_rows * row_bytes;
+			if (!fmt_view_read_scales(v, t, row, n_rows, src, err))
+				return false;
+			scale(t, dst, src, (size_t)(n_rows * cols));
+		}
 	}
 	apply(t->op, dst, (size_t)(n_rows * cols));
 	return true;

@@ -12,6 +12,7 @@ enum fmt_op {
 	FMT_OP_NONE,
 	FMT_OP_ADD_ONE, /* Gemma's norms */
 	FMT_OP_NEG_EXP, /* -exp(x): Mamba's A */
+	FMT_OP_SCALE,   /* each element times its own factor: see fmt_view_read_scales */
 };
 
 struct fmt_view_tensor {
@@ -21,6 +22,7 @@ struct fmt_view_tensor {
 	int32_t layer;               /* N of "blk.N.", or -1 */
 	enum fmt_type type;          /* of the bytes that fmt_view_read gives (BF16, F32, Q4_K ...) */
 	enum fmt_op op;              /* to apply to the decoded floats */
+	enum fmt_type scale_type;    /* of FMT_OP_SCALE: of the bytes that fmt_view_read_scales gives */
 	uint32_t n_dims;
 	uint64_t dims[FMT_MAX_DIMS]; /* innermost last, GGUF's shape */
 	uint64_t n_elems;
@@ -96,6 +98,10 @@ bool fmt_view_f32(const struct fmt_view *v, const char *suffix, float absent, fl
 /* Reads rows of a tensor, in its `type`, `op` not yet applied. As fmt_tensor_read: any thread, bounded memory. */
 bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                    struct fmt_err *err);
+/* The factor of each element of the same rows, where t->op is FMT_OP_SCALE: as many elements of t->scale_type as those rows
+ * have. */
+bool fmt_view_read_scales(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
+                          struct fmt_err *err);
 /* The tensor's bytes in a mapping, where no transform stands between; else NULL. As fmt_tensor_map. */
 const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t);
 /* The same for part i of dims[0] of a tensor that is stacked from as many of the checkpoint's (experts), which lie apart;
