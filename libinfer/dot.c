@@ -15,6 +15,14 @@
 #define VEC_BYTES 32
 #define TILE_W    2
 #define TILE_X    2
+#elif defined(DOT_PLAIN)
+#define VEC_BYTES 4
+#define TILE_W    1
+#define TILE_X    1
+#elif defined(__ARM_NEON) /* twice the registers of SSE */
+#define VEC_BYTES 16
+#define TILE_W    2
+#define TILE_X    2
 #else
 #define VEC_BYTES 16
 #define TILE_W    1

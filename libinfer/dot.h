@@ -20,7 +20,7 @@ typedef void infer_mix_fn(const float *a, size_t a_stride, size_t n_a, const flo
                           size_t n, float *y, size_t y_stride);
 
 struct infer_kernels {
-	const char *level; /* "scalar", "avx2", "avx512": as ASSAY_CPU names them */
+	const char *level; /* "scalar", "avx2", "avx512", "neon": as ASSAY_CPU names them */
 	infer_tile_fn *tile;
 	infer_mix_fn *mix;
 };
@@ -28,6 +28,7 @@ struct infer_kernels {
 extern const struct infer_kernels infer_kernels_scalar;
 extern const struct infer_kernels infer_kernels_avx2;
 extern const struct infer_kernels infer_kernels_avx512;
+extern const struct infer_kernels infer_kernels_neon;
 
 /* The levels that this build has and this CPU can run, weakest first; *n of them, at least one. */
 const struct infer_kernels *const *infer_kernels_list(size_t *n);

@@ -26,6 +26,17 @@ const struct infer_kernels *const *infer_kernels_list(size_t *n)
 	return all;
 }
 
+#elif defined(INFER_HAVE_NEON)
+
+/* Every 64-bit ARM processor has NEON. */
+const struct infer_kernels *const *infer_kernels_list(size_t *n)
+{
+	static const struct infer_kernels *const all[] = { &infer_kernels_scalar, &infer_kernels_neon };
+
+	*n = 2;
+	return all;
+}
+
 #else
 
 const struct infer_kernels *const *infer_kernels_list(size_t *n)

@@ -27,13 +27,21 @@ enum quant_cpu quant_cpu_detect(void)
 #else
 enum quant_cpu quant_cpu_detect(void)
 {
-	return QUANT_CPU_SCALAR;
+	return (enum quant_cpu)(QUANT_CPU_COUNT - 1);
 }
 #endif
 
 const char *quant_cpu_name(enum quant_cpu level)
 {
-	static const char *const names[QUANT_CPU_COUNT] = { "scalar", "avx2", "avx512" };
+	static const char *const names[QUANT_CPU_COUNT] = {
+		[QUANT_CPU_SCALAR] = "scalar",
+#if defined(__x86_64__)
+		[QUANT_CPU_AVX2] = "avx2",
+		[QUANT_CPU_AVX512] = "avx512",
+#elif defined(__aarch64__)
+		[QUANT_CPU_NEON] = "neon",
+#endif
+	};
 
 	return names[level];
 }

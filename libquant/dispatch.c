@@ -8,6 +8,8 @@ extern const struct quant_type *const quant_registry_scalar[FMT_TYPE_COUNT];
 #if defined(__x86_64__)
 extern const struct quant_type *const quant_registry_avx2[FMT_TYPE_COUNT];
 extern const struct quant_type *const quant_registry_avx512[FMT_TYPE_COUNT];
+#elif defined(__aarch64__)
+extern const struct quant_type *const quant_registry_neon[FMT_TYPE_COUNT];
 #endif
 
 static const struct quant_type *const *const registry[QUANT_CPU_COUNT] = {
@@ -15,6 +17,8 @@ static const struct quant_type *const *const registry[QUANT_CPU_COUNT] = {
 #if defined(__x86_64__)
 	[QUANT_CPU_AVX2] = quant_registry_avx2,
 	[QUANT_CPU_AVX512] = quant_registry_avx512,
+#elif defined(__aarch64__)
+	[QUANT_CPU_NEON] = quant_registry_neon,
 #endif
 };
 

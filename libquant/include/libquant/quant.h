@@ -20,7 +20,7 @@ struct quant_type {
 };
 
 /* The fastest kernels this CPU has for `t`; NULL if the type cannot be computed with. Any thread.
- * ASSAY_CPU=scalar|avx2|avx512 in the environment (for tests) limits the choice. */
+ * ASSAY_CPU=scalar|avx2|avx512|neon in the environment (for tests) limits the choice. */
 const struct quant_type *quant_type(enum fmt_type t);
 
 #endif
