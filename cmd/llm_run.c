@@ -121,7 +121,7 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 	struct loaded l = { 0 };
 	struct infer_tokens ids = { 0 };
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
-	bool has_text = o->prompt || o->file;
+	bool has_text = o->prompt || o->file || o->chat.file;
 	bool ok = load(&l, path, has_text, pool, err) && ((!has_text && !o->ids) || prompt_ids(o, &l, &ids, err)) &&
 	          (o->compare  ? run_compare(p, o, path, &l, pool, &ids, err)
 	           : o->memory ? run_memory(&g, path, err)
@@ -135,15 +135,17 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 
 static int check_usage(const struct cli_program *p, struct options *o, int n)
 {
-	int sources = (o->prompt != NULL) + (o->file != NULL) + (o->ids != NULL);
+	int sources = (o->prompt != NULL) + (o->file != NULL) + (o->ids != NULL) + (o->chat.file != NULL);
 
 	if (n != 1)
 		return cli_usage_error(p, n ? "one model at a time" : "no model given");
 	if (o->memory && (o->compare || o->logits))
 		return cli_usage_error(p, "--memory runs nothing: no --compare and no --logits");
 	if (sources > 1 || (!sources && !o->memory))
-		return cli_usage_error(p, sources ? "only one of -p, -f and --ids makes a prompt"
-		                                  : "no prompt given: use -p TEXT, -f FILE or --ids");
+		return cli_usage_error(p, sources ? "only one of -p, -f, --chat and --ids makes a prompt"
+		                                  : "no prompt given: use -p TEXT, -f FILE, --chat FILE or --ids");
+	if ((o->chat.name || o->chat.now) && !o->chat.file)
+		return cli_usage_error(p, "--template and --now need --chat");
 	if (o->compare && (o->logits || o->n_given))
 		return cli_usage_error(p, "--compare generates nothing and writes no logits");
 	if (o->n_batch > 65536 || o->n_ctx > INT32_MAX || o->n > INT32_MAX || o->top_k > INT32_MAX)
@@ -160,6 +162,10 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ .kind = CLI_GROUP, .help = "Prompt" },
 		{ CLI_STRING, 'p', "prompt", "TEXT", &o->prompt, "the text to go on from", NULL },
 		{ CLI_STRING, 'f', "file", "FILE", &o->file, "the text in FILE; - is standard input", NULL },
+		{ CLI_STRING, 0, "chat", "FILE", &o->chat.file,
+		  "the conversation in FILE (JSON), as the model's own\nchat template writes it; only the answer is printed", NULL },
+		{ CLI_STRING, 0, "template", "NAME", &o->chat.name, "which of the model's templates, if it has several", NULL },
+		{ CLI_STRING, 0, "now", "TIME", &o->chat.now, "the time that the template sees: \"2026-01-15 12:34:56\"", NULL },
 		{ CLI_STRING, 0, "ids", "1,2,3", &o->ids, "token ids instead of text", NULL },
 		{ CLI_FLAG, 0, "no-special", NULL, &o->no_special, "add no BOS or the like to the text", NULL },
 		{ .kind = CLI_GROUP, .help = "Generating" },
@@ -209,7 +215,7 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 
 int main(int argc, char **argv)
 {
-	struct options o = { .n = 128, .top_p = 1 };
+	struct options o = { .n = 128, .top_p = 1, .chat = { .generate = true } };
 	struct cli_program p = { 0 };
 	struct fmt_err err = { 0 };
 	struct quant_pool *pool;

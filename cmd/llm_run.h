@@ -6,10 +6,12 @@
 #include <libinfer/sampler.h>
 #include <libinfer/tokenizer.h>
 
+#include "chat_text.h"
 #include "cli.h"
 
 struct options {
 	const char *prompt, *file, *ids, *logits, *compare;
+	struct chat_options chat;
 	uint64_t n, n_ctx, n_batch, top_k, seed;
 	double temp, top_p, min_p;
 	bool n_given, no_special, ignore_eos, no_echo, force, memory;
@@ -22,7 +24,7 @@ struct loaded {
 	struct infer_tokenizer *tokenizer;
 };
 
-/* The ids to run, from --ids, -f or -p; the caller finishes *out. */
+/* The ids to run, from --ids, --chat, -f or -p; the caller finishes *out. */
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err);
 
 struct generation {

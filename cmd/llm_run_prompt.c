@@ -5,38 +5,6 @@
 
 #include "llm_run.h"
 
-/* The contents of a file, or of standard input for "-"; malloc'ed. */
-static char *read_text(const char *path, size_t *n, struct fmt_err *err)
-{
-	FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
-	size_t cap = 65536, got = 1;
-	char *text = f ? malloc(cap) : NULL;
-
-	*n = 0;
-	while (text && (got = fread(text + *n, 1, cap - *n, f)) > 0) {
-		char *larger;
-
-		*n += got;
-		if (*n < cap)
-			continue;
-		larger = cap > SIZE_MAX / 2 ? NULL : realloc(text, cap *= 2);
-		if (!larger)
-			free(text);
-		text = larger;
-	}
-	if (!f || ferror(f)) {
-		fmt_fail_errno(err, errno, "cannot read");
-		free(text);
-		text = NULL;
-	} else if (!text) {
-		fmt_fail_nomem(err, cap);
-	}
-	if (f && f != stdin)
-		fclose(f);
-	fmt_err_file(err, path);
-	return text;
-}
-
 /* "1,2,3" (blanks allowed) to ids. */
 static bool parse_ids(const char *text, struct infer_tokens *out, struct fmt_err *err)
 {
@@ -68,7 +36,19 @@ static bool parse_ids(const char *text, struct infer_tokens *out, struct fmt_err
 	}
 }
 
-/* The ids to run: from --ids, -f or -p. */
+/* A conversation's text has its own special tokens: nothing is added. */
+static bool chat_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err)
+{
+	char *text = NULL;
+	size_t n;
+	bool ok = chat_text(&o->chat, l->view->path, true, &text, &n, err) &&
+	          infer_tokenize(l->tokenizer, text, n, INFER_TOK_PARSE_SPECIAL, out, err);
+
+	free(text);
+	return ok;
+}
+
+/* The ids to run: from --ids, --chat, -f or -p. */
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err)
 {
 	unsigned flags = INFER_TOK_PARSE_SPECIAL | (o->no_special ? 0 : INFER_TOK_ADD_SPECIAL);
@@ -78,9 +58,10 @@ bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_to
 
 	if (o->ids)
 		return parse_ids(o->ids, out, err);
-	if (o->file && !(text = read_text(o->file, &n, err)))
+	if (o->file && !(text = cli_read(o->file, &n, err)))
 		return false;
-	ok = infer_tokenize(l->tokenizer, text ? text : o->prompt, text ? n : strlen(o->prompt), flags, out, err);
+	ok = o->chat.file ? chat_ids(o, l, out, err)
+	                  : infer_tokenize(l->tokenizer, text ? text : o->prompt, text ? n : strlen(o->prompt), flags, out, err);
 	free(text);
 	if (ok && !out->n)
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET,

@@ -227,7 +227,7 @@ static bool echo_prompt(struct generation *g, struct fmt_err *err)
 	char *text;
 	size_t n;
 
-	if (g->program->json || g->o->no_echo || !g->l->tokenizer || !g->o->n)
+	if (g->program->json || g->o->no_echo || g->o->chat.file || !g->l->tokenizer || !g->o->n)
 		return true;
 	if (!infer_detokenize(g->l->tokenizer, g->prompt->ids, g->prompt->n, true, &text, &n, err))
 		return false;

@@ -8,6 +8,7 @@
 #include <libfmt/view.h>
 #include <libinfer/tokenizer.h>
 
+#include "chat_text.h"
 #include "cli.h"
 
 struct job {
@@ -16,50 +17,26 @@ struct job {
 	unsigned flags;
 	bool ids_only, count, batch;
 	const char *decode; /* a list of ids; NULL: encode */
+	const char *render; /* a template or a model */
+	struct chat_options chat;
 	struct fmt_err err;
 };
-
-/* Bytes read from a stream until its end. */
-struct bytes {
-	char *p;
-	size_t n, cap;
-};
-
-static bool read_stream(FILE *f, struct bytes *b, struct fmt_err *err)
-{
-	for (;;) {
-		if (b->cap - b->n < 4096) {
-			size_t cap = b->cap ? 2 * b->cap : 65536;
-			char *p = realloc(b->p, cap);
-
-			if (!p)
-				return fmt_fail_nomem(err, cap);
-			b->p = p;
-			b->cap = cap;
-		}
-		errno = 0;
-		b->n += fread(b->p + b->n, 1, b->cap - b->n, f);
-		if (ferror(f))
-			return fmt_fail_errno(err, errno, "cannot read");
-		if (feof(f))
-			return true;
-	}
-}
 
 /* The tokenizer of a tokenizer.json. A file that is not JSON is left alone: *is_json is then false. */
 static struct infer_tokenizer *open_json(const char *path, bool *is_json, struct fmt_err *err)
 {
 	struct infer_tokenizer *t = NULL;
-	struct bytes b = { 0 };
 	FILE *f = fopen(path, "rb");
-	int first = f ? getc(f) : EOF;
+	char *text;
+	size_t n;
 
-	*is_json = first == '{' && ungetc(first, f) == first;
-	if (*is_json && read_stream(f, &b, err))
-		t = infer_tokenizer_from_json(b.p, b.n, err);
+	*is_json = f && getc(f) == '{';
 	if (f)
 		fclose(f);
-	free(b.p);
+	text = *is_json ? cli_read(path, &n, err) : NULL;
+	if (text)
+		t = infer_tokenizer_from_json(text, n, err);
+	free(text);
 	if (*is_json && !t)
 		fmt_err_file(err, path);
 	return t;
@@ -192,14 +169,37 @@ static bool encode(struct job *j, struct fmt_str text)
 
 static bool encode_stdin(struct job *j)
 {
-	struct bytes b = { 0 };
-	bool ok = read_stream(stdin, &b, &j->err);
+	size_t n;
+	char *text = cli_read("-", &n, &j->err);
+	bool ok = text && encode(j, (struct fmt_str){ text, n });
 
-	if (!ok)
-		fmt_err_file(&j->err, "standard input");
-	ok = ok && encode(j, (struct fmt_str){ b.p, b.n });
-	free(b.p);
+	free(text);
 	return ok;
+}
+
+/* A conversation's text has its own special tokens: nothing is added. */
+static bool encode_chat(struct job *j, const char *model)
+{
+	char *text = NULL;
+	size_t n;
+	bool ok;
+
+	j->flags &= ~(unsigned)INFER_TOK_ADD_SPECIAL;
+	ok = chat_text(&j->chat, model, true, &text, &n, &j->err) && encode(j, (struct fmt_str){ text, n });
+	free(text);
+	return ok;
+}
+
+static bool render(struct job *j)
+{
+	char *text = NULL;
+	size_t n;
+
+	if (!chat_text(&j->chat, j->render, false, &text, &n, &j->err))
+		return false;
+	fwrite(text, 1, n, stdout);
+	free(text);
+	return true;
 }
 
 /* One line of a batch: a JSON string in, a JSON list of ids out. */
@@ -290,8 +290,12 @@ static bool decode(struct job *j)
 
 static bool run(struct job *j, const char *path, const char *text)
 {
+	if (j->render)
+		return render(j);
 	if (!open_tokenizer(j, path))
 		return false;
+	if (j->chat.file)
+		return encode_chat(j, path);
 	if (j->decode)
 		return decode(j);
 	if (j->batch)
@@ -313,6 +317,16 @@ int main(int argc, char **argv)
 		  .help = "print the text of the ids 1,2,3" },
 		{ .kind = CLI_FLAG, .name = "batch", .dst = &j.batch,
 		  .help = "one JSON string per line in, one JSON list of ids\nper line out" },
+		{ .kind = CLI_STRING, .name = "chat", .value = "FILE", .dst = &j.chat.file,
+		  .help = "the tokens of the conversation in FILE (JSON), as the\nmodel's own chat template writes it" },
+		{ .kind = CLI_STRING, .name = "render", .value = "TEMPLATE", .dst = &j.render,
+		  .help = "print the text of --chat alone; TEMPLATE is a file\nwith a template, or a model that has one" },
+		{ .kind = CLI_STRING, .name = "template", .value = "NAME", .dst = &j.chat.name,
+		  .help = "which of the model's templates, if it has several" },
+		{ .kind = CLI_STRING, .name = "bos", .value = "TEXT", .dst = &j.chat.bos, .help = "bos_token of the template" },
+		{ .kind = CLI_STRING, .name = "eos", .value = "TEXT", .dst = &j.chat.eos, .help = "eos_token of the template" },
+		{ .kind = CLI_STRING, .name = "now", .value = "TIME", .dst = &j.chat.now,
+		  .help = "the time that the template sees: \"2026-01-15 12:34:56\"" },
 		{ .kind = CLI_FLAG, .name = "no-special", .dst = &no_special,
 		  .help = "add no BOS, EOS and the like; with --decode, leave\nspecial tokens out" },
 		{ .kind = CLI_FLAG, .name = "no-parse-special", .dst = &no_parse,
@@ -322,10 +336,13 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	int n = argc, status;
+	bool chat_only;
 
 	p = (struct cli_program){
 		.name = "llm-tokenize",
-		.usage = "llm-tokenize [options] MODEL [TEXT]",
+		.usage = "llm-tokenize [options] MODEL [TEXT]\n"
+		         "llm-tokenize [options] MODEL --chat FILE\n"
+		         "llm-tokenize --render TEMPLATE --chat FILE",
 		.about = "Turns text into the token ids that the model's own tokenizer gives, and back.\n"
 		         "MODEL is a model's directory, a tokenizer.json or a GGUF. Without TEXT, or with -,\n"
 		         "the text is read from standard input.",
@@ -336,13 +353,20 @@ int main(int argc, char **argv)
 	cli_parse(&p, &n, argv);
 	j.program = &p;
 	j.flags = (no_special ? 0 : INFER_TOK_ADD_SPECIAL) | (no_parse ? 0 : INFER_TOK_PARSE_SPECIAL);
-	if (n < 1)
+	chat_only = j.chat.name || j.chat.bos || j.chat.eos || j.chat.now || j.render;
+	if (chat_only && !j.chat.file)
+		return cli_usage_error(&p, "--render, --template, --bos, --eos and --now need --chat");
+	if (j.chat.file && (j.decode || j.batch || n > 1))
+		return cli_usage_error(&p, "--chat with TEXT, --decode or --batch");
+	if (j.render && (n || j.count || j.ids_only || p.json))
+		return cli_usage_error(&p, "--render prints a text and takes no MODEL besides");
+	if (n < 1 && !j.render)
 		return cli_usage_error(&p, "which model?");
 	if (n > 2)
 		return cli_usage_error(&p, "one TEXT, in quotes if it has spaces");
 	if (n == 2 && (j.decode || j.batch))
 		return cli_usage_error(&p, "TEXT with --decode or --batch");
-	status = run(&j, argv[1], n == 2 ? argv[2] : NULL) ? CLI_OK : cli_fail(&p, &j.err);
+	status = run(&j, n ? argv[1] : NULL, n == 2 ? argv[2] : NULL) ? CLI_OK : cli_fail(&p, &j.err);
 	infer_tokenizer_destroy(j.t);
 	return status == CLI_OK ? cli_finish(&p, status) : status;
 }

@@ -184,6 +184,20 @@ bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *pat
 	return !err->code;
 }
 
+bool hf_dir_open_files(struct hf_dir *d, struct fmt_arena *mem, const char *path, const enum hf_file_id *ids, size_t n,
+                       struct fmt_err *err)
+{
+	const char *one_file;
+
+	*d = (struct hf_dir){ .path = path };
+	if (!split_path(d, mem, path, &one_file, err))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!read_one(d, mem, ids[i], err))
+			return false;
+	return true;
+}
+
 void hf_dir_close(struct hf_dir *d)
 {
 	for (int id = 0; id < HF_FILE_COUNT; id++)

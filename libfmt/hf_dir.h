@@ -46,6 +46,10 @@ void hf_dir_close(struct hf_dir *d);
 /* Without weights: `path` is a directory, or a file that is taken as config.json whatever its name, and then alone. */
 bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool tokenizer, struct fmt_err *err);
 
+/* Some of the small files alone, there or not; config.json need not be. */
+bool hf_dir_open_files(struct hf_dir *d, struct fmt_arena *mem, const char *path, const enum hf_file_id *ids, size_t n,
+                       struct fmt_err *err);
+
 /* The root of a file that is JSON; NULL if there is no such file. */
 const struct json *hf_json(const struct hf_dir *d, enum hf_file_id id);
 

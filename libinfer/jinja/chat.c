@@ -69,7 +69,7 @@ static bool set_context(struct jj *j, const struct infer_chat *chat)
 	j->context = d.as.dict;
 	set(j, "tools", jj_none());
 	set(j, "documents", jj_none());
-	set(j, "add_generation_prompt", jj_bool(false));
+	set(j, "add_generation_prompt", jj_bool(chat->generate));
 	if (chat->bos.p)
 		set(j, "bos_token", jj_str(chat->bos));
 	if (chat->eos.p)
@@ -81,7 +81,6 @@ static bool set_context(struct jj *j, const struct infer_chat *chat)
 	else
 		return fmt_fail(j->err, FMT_MALFORMED, FMT_NO_OFFSET,
 		                "a conversation is an object with \"messages\", or the list of them");
-	set_members(j, chat->more);
 	if (jj_ok(j) && !jj_dict_find(j, j->context, "messages"))
 		return fmt_fail(j->err, FMT_MISSING, FMT_NO_OFFSET, "the conversation has no \"messages\"");
 	return jj_ok(j);

@@ -18,9 +18,8 @@ void infer_template_destroy(struct infer_template *t); /* NULL is fine */
 struct infer_chat {
 	const struct json *conversation; /* an object, whose members are the template's variables: messages, tools,
 	                                    documents, add_generation_prompt and whatever else; tools and documents are
-	                                    none and add_generation_prompt is false where it has no such member. Or the list
-	                                    of messages alone. */
-	const struct json *more;         /* an object of more variables, which win over those above; may be NULL */
+	                                    none where it has no such member. Or the list of messages alone. */
+	bool generate;                   /* add_generation_prompt where the conversation does not say */
 	struct fmt_str bos, eos;         /* bos_token, eos_token; .p NULL: not defined */
 	int64_t now;                     /* what strftime_now formats: seconds since 1970-01-01 00:00 of the local clock */
 };
