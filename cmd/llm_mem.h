@@ -160,6 +160,9 @@ struct fmt_fit mem_question(const struct mem_report *r, const struct fmt_cache_o
 uint64_t mem_most_context(const struct mem_report *r); /* the trained one, far more where nothing says so; that asked for if
                                                            longer */
 
+/* The longest context that fits, as a table has it: "none", "any" where nothing grows with it, "32,768". */
+const char *mem_fits_upto(const struct mem_report *r, const struct mem_weights *w, char *text);
+
 void mem_print_fit(const struct mem_report *r);
 void mem_json_fit(const struct mem_report *r, struct cli_json *j);
 

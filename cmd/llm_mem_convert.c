@@ -80,7 +80,7 @@ bool mem_convert_print(const struct mem_report *r, struct cli_json *j, struct fm
 	printf("  %-10s %12s %12s%s\n", "type", "free disk", "memory up to", between ? "  disk, by BF16" : "");
 	for (size_t i = 0; i < r->n_weights; i++)
 		row_text(r, &r->weights[i], between);
-	printf("  memory is beyond the pages of mapped files%s\n",
-	       between ? "; by BF16: a GGUF in 16 bits first, which is quantized then" : "");
+	printf("  memory is beyond the pages of mapped files\n%s",
+	       between ? "  by BF16: a GGUF in 16 bits first, which is quantized then\n" : "");
 	return true;
 }

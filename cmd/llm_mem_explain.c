@@ -94,7 +94,8 @@ static void numbers(const struct figures *x)
 
 	for (unsigned i = 0; i < FMT_MAX_ORIGINS && fmt_origin_get(x->r->view, i, &o); i++) {
 		bool used = false;
-		char value[32];
+		char value[32], text[200] = "";
+		int column;
 
 		for (size_t k = 0; k < x->n; k++)
 			used = used || fmt_origin_in(&x->list[k].used, i);
@@ -104,10 +105,11 @@ static void numbers(const struct figures *x)
 			printf("\nnumbers of config.json\n");
 		any = true;
 		value_of(&o, value, sizeof value);
-		printf("  %-25.*s %8s", (int)o.key.n, o.key.p, value);
+		column = printf("  %-25.*s %7s%s", (int)o.key.n, o.key.p, value, o.given == FMT_GIVEN ? "" : "  ");
 		if (o.given != FMT_GIVEN)
-			printf("  %s: %s", o.given == FMT_NULL ? "null" : "absent", o.rule[0] ? o.rule : "not in this model");
-		putchar('\n');
+			snprintf(text, sizeof text, "%s: %s", o.given == FMT_NULL ? "null" : "absent",
+			         o.rule[0] ? o.rule : "not in this model");
+		cli_print_wrapped(stdout, text, column, 37);
 	}
 }
 

@@ -119,15 +119,21 @@ bool mem_fit(struct mem_report *r, struct fmt_err *err)
 	return true;
 }
 
+const char *mem_fits_upto(const struct mem_report *r, const struct mem_weights *w, char *text)
+{
+	if (!w->fits)
+		return "none";
+	return r->e.layers_known && !r->token_elems && !r->e.context ? "any" : cli_thousands(w->fits, text);
+}
+
 static void row(const struct mem_report *r, const struct mem_weights *w)
 {
 	uint64_t room = r->fit - r->margin;
-	char taken[32], left[32], context[32];
+	char taken[32], left[32], context[32], spare[36];
 
-	printf("  %-9s %11s  %c%10s %17s", w->name, w->taken == UINT64_MAX ? "too large" : cli_bytes(w->taken, taken),
-	       w->ok ? ' ' : '-', cli_bytes(w->ok ? room - w->taken : w->taken - room, left),
-	       w->fits ? cli_thousands(w->fits, context) : "none");
-	printf("  %13" PRIu64 "\n", w->sequences);
+	snprintf(spare, sizeof spare, "%s%s", w->ok ? "" : "-", cli_bytes(w->ok ? room - w->taken : w->taken - room, left));
+	printf("  %-9s %12s %12s %17s %12" PRIu64 "\n", w->name, w->taken == UINT64_MAX ? "too large" : cli_bytes(w->taken, taken), spare,
+	       mem_fits_upto(r, w, context), w->sequences);
 }
 
 static void advice(const struct mem_report *r)
@@ -135,8 +141,7 @@ static void advice(const struct mem_report *r)
 	const struct mem_advice *a = &r->advice;
 	char text[32];
 
-	printf("  nearest is %s: %s more", a->nearest->name, cli_bytes(a->missing, text));
-	printf("; it would fit with\n");
+	printf("  nearest is %s, %s too large; it would fit with\n", a->nearest->name, cli_bytes(a->missing, text));
 	if (a->context)
 		printf("    at most %s tokens: --ctx %" PRIu64 "\n", cli_thousands(a->context, text), a->context);
 	if (a->smaller_cache)
@@ -146,7 +151,7 @@ static void advice(const struct mem_report *r)
 	if (a->experts)
 		printf("    the experts in the CPU's memory: --gpu in place of --fit, and --cpu-moe\n");
 	if (!a->context && !a->smaller_cache && !a->quant && !a->experts)
-		printf("    no single change, but several or more memory\n");
+		printf("    no single change, but several, or more memory\n");
 }
 
 void mem_print_fit(const struct mem_report *r)
@@ -158,7 +163,7 @@ void mem_print_fit(const struct mem_report *r)
 	       cli_thousands(r->fit_context, context));
 	if (r->cache.sequences > 1)
 		printf(" x %" PRIu64, r->cache.sequences);
-	printf("\n  %-9s %11s  %11s %17s  %13s\n", "type", buffers ? "with buffers" : "all", "room", "longest context", "sequences");
+	printf("\n  %-9s %12s %12s %17s %12s\n", "type", buffers ? "with buffers" : "all", "to spare", "longest context", "sequences");
 	for (size_t i = 0; i < r->n_weights; i++)
 		row(r, &r->weights[i]);
 	if (!r->e.layers_known)

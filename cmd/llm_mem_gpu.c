@@ -164,10 +164,10 @@ static void place(const char *name, const struct fmt_place *p, uint64_t memory)
 	char layers[64], weights[32], cache[32], compute[32], total[32], left[32];
 
 	range(p, layers, sizeof layers);
-	printf("  %-15s %-9s %10s %10s %10s %10s", name, layers, cli_bytes(p->weights, weights), cli_bytes(p->kv + p->state, cache),
+	printf("  %-15s %-10s %9s %9s %9s %9s", name, layers, cli_bytes(p->weights, weights), cli_bytes(p->kv + p->state, cache),
 	       cli_bytes(p->compute, compute), cli_bytes(p->total, total));
 	if (memory)
-		printf(" %10s", cli_bytes(memory - p->total, left));
+		printf(" %9s", cli_bytes(memory - p->total, left));
 	putchar('\n');
 }
 
@@ -177,19 +177,19 @@ static void devices(const struct mem_report *r, const struct mem_weights *w)
 
 	options(w, text, sizeof text);
 	printf("\n%s: %s\n", w->name, text);
-	printf("  %-15s %-9s %10s %10s %10s %10s %10s\n", "device", "layers", "weights", "cache", "compute", "total", "free");
+	printf("  %-15s %-10s %9s %9s %9s %9s %9s\n", "device", "layers", "weights", "cache", "compute", "total", "free");
 	for (size_t d = 0; d < w->split.n_devices; d++)
 		place(r->cards.name[d], &w->split.devices[d], r->cards.o.memory[d]);
 	place("CPU", &w->split.cpu, 0);
 }
 
 /* One type in a line. */
-static void row(const struct mem_weights *w)
+static void row(const struct mem_report *r, const struct mem_weights *w)
 {
 	char text[OPTIONS_BYTES], context[32], cpu[32];
 
 	options(w, text, sizeof text);
-	printf("  %-9s %-5s %14s %11s  %s\n", w->name, w->ok ? "all" : "part", w->fits ? cli_thousands(w->fits, context) : "none",
+	printf("  %-9s %-5s %10s %9s  %s\n", w->name, w->ok ? "all" : "part", mem_fits_upto(r, w, context),
 	       cli_bytes(w->split.cpu.total, cpu), text);
 }
 
@@ -205,9 +205,9 @@ void mem_print_gpu(const struct mem_report *r)
 	if (r->cache.sequences > 1)
 		printf(" x %" PRIu64, r->cache.sequences);
 	printf(", %s or more left free on each\n", cli_bytes(least, margin));
-	printf("  %-9s %-5s %14s %11s  %s\n", "type", "there", "all there up to", "in the CPU", "options of llama.cpp");
+	printf("  %-9s %-5s %10s %9s  %s\n", "type", "there", "all up to", "on CPU", "options of llama.cpp");
 	for (size_t i = 0; i < r->n_weights; i++)
-		row(&r->weights[i]);
+		row(r, &r->weights[i]);
 	devices(r, shown(r));
 	if (!r->best)
 		printf("nothing fits as a whole: layers or experts stay in the CPU's memory\n");

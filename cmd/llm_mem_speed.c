@@ -65,11 +65,11 @@ static bool generating_text(const struct mem_report *r, struct fmt_err *err)
 		putchar('\n');
 	}
 	/* the last one as its sum */
-	printf("  %s at %s tokens: ", r->weights[r->n_weights - 1].name, cli_thousands(r->contexts[r->n_contexts - 1], text));
-	printf("%s of weights", cli_bytes(s.weights, text));
-	printf(" + %s of cache", cli_bytes(s.cache, text));
+	printf("  %s at %s: ", r->weights[r->n_weights - 1].name, cli_thousands(r->contexts[r->n_contexts - 1], text));
+	printf("%s weights", cli_bytes(s.weights, text));
+	printf(" + %s cache", cli_bytes(s.cache, text));
 	if (s.state)
-		printf(" + %s of state", cli_bytes(s.state, text));
+		printf(" + %s state", cli_bytes(s.state, text));
 	putchar('\n');
 	return true;
 }

@@ -6,19 +6,22 @@
 #include "llm_mem.h"
 
 #define BAR 24 /* characters of a share of 100% */
+#define COLUMNS 80
 
+/* On one line of a terminal, or two. */
 static void heading(const struct mem_report *r)
 {
-	char context[32];
+	char context[32], layers[32] = "", trained[64] = "";
+	size_t width = strlen(r->path) + 2 + r->view->arch_name.n;
 
-	cli_print_str(stdout, (struct fmt_str){ r->path, strlen(r->path) });
-	printf("  ");
-	cli_print_str(stdout, r->view->arch_name);
 	if (r->e.layers_known)
-		printf(", %" PRIu64 " layers", r->e.n_layers);
+		width += (size_t)snprintf(layers, sizeof layers, ", %" PRIu64 " layers", r->e.n_layers);
 	if (r->e.context)
-		printf(", trained for %s tokens", cli_thousands(r->e.context, context));
-	printf("\n\n");
+		width += (size_t)snprintf(trained, sizeof trained, ", trained for %s tokens", cli_thousands(r->e.context, context));
+	cli_print_str(stdout, (struct fmt_str){ r->path, strlen(r->path) });
+	fputs(width > COLUMNS ? "\n  " : "  ", stdout);
+	cli_print_str(stdout, r->view->arch_name);
+	printf("%s%s\n\n", layers, trained);
 }
 
 static void share(const char *name, uint64_t n, uint64_t total)
@@ -109,6 +112,10 @@ static void cache(const struct mem_report *r)
 
 	if (!r->e.layers_known) {
 		printf("cache              not known: the architecture is not described here\n\n");
+		return;
+	}
+	if (!r->token_elems) {
+		printf("no cache, but a state of %s at any context\n\n", cli_bytes(r->state, text));
 		return;
 	}
 	printf("cache in %s", fmt_type_info(r->cache.type)->name);

@@ -4,7 +4,7 @@
 
 #include "llm_mem.h"
 
-#define BAR 12 /* characters of a share of 100% */
+#define BAR 10 /* characters of a share of 100% */
 
 static bool bad_word(struct fmt_err *err, const char *option, const char *word, const char *known)
 {
@@ -98,6 +98,7 @@ static void describe(const struct mem_train *t, enum fmt_train_part p, char *tex
 {
 	const struct fmt_train_opts *o = &t->o;
 	const char *type = o->precision == FMT_F32 ? "float32" : o->precision == FMT_BF16 ? "bfloat16" : "float16";
+	char count[32];
 
 	switch (p) {
 	case FMT_TRAIN_WEIGHTS:
@@ -119,7 +120,7 @@ static void describe(const struct mem_train *t, enum fmt_train_part p, char *tex
 		snprintf(text, size, "%s", o->kind == FMT_TRAIN_QLORA ? "a matrix, 16 bits again" : "largest layer, gathered");
 		break;
 	case FMT_TRAIN_ACTIVATIONS:
-		snprintf(text, size, "%" PRIu64 " bytes per token", t->bytes.device[p] / (o->micro_batch * o->seq));
+		snprintf(text, size, "%s bytes per token", cli_thousands(t->bytes.device[p] / (o->micro_batch * o->seq), count));
 		break;
 	case FMT_TRAIN_LOGITS:
 		snprintf(text, size, "float32, and their gradient");
@@ -145,9 +146,13 @@ static void part_line(const struct mem_train *t, enum fmt_train_part p)
 /* What the figures rest on, in words. */
 static void assumptions(const struct mem_train *t)
 {
-	printf("\nassumed: autograd in transformers' own modules, no dropout, no fused norms or loss; no room for\n"
-	       "fragments, communication or the libraries themselves%s\n",
-	       t->o.kind == FMT_TRAIN_FULL ? "" : "; inputs of matrices without an adapter saved too");
+	char text[300];
+
+	snprintf(text, sizeof text, "assumed: autograd in transformers' own modules, no dropout, no fused norms or loss; %sno room for "
+	         "fragments, communication or the libraries themselves",
+	         t->o.kind == FMT_TRAIN_FULL ? "" : "inputs of matrices without an adapter are saved too; ");
+	putchar('\n');
+	cli_print_wrapped(stdout, text, 0, 0);
 	if (t->o.optimizer == FMT_OPT_ADAMW_8BIT_PAGED)
 		printf("paged: the optimizer's states may move to the host when memory is short\n");
 }
@@ -156,14 +161,14 @@ void mem_train_text(const struct mem_report *r)
 {
 	const struct mem_train *t = &r->train;
 	const struct fmt_train *b = &t->bytes;
-	char text[32];
+	char text[32], missing[32];
 
 	cli_print_str(stdout, (struct fmt_str){ r->path, strlen(r->path) });
 	printf("  ");
 	cli_print_str(stdout, r->view->arch_name);
-	printf(", %s parameters, ", cli_thousands(r->e.total, text));
-	printf("%s trained\n\ntraining (%s), each of %" PRIu64 " device%s", cli_thousands(b->trainable, text), t->kind,
-	       t->o.devices, t->o.devices == 1 ? "" : "s");
+	printf("\n\ntraining (%s) %s of ", t->kind, cli_thousands(b->trainable, text));
+	printf("%s parameters, each of %" PRIu64 " device%s", cli_thousands(r->e.total, text), t->o.devices,
+	       t->o.devices == 1 ? "" : "s");
 	if (t->fsdp)
 		printf(", FSDP: %s", t->fsdp);
 	else if (t->o.zero)
@@ -179,8 +184,10 @@ void mem_train_text(const struct mem_report *r)
 	if (!b->activations_known)
 		printf("  activations are not known: the architecture is not described here\n");
 	assumptions(t);
-	if (r->fit)
-		printf("\n%s: %s\n", cli_bytes(r->fit, text), mem_train_fits(r) ? "fits" : "does not fit");
+	if (r->fit && mem_train_fits(r))
+		printf("\n%s: fits\n", cli_bytes(r->fit, text));
+	else if (r->fit)
+		printf("\n%s: does not fit, %s too large\n", cli_bytes(r->fit, text), cli_bytes(b->device_total - r->fit, missing));
 }
 
 static void parts(struct cli_json *j, const char *key, const uint64_t *bytes, uint64_t total)

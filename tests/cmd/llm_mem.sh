@@ -116,8 +116,16 @@ printf '{"model_type": "gemma2"}' >gemma.json
 printf '{"model_type": "qwen3_next", "num_hidden_layers": 10}' >hybrid.json
 for model in gemma.json hybrid.json "$llama"; do
     (cd "${model%/*}" 2>/dev/null; "$mem" --quiet --layers "${model##*/}") >text || fail "the overview of $model"
+    (cd "${model%/*}" 2>/dev/null; "$mem" --quiet --gpu rtx4070ti-super,rtx3060-12g,8M --convert 4 --speed h100 --explain "${model##*/}"
+     "$mem" --quiet --fit 8M --ctx 4K,1M "${model##*/}"; "$mem" --quiet --train lora --fit 8G "${model##*/}") >>text
     awk 'length > 80' text | grep . && fail "$model: lines of more than 80 columns"
 done
+cp "$llama/config.json" a-name-that-fills-most-of-a-line-of-a-terminal.json
+"$mem" --quiet a-name-that-fills-most-of-a-line-of-a-terminal.json | head -n 2 | grep -q '^  llama, 4 layers' || fail "a long path has a line of its own"
+printf '{"model_type": "mamba"}' >mamba.json
+"$mem" --quiet --fit 8G mamba.json >text
+grep -q '^no cache, but a state of' text || fail "mamba: a cache where there is none: $(cat text)"
+grep -q '^  Q8_0 .* any ' text || fail "mamba: a longest context where any fits: $(cat text)"
 "$mem" --quiet --layers gemma.json | grep -qx '    numbers 1-25, every 2nd' || fail "--layers: every second"
 "$mem" --quiet --layers hybrid.json | grep -qx '    numbers 0-2, 4-6, 8-9' || fail "--layers: ranges"
 "$mem" --quiet --layers hybrid.json | grep -qx '    numbers 3, 7' || fail "--layers: two"
