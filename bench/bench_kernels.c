@@ -1,5 +1,6 @@
-/* Speed of every kernel: bench_kernels [TYPE]. Per type and CPU level: GB/s of floats in (encode) or out (decode), and
- * nanoseconds per weight, on normal-looking rows of 4096; the best of several rounds. */
+/* Speed of every kernel: bench_kernels [TYPE [EFFORT]], EFFORT a number of enum quant_effort. Per type and CPU level: GB/s
+ * of floats in (encode) or out (decode), and nanoseconds per weight, on normal-looking rows of 4096; the best of several
+ * rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ static void fill(float *x, size_t n)
 
 struct rows {
 	const struct quant_type *type;
+	enum quant_effort effort;
 	size_t row_bytes;
 	float *x, *w;
 	unsigned char *q;
@@ -54,7 +56,8 @@ static double measure(struct rows *r, enum job job)
 			if (job == DECODE)
 				r->type->decode(r->q + i * r->row_bytes, r->x + i * COLS, COLS);
 			else
-				r->type->encode(r->x + i * COLS, job == ENCODE ? NULL : r->w, r->q + i * r->row_bytes, COLS);
+				r->type->encode(r->x + i * COLS, job == ENCODE ? NULL : r->w, r->effort,
+				                r->q + i * r->row_bytes, COLS);
 		}
 		t = now() - start;
 		best = t < best ? t : best;
@@ -87,6 +90,7 @@ int main(int argc, char **argv)
 {
 	struct rows r = { 0 };
 
+	r.effort = argc > 2 ? (enum quant_effort)atoi(argv[2]) : QUANT_NORMAL;
 	r.x = malloc(sizeof(float) * ROWS * COLS);
 	r.w = malloc(sizeof(float) * COLS);
 	r.q = calloc(ROWS * COLS, 8);

@@ -15,7 +15,8 @@
 #define MAX_THREADS 4096 /* more is a slip of the keyboard */
 
 struct options {
-	const char *quant, *output, *name;
+	const char *quant, *output, *name, *effort_name;
+	enum quant_effort effort;
 	struct fmt_view_opts view;
 	struct st2gguf_ask ask;
 	bool dry_run, explain, force, allow_nonfinite, strict;
@@ -92,6 +93,7 @@ static bool transcode(struct conversion *c, const struct options *o, struct fmt_
 		.view = c->view,
 		.types = c->types,
 		.weights = c->weights,
+		.effort = o->effort,
 		.writer = c->writer,
 		.sink = sink,
 		.pool = pool,
@@ -211,6 +213,21 @@ static int unknown_quant(const struct cli_program *p, const char *quant)
 	return cli_usage_error(p, "unknown type '%s' for --quant; known are %s", quant, known);
 }
 
+static bool find_effort(const char *name, enum quant_effort *effort)
+{
+	static const char *const names[QUANT_EFFORTS] = {
+		[QUANT_NORMAL] = "normal", [QUANT_FAST] = "fast", [QUANT_BEST] = "best"
+	};
+
+	for (int i = 0; i < QUANT_EFFORTS; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*effort = (enum quant_effort)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -234,6 +251,8 @@ int main(int argc, char **argv)
 		  "convert NaN and infinity: kept in float types, 0 in blocks", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Types", NULL },
 		{ CLI_STRING, 0, "imatrix", "FILE", &o.ask.imatrix, "importance matrix by llama-imatrix, .gguf or .dat", NULL },
+		{ CLI_STRING, 0, "effort", "LEVEL", &o.effort_name, "fast, normal or best: more time for less error; default: normal",
+		  NULL },
 		{ CLI_LIST, 0, "tensor-type", "REGEX=TYPE", &o.ask.tensor_types,
 		  "this type for tensors whose name has the expression: attn_v=Q8_0", NULL },
 		{ CLI_STRING, 0, "tensor-type-file", "FILE", &o.ask.tensor_type_file, "the same from a file", NULL },
@@ -270,6 +289,8 @@ int main(int argc, char **argv)
 		return cli_usage_error(&p, n ? "one SOURCE at a time (the output goes to -o)" : "no SOURCE given");
 	if (!is_auto(o.quant) && !quant_recipe_find(o.quant))
 		return unknown_quant(&p, o.quant);
+	if (o.effort_name && !find_effort(o.effort_name, &o.effort))
+		return cli_usage_error(&p, "unknown effort '%s'; known are fast, normal, best", o.effort_name);
 	if (p.threads > MAX_THREADS)
 		return cli_usage_error(&p, "--threads: at most %d", MAX_THREADS);
 	catch_signals();

@@ -462,12 +462,26 @@ static float restored(const struct products *p, float how_much)
 	return least > 0 ? least + how_much * (p->xx / p->xy - least) : 0;
 }
 
+struct effort {
+	int first, later, rounds; /* tries, as in quant_grid_type, and how often least squares are taken */
+};
+
+static struct effort effort_of(const struct quant_grid_type *type, enum quant_effort effort)
+{
+	if (effort == QUANT_FAST)
+		return (struct effort){ .first = (type->first + 1) / 2 };
+	if (effort == QUANT_BEST)
+		return (struct effort){ .first = 7, .later = 5, .rounds = 3 };
+	return (struct effort){ type->first, type->later, type->later > 0 };
+}
+
 void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quant_grid_chunks *chunks, const float *x,
                            const struct quant_importance *imp, size_t col, struct quant_grid_fit *fit)
 {
 	struct grid_group g;
 	struct choice best = { .d = 0 };
 	struct products products;
+	struct effort effort = effort_of(type, imp->effort);
 	float s[MAX_SUBS], most = 0, d;
 
 	load(&g, type, chunks, x, imp, col);
@@ -477,11 +491,11 @@ void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quan
 		best.err[j] = INFINITY;
 	}
 	d = most / (type->step * (float)(2 * type->n_codes - 1));
-	attempt(&g, d, type->first, s, &best);
-	if (type->later > 0) {
+	attempt(&g, d, effort.first, s, &best);
+	for (int i = 0; i < effort.rounds; i++) {
 		take_points(&g, &best, fit);
 		products = multiply(&g, &best, fit);
-		attempt(&g, least_squares(&products), type->later, best.s, &best);
+		attempt(&g, least_squares(&products), effort.later, best.s, &best);
 	}
 	take_points(&g, &best, fit);
 	products = multiply(&g, &best, fit);

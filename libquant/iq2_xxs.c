@@ -47,9 +47,9 @@ static void unpack(const struct block_iq2_xxs *b, float *x)
 	}
 }
 
-static void iq2_xxs_encode(const float *x, const float *w, void *dst, size_t n)
+static void iq2_xxs_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct quant_grid_chunks chunks;
 	struct quant_grid_fit fit;
 	struct block_iq2_xxs b;

@@ -53,9 +53,9 @@ static void unpack(const struct block_iq3_xxs *b, float *x)
 	}
 }
 
-static void iq3_xxs_encode(const float *x, const float *w, void *dst, size_t n)
+static void iq3_xxs_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct quant_grid_chunks chunks;
 	struct quant_grid_fit fit;
 	struct block_iq3_xxs b;

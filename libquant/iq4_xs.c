@@ -66,9 +66,9 @@ static void unpack(const struct block_iq4_xs *b, float *x)
 	}
 }
 
-static void iq4_xs_encode(const float *x, const float *w, void *dst, size_t n)
+static void iq4_xs_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	unsigned char *out = dst;
 
 	assert(n % QUANT_SB == 0);

@@ -46,9 +46,9 @@ static void encode_block(const float *x, const struct quant_importance *imp, siz
 		b->qs[i] = (uint8_t)(quant_fp4_code(s.x[i] * is) | quant_fp4_code(s.x[i + 16] * is) << 4);
 }
 
-static void mxfp4_encode(const float *x, const float *w, void *dst, size_t n)
+static void mxfp4_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_mxfp4 b;
 
 	assert(n % QUANT_ELEMS_MXFP4 == 0);

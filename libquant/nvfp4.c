@@ -73,9 +73,9 @@ static void encode_sub(const float *x, const struct quant_importance *imp, size_
 		qs[i] = (uint8_t)(quant_fp4_code(s.x[i] * is) | quant_fp4_code(s.x[i + 8] * is) << 4);
 }
 
-static void nvfp4_encode(const float *x, const float *w, void *dst, size_t n)
+static void nvfp4_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_nvfp4 b;
 
 	assert(n % QUANT_ELEMS_NVFP4 == 0);

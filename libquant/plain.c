@@ -4,9 +4,10 @@
 #include "half_inline.h"
 #include "kernels.h"
 
-static void f32_encode(const float *x, const float *w, void *dst, size_t n)
+static void f32_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
 	(void)w;
+	(void)effort;
 	if (n)
 		memcpy(dst, x, n * sizeof(*x));
 }
@@ -17,11 +18,12 @@ static void f32_decode(const void *src, float *x, size_t n)
 		memcpy(x, src, n * sizeof(*x));
 }
 
-static void f16_encode(const float *x, const float *w, void *dst, size_t n)
+static void f16_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
 	unsigned char *p = dst;
 
 	(void)w;
+	(void)effort;
 	for (size_t i = 0; i < n; i++) {
 		uint16_t h = quant_f16_round(x[i]);
 
@@ -41,11 +43,12 @@ static void f16_decode(const void *src, float *x, size_t n)
 	}
 }
 
-static void bf16_encode(const float *x, const float *w, void *dst, size_t n)
+static void bf16_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
 	unsigned char *p = dst;
 
 	(void)w;
+	(void)effort;
 	for (size_t i = 0; i < n; i++) {
 		uint16_t h = quant_bf16_round(x[i]);
 

@@ -25,9 +25,9 @@ static float mean_magnitude(const struct quant_small *b)
 	return w[0] > 0 ? wx[0] / w[0] : 0;
 }
 
-static void q1_0_encode(const float *x, const float *w, void *dst, size_t n)
+static void q1_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct quant_small s;
 	struct block_q1_0 b;
 

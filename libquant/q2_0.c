@@ -7,9 +7,9 @@
 #include "kernels.h"
 #include "ternary.h"
 
-static void q2_0_encode(const float *x, const float *w, void *dst, size_t n)
+static void q2_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_q2_0 b;
 	uint8_t q[QUANT_ELEMS_Q2_0];
 

@@ -72,9 +72,9 @@ static void unpack(const struct block_q3_k *b, float *x)
 	}
 }
 
-static void q3_k_encode(const float *x, const float *w, void *dst, size_t n)
+static void q3_k_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_q3_k b;
 
 	assert(n % QUANT_SB == 0);

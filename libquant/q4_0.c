@@ -35,9 +35,9 @@ static void unpack(const struct block_q4_0 *b, float *x)
 	}
 }
 
-static void q4_0_encode(const float *x, const float *w, void *dst, size_t n)
+static void q4_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct quant_flat_codes c;
 	unsigned char *out = dst;
 

@@ -38,9 +38,9 @@ static void unpack(const struct block_q4_1 *b, float *x)
 	}
 }
 
-static void q4_1_encode(const float *x, const float *w, void *dst, size_t n)
+static void q4_1_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct quant_flat_codes c;
 	unsigned char *out = dst;
 

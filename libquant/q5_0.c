@@ -37,9 +37,9 @@ static void unpack(const struct block_q5_0 *b, float *x)
 		x[i] = d * (float)(q[i] - 16);
 }
 
-static void q5_0_encode(const float *x, const float *w, void *dst, size_t n)
+static void q5_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct quant_flat_codes c;
 	unsigned char *out = dst;
 

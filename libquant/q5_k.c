@@ -15,8 +15,8 @@ static const struct quant_min_type type = {
 	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 2 },
 	.top = 31,
 	.limit = 63,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 6, .later = 6, .rounds = 1 },
-	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 8, .rounds = 1 } },
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 6, .later = 6, .rounds = 1, .restore = 0.5f },
+	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 8, .rounds = 1, .restore = 0.5f } },
 };
 
 static void pack(const struct quant_min_fit *fit, uint8_t (*q)[QUANT_LANE_ELEMS], int lane, struct block_q5_k *b)
@@ -71,9 +71,9 @@ static void unpack(const struct block_q5_k *b, float *x)
 	}
 }
 
-static void q5_k_encode(const float *x, const float *w, void *dst, size_t n)
+static void q5_k_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	unsigned char *out = dst;
 
 	assert(n % QUANT_SB == 0);

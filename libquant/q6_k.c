@@ -68,9 +68,9 @@ static void unpack(const struct block_q6_k *b, float *x)
 	}
 }
 
-static void q6_k_encode(const float *x, const float *w, void *dst, size_t n)
+static void q6_k_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_q6_k b;
 
 	assert(n % QUANT_SB == 0);

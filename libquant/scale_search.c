@@ -19,9 +19,9 @@ static float unit_below(float most)
 	return quant_f32_of(exponent << 23);
 }
 
-struct quant_importance QUANT_AT(importance)(const float *w, size_t n)
+struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quant_effort effort)
 {
-	struct quant_importance imp = { 0 };
+	struct quant_importance imp = { .effort = effort };
 	float most[L] = { 0 }, part[L] = { 0 }, max = 0, sum = 0;
 
 	for (size_t i = 0; w && i < n; i += L)

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <libquant/quant.h>
+
 #include "half_inline.h"
 #include "level.h"
 
@@ -28,6 +30,7 @@
 struct quant_importance {
 	const float *w; /* NULL: none, or all zero */
 	float scale, floor;
+	enum quant_effort effort; /* how much the row is worth beside that */
 };
 
 /* How a type divides and weights a row. */
@@ -57,7 +60,7 @@ struct quant_grid {
 	bool iq4;
 };
 
-struct quant_importance QUANT_AT(importance)(const float *w, size_t n);
+struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quant_effort effort);
 
 /* Fills the group from n_lanes * elems consecutive values; lanes past n_lanes hold zeros.
  * x    first value; imp->w + col is its importance */

@@ -170,31 +170,48 @@ static void restore(const struct quant_group *g, int block_lanes, float how_much
 		set_scale(g, block_lanes, first, a->d[first] * factor[first], a);
 }
 
+static const float more_trials[] = { 0.96f, 0.98f, 1.02f, 1.04f };
+
+static struct quant_signed_plan with_effort(const struct quant_signed_plan *normal, enum quant_effort effort)
+{
+	struct quant_signed_plan plan = *normal;
+
+	if (effort == QUANT_FAST) {
+		plan.rounds = 0;
+	} else if (effort == QUANT_BEST) {
+		plan.trials = more_trials;
+		plan.n_trials = N_OF(more_trials);
+		plan.reach = 3;
+		plan.rounds = 4;
+	}
+	return plan;
+}
+
 void QUANT_AT(encode_signed)(const struct quant_signed_type *type, const float *x, const struct quant_importance *imp,
                              size_t col, int n_lanes, struct quant_signed_fit *fit, uint8_t *codes)
 {
-	const struct quant_signed_plan *plan = &type->plan[imp->w != NULL];
+	struct quant_signed_plan plan = with_effort(&type->plan[imp->w != NULL], imp->effort);
 	_Alignas(64) uint32_t rows[QUANT_LANE_ELEMS][L];
 	struct attempt best, a;
 	struct quant_group g;
 	float s[L];
 
 	QUANT_AT(group_load)(&g, &type->shape, x, imp, col, n_lanes);
-	QUANT_AT(search_signed)(&g, &type->grid, plan->ends, plan->n_ends, s);
+	QUANT_AT(search_signed)(&g, &type->grid, plan.ends, plan.n_ends, s);
 	widest(&g, type, s, 1, &best);
-	choose_codes(&g, type, plan->reach, s, &best);
-	for (int i = 0; i < plan->n_trials; i++) {
-		widest(&g, type, s, plan->trials[i], &a);
-		choose_codes(&g, type, plan->reach, s, &a);
+	choose_codes(&g, type, plan.reach, s, &best);
+	for (int i = 0; i < plan.n_trials; i++) {
+		widest(&g, type, s, plan.trials[i], &a);
+		choose_codes(&g, type, plan.reach, s, &a);
 		keep_better(&a, type->shape.block_lanes, &best);
 	}
-	for (int i = 0; i < plan->rounds; i++) {
+	for (int i = 0; i < plan.rounds; i++) {
 		least_squares(&g, type, &best, &a);
-		choose_codes(&g, type, plan->reach, best.s, &a);
+		choose_codes(&g, type, plan.reach, best.s, &a);
 		keep_better(&a, type->shape.block_lanes, &best);
 	}
-	if (plan->restore > 0)
-		restore(&g, type->shape.block_lanes, plan->restore, &best);
+	if (plan.restore > 0)
+		restore(&g, type->shape.block_lanes, plan.restore, &best);
 	memcpy(fit->d, best.half, sizeof(fit->d));
 	memcpy(fit->k, best.k, sizeof(fit->k));
 	memcpy(fit->s, best.s, sizeof(fit->s));

@@ -151,6 +151,20 @@ static void keep_better(const struct attempt *a, int block_lanes, struct attempt
 	}
 }
 
+static struct quant_min_plan with_effort(const struct quant_min_plan *normal, enum quant_effort effort)
+{
+	struct quant_min_plan plan = *normal;
+
+	if (effort == QUANT_FAST) {
+		plan.first = 4;
+		plan.rounds = 0;
+	} else if (effort == QUANT_BEST) {
+		plan.first = plan.later = N_OF(around);
+		plan.rounds = 4;
+	}
+	return plan;
+}
+
 /* The trials, then the rounds of least squares. */
 static void search_superblock(const struct quant_group *g, const struct quant_min_type *type,
                               const struct quant_min_plan *plan, struct attempt *best)
@@ -192,15 +206,15 @@ static void restore(const struct quant_group *g, int block_lanes, float how_much
 void QUANT_AT(encode_min)(const struct quant_min_type *type, const float *x, const struct quant_importance *imp,
                           size_t col, int n_lanes, struct quant_min_fit *fit, uint8_t *codes)
 {
-	const struct quant_min_plan *plan = &type->plan[imp->w != NULL];
+	struct quant_min_plan plan = with_effort(&type->plan[imp->w != NULL], imp->effort);
 	_Alignas(64) uint32_t rows[QUANT_LANE_ELEMS][L];
 	struct quant_group g;
 	struct attempt best;
 
 	QUANT_AT(group_load)(&g, &type->shape, x, imp, col, n_lanes);
-	search_superblock(&g, type, plan, &best);
-	if (plan->restore > 0)
-		restore(&g, type->shape.block_lanes, plan->restore, &best);
+	search_superblock(&g, type, &plan, &best);
+	if (plan.restore > 0)
+		restore(&g, type->shape.block_lanes, plan.restore, &best);
 	memcpy(fit->d, best.half_d, sizeof(fit->d));
 	memcpy(fit->dmin, best.half_dmin, sizeof(fit->dmin));
 	memcpy(fit->ks, best.ks, sizeof(fit->ks));

@@ -20,9 +20,9 @@ static int digits_of(int i, int *first, int *stride)
 	return i < 48 ? 5 : 4;
 }
 
-static void tq1_0_encode(const float *x, const float *w, void *dst, size_t n)
+static void tq1_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_tq1_0 b;
 	uint8_t q[QUANT_SB];
 

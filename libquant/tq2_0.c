@@ -9,9 +9,9 @@
 #include "planes2.h"
 #include "ternary.h"
 
-static void tq2_0_encode(const float *x, const float *w, void *dst, size_t n)
+static void tq2_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct quant_importance imp = QUANT_AT(importance)(w, n);
+	struct quant_importance imp = QUANT_AT(importance)(w, n, effort);
 	struct block_tq2_0 b;
 	uint8_t q[QUANT_SB];
 

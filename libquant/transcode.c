@@ -194,7 +194,8 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 		drop_nonfinite(b->x, (size_t)(p->n_rows * p->cols));
 	}
 	for (uint64_t i = 0; i < p->n_rows; i++)
-		q->encode(b->x + i * p->cols, importance_of(t, p, p->row + i), b->dst + i * row_bytes, (size_t)p->cols);
+		q->encode(b->x + i * p->cols, importance_of(t, p, p->row + i), t->effort, b->dst + i * row_bytes,
+		          (size_t)p->cols);
 	return true;
 }
 

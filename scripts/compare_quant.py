@@ -1,6 +1,7 @@
 """Runs among the peers: compare_quant.py LIBQUANT_SHIM ci|full. See compare-quant."""
 import ctypes
 import glob
+import os
 import sys
 import time
 
@@ -53,15 +54,17 @@ class Ggml:
 
 
 class Ours:
-    def __init__(self, path):
+    def __init__(self, path, effort):
+        self.effort = effort
         self.lib = ctypes.CDLL(path)
         size = ctypes.c_size_t
-        self.lib.shim_encode.argtypes = [ctypes.c_uint32, floats, ctypes.c_void_p, octets, size, size]
+        self.lib.shim_encode.argtypes = [ctypes.c_uint32, floats, ctypes.c_void_p, ctypes.c_int, octets, size, size]
         self.lib.shim_decode.argtypes = [ctypes.c_uint32, octets, floats, size, size]
 
     def encode(self, t, x, w):
         out = np.zeros((x.shape[0], x.shape[1] // t[2] * t[3]), np.uint8)
-        if self.lib.shim_encode(t[1], x, w.ctypes.data if w is not None else None, out, *x.shape):
+        if self.lib.shim_encode(t[1], x, w.ctypes.data if w is not None else None, self.effort, out,
+                                *x.shape):
             sys.exit(f"libquant cannot encode {t[0]}")
         return out
 
@@ -139,7 +142,8 @@ def check_decoders(ggml, ours, rng):
 
 
 def main():
-    ggml, ours = Ggml(), Ours(sys.argv[1])
+    effort = ("normal", "fast", "best").index(os.environ.get("EFFORT", "normal"))
+    ggml, ours = Ggml(), Ours(sys.argv[1], effort)
     full = sys.argv[2] != "ci"
     rng = np.random.default_rng(1)
     bad = check_decoders(ggml, ours, rng)

@@ -111,6 +111,20 @@ done
 expect 0 '' --quiet --quant Q4_K_M "$llama" -o without.gguf
 expect 0 '' --quiet --imatrix whole.dat --quant Q4_K_M "$llama" -o with.gguf
 [ "$(cmp -l without.gguf with.gguf 2>/dev/null | wc -l)" -gt 10000 ] || fail "importance changes nothing"
+
+# effort: other bytes, the same types and size, and no thread changes them
+for effort in fast normal best; do
+    expect 0 '' --quiet --threads 2 --effort $effort --quant Q4_K_M "$llama" -o $effort.gguf
+done
+cmp without.gguf normal.gguf || fail "normal is not the default effort"
+expect 0 '' --quiet --threads 5 --effort best --quant Q4_K_M "$llama" -o 5.gguf
+cmp best.gguf 5.gguf || fail "best effort: the output depends on the threads"
+for effort in fast best; do
+    [ "$(stat -c %s $effort.gguf)" = "$(stat -c %s normal.gguf)" ] || fail "--effort $effort changes the size"
+    [ "$(cmp -l $effort.gguf normal.gguf 2>/dev/null | wc -l)" -gt 10000 ] || fail "--effort $effort changes nothing"
+done
+rm -f 5.gguf fast.gguf best.gguf normal.gguf
+expect 2 "unknown effort 'more'" --effort more --quant Q4_K_M "$llama" -o no.gguf
 imatrix hole >hole.dat
 expect 0 'no data for 1 tensors' --imatrix hole.dat --quant Q4_K_M "$llama" -o hole.gguf
 expect 3 'no data for 1 tensors.*--strict' --strict --imatrix hole.dat --quant Q4_K_M "$llama" -o no.gguf

@@ -179,7 +179,7 @@ static struct infer_w encoded(enum fmt_type type, const float *w, size_t rows, s
 
 	assert_true(fmt_row_bytes(type, cols, &row_bytes));
 	for (size_t r = 0; r < rows; r++) {
-		q->encode(w + r * cols, NULL, bytes + r * row_bytes, cols);
+		q->encode(w + r * cols, NULL, QUANT_NORMAL, bytes + r * row_bytes, cols);
 		q->decode(bytes + r * row_bytes, decoded + r * cols, cols);
 	}
 	return (struct infer_w){ .rows = rows, .cols = cols, .data = bytes, .row_bytes = (size_t)row_bytes,

@@ -1,5 +1,5 @@
-/* Every CPU level against the scalar one, every type: equal bytes from the encoder, with and without importance, and
- * equal floats from the decoder, on hard rows and random bytes, inside guarded buffers. A new type or level is covered
+/* Every CPU level against the scalar one, every type: equal bytes from the encoder, with and without importance, at every
+ * effort, and equal floats from the decoder, on hard rows and random bytes, inside guarded buffers. A new type or level is covered
  * without a line here. Also splits: blocks do not depend on how many of them stand in a row. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ static const struct quant_type *reference(enum fmt_type t)
 	return quant_type_at(t, QUANT_CPU_SCALAR);
 }
 
-static void compare_encoders(enum fmt_type t, const struct quant_type *k, size_t n)
+static void compare_encoders(enum fmt_type t, const struct quant_type *k, enum quant_effort effort, size_t n)
 {
 	uint64_t bytes = 0;
 	float *x = guard_alloc(n * sizeof(*x)), *w = guard_alloc(n * sizeof(*w));
@@ -32,11 +32,11 @@ static void compare_encoders(enum fmt_type t, const struct quant_type *k, size_t
 		for (int weighted = 0; weighted < 2; weighted++) {
 			memset(a, 0xa5, bytes);
 			memset(b, 0x5a, bytes);
-			reference(t)->encode(x, weighted ? w : NULL, a, n);
-			k->encode(x, weighted ? w : NULL, b, n);
+			reference(t)->encode(x, weighted ? w : NULL, effort, a, n);
+			k->encode(x, weighted ? w : NULL, effort, b, n);
 			if (bytes && memcmp(a, b, bytes) != 0)
-				fail_msg("%s, row of %zu, %s%s: encoders differ", fmt_type_info(t)->name, n,
-				         row_kind_name((enum row_kind)kind), weighted ? ", weighted" : "");
+				fail_msg("%s, row of %zu, %s%s, effort %d: encoders differ", fmt_type_info(t)->name, n,
+				         row_kind_name((enum row_kind)kind), weighted ? ", weighted" : "", (int)effort);
 		}
 	}
 	guard_free(x, n * sizeof(*x));
@@ -85,7 +85,9 @@ static void levels_agree(void **state)
 
 				compare_decoders(t, k, n);
 				if (k->encode)
-					compare_encoders(t, k, n);
+					compare_encoders(t, k, QUANT_NORMAL, n);
+				for (int effort = QUANT_FAST; k->encode && j == 2 && effort < QUANT_EFFORTS; effort++)
+					compare_encoders(t, k, (enum quant_effort)effort, n);
 			}
 		}
 	}
@@ -105,9 +107,9 @@ static void blocks_stand_alone(void **state)
 		assert_true(whole && one && x);
 		row_fill(ROW_MIXED, 11, x, n);
 		if (k && k->encode)
-			k->encode(x, NULL, whole, n);
+			k->encode(x, NULL, QUANT_NORMAL, whole, n);
 		for (size_t j = 0; k && k->encode && j < 19; j++) {
-			k->encode(x + j * elems, NULL, one, elems);
+			k->encode(x + j * elems, NULL, QUANT_NORMAL, one, elems);
 			assert_memory_equal(one, whole + j * block, block);
 		}
 		free(whole);

@@ -117,7 +117,7 @@ static void check_tensor(const char *path, uint32_t index, const float *x, size_
 	want = malloc(row_bytes);
 	assert_true(fmt_tensor_read(m, t, 0, rows, got, &err));
 	for (size_t r = 0; r < rows; r++) {
-		quant_type(t->type)->encode(x + r * cols, NULL, want, cols);
+		quant_type(t->type)->encode(x + r * cols, NULL, QUANT_NORMAL, want, cols);
 		assert_memory_equal(got + r * row_bytes, want, row_bytes);
 	}
 	free(got);

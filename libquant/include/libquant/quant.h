@@ -4,12 +4,20 @@
 
 #include <libfmt/types.h>
 
+/* How much an encoder searches: time for error. Types without a search (floats, Q8_0 unless QUANT_BEST) ignore it. */
+enum quant_effort {
+	QUANT_NORMAL, /* below ggml's error at a multiple of its speed */
+	QUANT_FAST,   /* about two thirds of the time; the error may come near to ggml's */
+	QUANT_BEST,   /* several times the time, for the last few percent of error */
+	QUANT_EFFORTS
+};
+
 /* One row, n elements (a whole number of blocks; asserted). Source and destination do not overlap.
  * Kernels cannot fail, allocate nothing, keep no state, and give the same bytes on every CPU.
  *
  * encode  x: finite floats; w: importance per column, n of them, all >= 0 and finite, or NULL; dst: row bytes
  * decode  src: row bytes, any bit pattern; x: n floats */
-typedef void quant_encode_fn(const float *x, const float *w, void *dst, size_t n);
+typedef void quant_encode_fn(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n);
 typedef void quant_decode_fn(const void *src, float *x, size_t n);
 
 struct quant_type {

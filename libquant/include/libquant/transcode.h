@@ -7,12 +7,14 @@
 #include <libfmt/view.h>
 #include <libfmt/write.h>
 #include <libquant/pool.h>
+#include <libquant/quant.h>
 #include <libquant/weights.h>
 
 struct quant_transcode {
 	const struct fmt_view *view;
 	const enum fmt_type *types;  /* per tensor of the view */
 	const struct quant_weights *weights; /* the same: importance; NULL: none */
+	enum quant_effort effort;
 	struct fmt_writer *writer;   /* laid out; tensor i of the view is index i of the writer */
 	struct fmt_sink *sink;
 	struct quant_pool *pool;
