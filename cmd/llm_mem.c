@@ -11,7 +11,7 @@
 #define MAX_SEQUENCES (UINT64_C(1) << 20)
 
 struct options {
-	const char *quant, *contexts, *kv, *policy, *runtime, *flash, *svg, *html, *gpu;
+	const char *quant, *contexts, *kv, *policy, *runtime, *imatrix, *flash, *svg, *html, *gpu;
 	uint64_t sequences, batch, ubatch, fit, margin, cpu_experts;
 	bool fit_given, csv, force, margin_given, cpu_moe, cpu_experts_given;
 };
@@ -167,6 +167,8 @@ static bool prepare(struct mem_report *r, const struct options *o, struct fmt_er
 		return false;
 	if (!o->contexts)
 		usual_contexts(r);
+	if (o->imatrix && !(r->imatrix = fmt_imatrix_open(o->imatrix, err)))
+		return false;
 	if (!mem_own_init(r, err)) {
 		fmt_err_file(err, r->path);
 		return false;
@@ -258,6 +260,7 @@ static int run(struct mem_report *r, const struct options *o)
 	}
 	status = !ok ? cli_fail(r->program, &err) : fits(r) ? CLI_OK : CLI_CHECK;
 	mem_own_finish(r);
+	fmt_imatrix_close(r->imatrix);
 	mem_weights_finish(r);
 	fmt_estimate_finish(&r->e);
 	fmt_view_close(v);
@@ -308,6 +311,8 @@ int main(int argc, char **argv)
 	};
 	struct cli_opt opts[] = {
 		{ CLI_STRING, 'q', "quant", "TYPE,...", &o.quant, "types and recipes as st2gguf has them, or all", NULL },
+		{ CLI_STRING, 0, "imatrix", "FILE", &o.imatrix, "the importance matrix that st2gguf will be given, which some\n"
+		  "types and keys of a file depend on", NULL },
 		{ CLI_STRING, 'c', "ctx", "N,...", &o.contexts, "contexts in tokens; 32K is 32768", NULL },
 		{ CLI_STRING, 0, "kv", "TYPE", &o.kv, "type of keys and values: F32 F16 BF16 Q8_0 Q5_1 Q5_0 Q4_1 Q4_0\n"
 		  "IQ4_NL fp8; default: F16, of assay F32; with --csv a list", NULL },

@@ -4,6 +4,7 @@
 
 #include <libfmt/estimate.h>
 #include <libfmt/fit.h>
+#include <libfmt/imatrix.h>
 #include <libfmt/stored.h>
 #include <libinfer/infer.h>
 #include <libquant/recipe.h>
@@ -89,6 +90,7 @@ struct mem_report {
 	struct fmt_runtime_bytes buffers[MEM_MAX_CONTEXTS]; /* what it takes beside the weights, where the layers are known */
 	uint64_t state;        /* bytes of recurrent state */
 	uint64_t token_elems, token_elems_beyond; /* of keys and values, that one token adds; that one past all windows adds */
+	struct fmt_imatrix *imatrix; /* that st2gguf will be given; NULL: none */
 	struct quant_recipe_model *recipes; /* what recipes ask of the model; NULL: none was asked for yet */
 	struct mem_weights weights[MEM_MAX_TYPES]; /* as asked for: large ones first by default */
 	size_t n_weights;

@@ -39,7 +39,8 @@ static bool learn(struct mem_report *r, struct fmt_err *err)
 /* recipe NULL: every tensor as it is. */
 static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struct fmt_err *err)
 {
-	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe };
+	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe, .imatrix = r->imatrix,
+		                    .ask = { .imatrix = r->imatrix != NULL } };
 	struct mem_weights *w = &r->weights[r->n_weights];
 	bool ok = r->n_weights < MEM_MAX_TYPES || fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--quant: too many types");
 
@@ -94,6 +95,7 @@ const char *mem_largest_quant(struct mem_report *r, const char *const *names, si
                               struct fmt_err *err)
 {
 	enum fmt_type *types = calloc(r->view->n_tensors + 1, sizeof *types);
+	const struct quant_recipe_opts opts = { .imatrix = r->imatrix != NULL };
 	const char *largest = NULL;
 
 	if (!types)
@@ -102,7 +104,7 @@ const char *mem_largest_quant(struct mem_report *r, const char *const *names, si
 	for (size_t i = 0; types && learn(r, err) && i < n; i++) {
 		uint64_t sum;
 
-		quant_recipe_plan_of(r->recipes, quant_recipe_find(names[i]), NULL, types, NULL);
+		quant_recipe_plan_of(r->recipes, quant_recipe_find(names[i]), &opts, types, NULL);
 		if (!contents(r->view, types, &sum) || sum > most || sum <= *bytes)
 			continue;
 		largest = names[i];

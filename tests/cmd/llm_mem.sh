@@ -158,6 +158,9 @@ assert {r["fits"] for r in rows} == {"yes", "no"}
 PY
 expect 2 'make a table: --csv' --kv F16,Q8_0 "$llama"
 expect 2 'nothing else' --csv --json "$llama"
+expect 3 'no.dat' --imatrix no.dat "$llama"
+printf 'x' >cut.dat
+expect 3 'cut.dat' --imatrix cut.dat "$llama"
 expect 2 "unknown type ''" --csv --kv ,F16 "$llama"
 
 # Bad numbers: the message names the key.

@@ -71,6 +71,28 @@ def generating(prompts):
     expect('a full context ends the text', got['stop'] == 'context' and got['ids'] == p['greedy'][:5], out)
 
 
+def memory(prompts):
+    """Figures add up, and depend on what they should depend on."""
+    def taken(*options):
+        status, out, err = run('--memory', '--json', '-t', '1', *options)
+        got = json.loads(out)
+        parts = list(got['weights'].values()) + [v for k, v in got.items() if k.endswith('_bytes') and k != 'total_bytes']
+        expect(f'--memory {options}: the sum of its parts', status == 0 and not err and got['total_bytes'] == sum(parts), got, err)
+        return got
+
+    small, longer, wider, threads = taken('-c', '32'), taken('-c', '64'), taken('-c', '64', '-b', '1'), taken('-c', '64', '-t', '2')
+    expect('a context of twice the tokens', longer['kv_bytes'] == 2 * small['kv_bytes'] > 0, small, longer)
+    expect('a batch is no larger than the context', small['batch'] == 32 and longer['batch'] == 64, small, longer)
+    expect('a batch of one takes less', wider['compute_bytes'] < longer['compute_bytes'], wider, longer)
+    expect('a thread has its own scratch', threads['compute_bytes'] > longer['compute_bytes'], threads, longer)
+    expect('weights do not depend on them', small['weights'] == threads['weights'], small, threads)
+    got = taken('-p', prompts[0]['text'], '-n', '5')
+    expect('the context that a prompt asks for', got['context'] == len(prompts[0]['ids']) + 5, got)
+    expect('or the whole', taken()['context'] > 64, got)
+    fails('--memory and --compare', 2, ['--memory runs nothing'], '--memory', '--compare', MODEL)
+    fails('--memory and --logits', 2, ['--memory runs nothing'], '--memory', '--logits', 'out')
+
+
 def sampling(prompts):
     options = ['-p', prompts[0]['text'], '-n', '24', '--ignore-eos', '--temp', '0.9', '--top-k', '50', '--top-p', '0.95',
                '--min-p', '0.02', '--json']
@@ -132,6 +154,7 @@ def main():
         prompts = json.load(f)
     with tempfile.TemporaryDirectory() as folder:
         generating(prompts)
+        memory(prompts)
         sampling(prompts)
         measuring(prompts, folder)
         bad_input(folder)
