@@ -118,7 +118,7 @@ void mem_own_text(const struct mem_report *r)
 	printf("  %" PRIu64 " tokens at once, %" PRIu64 " thread%s", own->batch ? own->batch : INFER_BATCH_DEFAULT, own->threads,
 	       own->threads == 1 ? "" : "s");
 	if (own->runs_as_stored)
-		printf("; run as it is stored: weights of %s where they lie, %s copied", cli_bytes(own->stored.mapped, mapped),
+		printf("\n  run as it is stored: weights of %s where they lie, %s copied", cli_bytes(own->stored.mapped, mapped),
 		       cli_bytes(own->stored.copied, copied));
 	putchar('\n');
 }
