@@ -13,7 +13,7 @@
 #define JJ_MAX_TEXT   (UINT64_C(16) << 20)  /* bytes of a template */
 #define JJ_MAX_DEPTH  600                   /* nodes within nodes, calls within calls: the walk recurses */
 #define JJ_MAX_NEST   150                   /* brackets and blocks in each other while parsing */
-#define JJ_MAX_STEPS  UINT64_C(50000000)    /* one per node; long strings and lists cost more */
+#define JJ_MAX_STEPS  UINT64_C(20000000)    /* one per node; long strings and lists cost more */
 #define JJ_MAX_BYTES  (UINT64_C(256) << 20) /* of all values that were ever made, and of the output */
 #define JJ_MAX_RANGE  100000                /* of range(); Jinja's sandbox has the same */
 #define JJ_MAX_VALUE_DEPTH 200              /* lists in lists, when they are walked */

@@ -84,6 +84,7 @@ static struct jj_node *make(struct jj_parser *p, enum jj_kind kind, struct jj_no
 	if (n) {
 		n->a = a;
 		n->b = b;
+		n->line = a ? a->line : n->line;
 	}
 	return n;
 }
@@ -136,11 +137,11 @@ static struct jj_node *parse_dict(struct jj_parser *p)
 
 static struct jj_node *parse_strings(struct jj_parser *p)
 {
-	struct fmt_str s = { NULL, 0 };
+	struct jj_node *n = make_const(p, (struct jj_value){ .type = JJ_STR, .as.s = FMT_STR("") });
 
-	for (; p->t->type == JJ_T_STRING; p->t++)
-		s = jj_join(p->m, s, p->t->text);
-	return make_const(p, (struct jj_value){ .type = JJ_STR, .as.s = s.p ? s : FMT_STR("") });
+	for (; n && p->t->type == JJ_T_STRING; p->t++)
+		n->value.as.s = jj_join(p->m, n->value.as.s, p->t->text);
+	return n;
 }
 
 static struct jj_node *parse_name(struct jj_parser *p)
@@ -551,41 +552,44 @@ struct jj_node *jj_parse_tuple(struct jj_parser *p, bool with_if, const char *en
 	return make(p, JJ_MAKE_TUPLE, first, NULL);
 }
 
-/* What can be assigned to: a name, names with commas, or with_attr "ns.name". */
+/* One target: a name, targets in brackets, or with_attr "ns.name". */
+static struct jj_node *parse_one_target(struct jj_parser *p, bool with_attr)
+{
+	struct jj_node *n;
+
+	if (jj_is_op(p, "(")) {
+		if (!jj_enter(p))
+			return NULL;
+		p->t++;
+		n = jj_parse_target(p, false);
+		p->nest--;
+		return jj_expect_op(p, ")") ? n : NULL;
+	}
+	n = jj_node(p, JJ_NAME);
+	if (n)
+		n->name = jj_expect_name(p);
+	if (n && with_attr && jj_skip_op(p, ".")) {
+		n = make(p, JJ_ATTR, n, NULL);
+		if (n)
+			n->name = jj_expect_name(p);
+	}
+	return p->m->err->code ? NULL : n;
+}
+
+/* What can be assigned to: one target, or several with commas, which take a value apart. */
 struct jj_node *jj_parse_target(struct jj_parser *p, bool with_attr)
 {
 	struct jj_node *first = NULL, **tail = &first;
-	bool comma = false, brackets = jj_skip_op(p, "(");
+	bool comma = false;
 
-	while (!p->m->err->code && !jj_is_op(p, ")")) {
-		struct jj_node *n = jj_node(p, JJ_NAME);
-
-		if (!n)
+	do {
+		*tail = parse_one_target(p, with_attr);
+		if (!*tail)
 			return NULL;
-		if (jj_is_op(p, "(") && jj_enter(p)) {
-			n = jj_parse_target(p, false);
-			p->nest--;
-		} else {
-			n->name = jj_expect_name(p);
-		}
-		if (n && with_attr && n->kind == JJ_NAME && jj_skip_op(p, ".")) {
-			n = make(p, JJ_ATTR, n, NULL);
-			if (n)
-				n->name = jj_expect_name(p);
-		}
-		if (!n)
-			return NULL;
-		*tail = n;
-		tail = &n->next;
+		tail = &(*tail)->next;
 		if (!jj_skip_op(p, ","))
 			break;
 		comma = true;
-		if (p->t->type != JJ_T_NAME || jj_is_name(p, "in"))
-			break;
-	}
-	if (brackets && !jj_expect_op(p, ")"))
-		return NULL;
-	if (!first)
-		return jj_unexpected(p, "a name to assign to");
+	} while ((p->t->type == JJ_T_NAME && !jj_is_name(p, "in")) || jj_is_op(p, "("));
 	return comma ? make(p, JJ_MAKE_TUPLE, first, NULL) : first;
 }

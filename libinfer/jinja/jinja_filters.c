@@ -224,6 +224,23 @@ static struct jj_value f_abs(struct jj *j, struct jj_value v, const struct jj_ar
 	return jj_is_int(v) && jj_as_int(v) >= 0 ? jj_int(jj_as_int(v)) : jj_unary(j, JJ_NEG, v);
 }
 
+/* An integer to a multiple of 10^-digits, a half to the even one. */
+static struct jj_value round_int(int64_t i, int64_t digits)
+{
+	int64_t unit = 1, rest;
+
+	for (; digits < 0; digits++) {
+		if (unit > INT64_MAX / 20)
+			return jj_int(0);
+		unit *= 10;
+	}
+	rest = i % unit;
+	i -= rest;
+	if (2 * llabs(rest) > unit || (2 * llabs(rest) == unit && i / unit % 2))
+		return i > INT64_MAX - unit || i < INT64_MIN + unit ? jj_int(i) : jj_int(i + (rest < 0 ? -unit : unit));
+	return jj_int(i);
+}
+
 static struct jj_value f_round(struct jj *j, struct jj_value v, const struct jj_args *args)
 {
 	struct jj_value p[2];
@@ -242,6 +259,8 @@ static struct jj_value f_round(struct jj *j, struct jj_value v, const struct jj_
 		return jj_float(ceil(f * scale) / scale);
 	if (p[1].type == JJ_STR && fmt_str_is(p[1].as.s, "floor"))
 		return jj_float(floor(f * scale) / scale);
+	if (jj_is_int(v))
+		return round_int(jj_as_int(v), digits);
 	if (digits >= 0) { /* exactly as the decimal digits say, a half to even */
 		char text[400];
 

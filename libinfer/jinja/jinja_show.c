@@ -99,8 +99,6 @@ void jj_show(struct jj *j, struct jj_buf *b, struct jj_value v, bool quoted, uns
 	}
 	switch (v.type) {
 	case JJ_UNDEFINED:
-		if (v.of == JJ_MISSING_UNSAFE)
-			jj_fail_undefined(j, v);
 		put(j, b, quoted ? "Undefined" : "");
 		return;
 	case JJ_NONE:

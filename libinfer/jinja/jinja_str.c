@@ -147,7 +147,7 @@ static struct jj_value split_space(struct jj *j, struct fmt_str s, int64_t max, 
 		if (!s.n || !jj_spend(j, 1))
 			break;
 		if (max-- == 0) {
-			jj_push_str(j, list, jj_strip(s, NULL, from_right, !from_right));
+			jj_push_str(j, list, s);
 			break;
 		}
 		if (from_right) {
@@ -472,10 +472,33 @@ static struct jj_value all_of(struct jj *j, struct jj_value self, uint32_t set)
 	return jj_bool(self.as.s.n);
 }
 
-static struct jj_value m_isdigit(struct jj *j, struct jj_value self, const struct jj_args *args)
+static struct jj_value m_isdecimal(struct jj *j, struct jj_value self, const struct jj_args *args)
 {
 	(void)args;
 	return all_of(j, self, 1u << UNI_ND);
+}
+
+/* Decimal digits, and those that stand high, low or in circles (Numeric_Type=Digit). */
+static struct jj_value m_isdigit(struct jj *j, struct jj_value self, const struct jj_args *args)
+{
+	static const struct uni_range other[] = {
+		{ 0xb2, 0xb3 }, { 0xb9, 0xb9 }, { 0x1369, 0x1371 }, { 0x19da, 0x19da }, { 0x2070, 0x2070 }, { 0x2074, 0x2079 },
+		{ 0x2080, 0x2089 }, { 0x2460, 0x2468 }, { 0x2474, 0x247c }, { 0x2488, 0x2490 }, { 0x24ea, 0x24ea },
+		{ 0x24f5, 0x24fd }, { 0x24ff, 0x24ff }, { 0x2776, 0x277e }, { 0x2780, 0x2788 }, { 0x278a, 0x2792 },
+		{ 0x10a40, 0x10a43 }, { 0x10e60, 0x10e68 }, { 0x11052, 0x1105a }, { 0x1f100, 0x1f10a }, { UINT32_MAX, UINT32_MAX },
+	};
+	size_t n;
+
+	(void)args;
+	if (!jj_spend(j, self.as.s.n / 4))
+		return jj_none();
+	for (size_t at = 0; at < self.as.s.n; at += n) {
+		uint32_t code = uni_get(self.as.s.p + at, &n);
+
+		if (!uni_is(code, 1u << UNI_ND) && !uni_in(code, other))
+			return jj_bool(false);
+	}
+	return jj_bool(self.as.s.n);
 }
 
 static struct jj_value m_isnumeric(struct jj *j, struct jj_value self, const struct jj_args *args)
@@ -641,7 +664,7 @@ static const struct row str_methods[] = {
 	{ "index", m_index }, { "rindex", m_rindex }, { "count", m_count }, { "partition", m_partition },
 	{ "rpartition", m_rpartition }, { "removeprefix", m_removeprefix }, { "removesuffix", m_removesuffix },
 	{ "ljust", m_ljust }, { "rjust", m_rjust }, { "center", m_center }, { "zfill", m_zfill }, { "format", m_format },
-	{ "isdigit", m_isdigit }, { "isdecimal", m_isdigit }, { "isnumeric", m_isnumeric }, { "isalpha", m_isalpha },
+	{ "isdigit", m_isdigit }, { "isdecimal", m_isdecimal }, { "isnumeric", m_isnumeric }, { "isalpha", m_isalpha },
 	{ "isalnum", m_isalnum }, { "isspace", m_isspace }, { "isascii", m_isascii }, { "islower", m_islower },
 	{ "isupper", m_isupper },
 };

@@ -368,8 +368,6 @@ struct jj_list *jj_items(struct jj *j, struct jj_value v)
 		return v.as.list;
 	switch (v.type) {
 	case JJ_UNDEFINED:
-		if (v.of == JJ_MISSING_UNSAFE)
-			break;
 		return &nothing;
 	case JJ_STR:
 		return characters(j, v.as.s);
@@ -382,8 +380,6 @@ struct jj_list *jj_items(struct jj *j, struct jj_value v)
 		jj_fail(j, FMT_MALFORMED, "'%s' object is not iterable", jj_type_name(v));
 		return NULL;
 	}
-	jj_fail_undefined(j, v);
-	return NULL;
 }
 
 bool jj_length(struct jj *j, struct jj_value v, size_t *n)
