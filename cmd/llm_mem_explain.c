@@ -165,7 +165,7 @@ bool mem_explain(const struct mem_report *r, struct cli_json *j, struct fmt_err 
 			json_figure(j, &x, &x.list[i]);
 		cli_json_close(j, ']');
 	} else if (ok) {
-			printf("\nwhere the figures come from (a total: weights and what is beside them)\n");
+		printf("\nwhere the figures come from (a total: weights and what is beside them)\n");
 		for (size_t i = 0; i < x.n; i++)
 			if (!x.list[i].plain)
 				figure(&x, &x.list[i]);

@@ -38,6 +38,32 @@ static double per_second(const struct mem_report *r, const struct fmt_step *s)
 	return r->speed.bandwidth * 1e9 / (double)s->total;
 }
 
+static double prompt_per_second(const struct mem_report *r, const struct fmt_prompt *p, uint64_t tokens)
+{
+	return r->speed.tflops * 1e12 / p->total * (double)tokens;
+}
+
+bool mem_speed_rates(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o,
+                     double *generating, double *reading, struct fmt_err *err)
+{
+	struct fmt_step s = { .total = 0 };
+	struct fmt_prompt p;
+
+	*generating = *reading = 0;
+	if (!r->e.layers_known)
+		return true;
+	if (r->speed.bandwidth > 0) {
+		if (!fmt_speed_step(&r->e, w->token_bytes, o, &s, err))
+			return false;
+		*generating = per_second(r, &s);
+	}
+	if (r->speed.tflops > 0) {
+		fmt_speed_prompt(&r->e, r->view, o->context, &p);
+		*reading = prompt_per_second(r, &p, o->context);
+	}
+	return true;
+}
+
 static void contexts_line(const struct mem_report *r, const char *what)
 {
 	char text[32];
@@ -83,7 +109,7 @@ static void reading_text(const struct mem_report *r)
 	printf("  %-10s", "tokens/s");
 	for (size_t i = 0; i < r->n_contexts; i++) {
 		fmt_speed_prompt(&r->e, r->view, r->contexts[i], &p);
-		printf(" %12.0f", r->speed.tflops * 1e12 / p.total * (double)r->contexts[i]);
+		printf(" %12.0f", prompt_per_second(r, &p, r->contexts[i]));
 	}
 	printf("\n  %-10s", "seconds");
 	for (size_t i = 0; i < r->n_contexts; i++) {
@@ -133,7 +159,7 @@ static void reading_json(const struct mem_report *r, struct cli_json *j)
 		cli_json_f64(j, "linear_operations", p.linear);
 		cli_json_f64(j, "attention_operations", p.attention);
 		cli_json_f64(j, "output_operations", p.output);
-		cli_json_f64(j, "tokens_per_second_at_most", r->speed.tflops * 1e12 / p.total * (double)r->contexts[i]);
+		cli_json_f64(j, "tokens_per_second_at_most", prompt_per_second(r, &p, r->contexts[i]));
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');

@@ -7,6 +7,7 @@
 #include "cli.h"
 
 struct mem_report;
+struct mem_weights;
 
 struct mem_speed {
 	const char *card;          /* of the table; NULL: none named */
@@ -21,5 +22,11 @@ bool mem_speed_options(struct mem_speed *s, struct fmt_err *err);
 /* Text, or a member "speed" in j. Nothing where neither figure is known.
  * returns false with *err set as fmt_speed_step does */
 bool mem_speed_print(const struct mem_report *r, struct cli_json *j, struct fmt_err *err);
+
+/* Tokens per second at most at o's context: of generating one sequence, and of reading a prompt of so many tokens at once.
+ * 0: not asked for, or the layers are not known.
+ * returns false with *err set as fmt_speed_step does */
+bool mem_speed_rates(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o,
+                     double *generating, double *reading, struct fmt_err *err);
 
 #endif

@@ -4,6 +4,7 @@ refused.
 
 usage: llm_mem_speed.py LLM_MEM MODEL_DIR CONFIGS_DIR      CONFIGS_DIR may be absent
 """
+import csv
 import glob
 import json
 import subprocess
@@ -55,3 +56,16 @@ for words, *args in (("'gtx' is no card", "--speed", "gtx"), ("numbers above 0",
                      ("is not a number", "--tflops", "fast")):
     p = run(*args, status=2)
     assert words in p.stderr, p.stderr
+
+# the same in a table, empty where it was not asked for
+options = ("--quant", "Q8_0,Q4_K_M", "--ctx", "256,1024", "--kv", "BF16")
+rows = list(csv.DictReader(run("--csv", "--speed", "h100", *options).stdout.splitlines()))
+s = report("--speed", "h100", *options)["speed"]
+assert len(rows) == len(s["generating"]) == 4
+for row, g in zip(rows, s["generating"]):
+    assert (row["quant"], int(row["context"])) == (g["quant"], g["context"])
+    assert float(row["tokens_per_second_at_most"]) == g["tokens_per_second_at_most"], (row, g)
+    reading, = (r["tokens_per_second_at_most"] for r in s["reading"] if r["tokens"] == g["context"])
+    assert float(row["prompt_tokens_per_second_at_most"]) == reading, (row, reading)
+row = next(csv.DictReader(run("--csv", "--bandwidth", "7").stdout.splitlines()))
+assert row["tokens_per_second_at_most"] and row["prompt_tokens_per_second_at_most"] == "", row

@@ -3,6 +3,7 @@
 
 usage: llm_mem_train.py LLM_MEM MODEL_DIR
 """
+import csv
 import json
 import subprocess
 import sys
@@ -89,3 +90,14 @@ refused("bf16 or fp16", "--train", "qlora", "--precision", "fp32")
 refused("64 bits", "--train", "full", "--attention", "eager", "--micro-batch", str(1 << 30), "--seq", str(1 << 30), status=3)
 refused("without --train", "--rank", "8")
 refused("without --train", "--zero", "3")
+
+# a row of a table, which says what the JSON says
+for args in (("full", "--devices", "4", "--zero", "2", "--offload", "optimizer"), ("qlora", "--rank", "8", "--fit", "1GiB")):
+    t, total = training(*args)
+    row, = csv.DictReader(run("--csv", "--train", *args).stdout.splitlines())
+    for name, n in t["device_bytes"].items():
+        assert int(row[name + "_bytes"]) == n, (name, row, t)
+    assert int(row["host_bytes"]) == t["host_bytes"]["total"] and int(row["parameters"]) == total, (row, t)
+    for name in ("kind", "optimizer", "zero_stage", "devices", "sequence", "trainable", "rank", "adapters"):
+        assert row[name] == str(t.get(name, "")), (name, row, t)
+    assert row["fits"] == {True: "yes", None: ""}[t.get("fits")], row
