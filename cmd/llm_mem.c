@@ -338,7 +338,7 @@ int main(int argc, char **argv)
 		{ CLI_FLAG, 0, "explain", NULL, &r.explain, "each figure as its product, the keys of config.json behind it,\n"
 		  "and what was taken for those that are not there", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
-		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy", NULL },
+		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy; with --train a row of that", NULL },
 		{ CLI_STRING, 0, "svg", "FILE", &o.svg, "write a chart of memory over context as well; -: to stdout", NULL },
 		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well; -: to stdout", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },

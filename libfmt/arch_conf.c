@@ -157,6 +157,32 @@ static uint64_t lfm2_width(const struct arch_conf *conf)
 	return wide > (double)ARCH_MAX_WIDTH ? 2 * ARCH_MAX_WIDTH : ((uint64_t)wide + by - 1) / by * by;
 }
 
+/* The key that a number came from. Of one that follows from another the other's; empty where nobody gave it. */
+static struct fmt_str key_of(const struct arch_conf *conf, enum arch_param p)
+{
+	for (unsigned i = conf->n_origins; i > 0; i--) {
+		const struct arch_origin *o = &conf->origins[i - 1];
+
+		if (o->row->id != p || !o->set)
+			continue;
+		if (o->key.n || !o->rule || o->rule->how == ELSE_FIXED)
+			return o->key;
+		p = o->rule->a; /* rows stand after those that they follow from */
+	}
+	return (struct fmt_str){ NULL, 0 };
+}
+
+/* What does not divide, and by which: "head_dim is not given, and hidden_size: 4096 is not a multiple of 3
+ * (num_attention_heads)". */
+static bool no_multiple(const struct arch_conf *conf, const struct arch_else *e, struct fmt_str key, uint64_t by, struct fmt_err *err)
+{
+	struct fmt_str a = key_of(conf, e->a), b = e->b ? key_of(conf, e->b) : (struct fmt_str){ NULL, 0 };
+
+	return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s%s%.*s%s%" PRIu64 " is not a multiple of %" PRIu64 "%s%.*s%s",
+	                (int)key.n, key.p, key.n ? " is not given, and " : "", (int)a.n, a.p, a.n ? ": " : "a width of ",
+	                conf->n[e->a], by, b.n ? " (" : "", (int)b.n, b.p, b.n ? ")" : "");
+}
+
 /* A value that config.json does not give. */
 static bool take_else(const struct arch_param_row *row, const struct arch_else *e, struct fmt_str key,
                       struct arch_conf *conf, struct fmt_err *err)
@@ -204,8 +230,7 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 	case ELSE_QUOTIENT:
 		by = e->b ? conf->n[e->b] : (uint64_t)e->fixed;
 		if (conf->n[e->a] % by)
-			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s%s%" PRIu64 " is not a multiple of %" PRIu64,
-			                (int)key.n, key.p, key.n ? " is not given, and " : "a width of ", conf->n[e->a], by);
+			return no_multiple(conf, e, key, by, err);
 		conf->n[row->id] = conf->n[e->a] / by;
 		break;
 	case ELSE_PART:
@@ -221,6 +246,16 @@ static bool take_else(const struct arch_param_row *row, const struct arch_else *
 	}
 	conf->set[row->id] = true;
 	return true;
+}
+
+/* A number that does not go with another: "num_key_value_heads: 3 does not divide 8 (num_attention_heads)". */
+static bool fail_beside(const struct arch_conf *conf, struct fmt_str key, uint64_t n, const char *what, enum arch_param other,
+                        struct fmt_err *err)
+{
+	struct fmt_str name = key_of(conf, other);
+
+	return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " %s %" PRIu64 "%s%.*s%s", (int)key.n, key.p, n, what,
+	                conf->n[other], name.n ? " (" : "", (int)name.n, name.p, name.n ? ")" : "");
 }
 
 /* Every ceiling and every relation that a row states. */
@@ -239,11 +274,9 @@ static bool check_value(const struct arch_param_row *row, struct fmt_str key, co
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is above %" PRIu64, (int)key.n, key.p, n,
 		                row->max);
 	if (row->at_most && n > conf->n[row->at_most])
-		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " is more than there are: %" PRIu64,
-		                (int)key.n, key.p, n, conf->n[row->at_most]);
+		return fail_beside(conf, key, n, "is more than there are:", row->at_most, err);
 	if (row->kind == KIND_COUNT && row->divides && of % n)
-		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "%.*s: %" PRIu64 " does not divide %" PRIu64, (int)key.n,
-		                key.p, n, of);
+		return fail_beside(conf, key, n, "does not divide", row->divides, err);
 	if (row->kind == KIND_REAL && (!isfinite(f) || f <= 0 || f > 1e30))
 		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "%.*s: %g is not a number above 0", (int)key.n, key.p, f);
 	return true;

@@ -84,16 +84,30 @@ static unsigned possible(const struct fmt_arch *arch, const struct arch_conf *co
 	return may | (conf->set[P_WINDOW] ? LAYER_WINDOW : 0) | (conf->set[P_ATTN_EVERY] && !arch->kinds ? LAYER_LINEAR : 0);
 }
 
+/* A list, whose key may be absent or null.
+ * list     out: NULL without one */
+static bool find_list(const struct json *config, const char *key, const struct json **list, struct fmt_err *err)
+{
+	const struct json *j = arch_conf_find(config, key, strlen(key));
+
+	*list = json_is(j, JSON_ARRAY) ? j : NULL;
+	return !j || *list || json_is(j, JSON_NULL) || fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s: expected a list", key);
+}
+
 /* A word per layer, which comes before any rule. Read of those that have more than one kind.
  * replaced   bits of a layer that its word replaces */
 static bool read_words(const struct fmt_arch *arch, const char *key, const struct arch_word *words, unsigned replaced,
                        const struct json *config, struct arch_conf *conf, struct fmt_err *err)
 {
-	const struct json *list = arch_conf_find(config, key, strlen(key));
+	const struct json *list;
 	unsigned may = words == block_words ? (conf->set[P_EXPERTS] ? LAYER_BLOCKS : 0) : possible(arch, conf);
 	uint64_t i = 0;
 
-	if (!(may & (may - 1)) || !json_is(list, JSON_ARRAY))
+	if (!(may & (may - 1)))
+		return true;
+	if (!find_list(config, key, &list, err))
+		return false;
+	if (!list)
 		return true;
 	if (!check_count(conf, key, list, err))
 		return false;
@@ -117,10 +131,13 @@ static bool read_words(const struct fmt_arch *arch, const char *key, const struc
 static bool read_pattern(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,
                          struct fmt_err *err)
 {
-	struct fmt_str text = json_str(arch_conf_find(config, "hybrid_override_pattern", 23));
+	const struct json *j = arch_conf_find(config, "hybrid_override_pattern", 23);
+	struct fmt_str text = json_str(j);
 
-	if (!arch->pattern || !text.n)
+	if (!arch->pattern || !j || json_is(j, JSON_NULL))
 		return true;
+	if (!json_is(j, JSON_STRING))
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "hybrid_override_pattern: expected a letter for each layer");
 	if (text.n != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "hybrid_override_pattern: %zu letters for %" PRIu64 " layers", text.n,
 		                conf->n[P_LAYERS]);
@@ -140,11 +157,15 @@ static bool read_pattern(const struct fmt_arch *arch, const struct json *config,
 /* Numbers of layers, or a flag for each. */
 static bool read_numbers(const struct arch_numbers *row, const struct json *config, struct arch_conf *conf, struct fmt_err *err)
 {
-	const struct json *list = arch_conf_find(config, row->key, strlen(row->key));
+	const struct json *list;
 	unsigned both = row->in | row->out;
 	uint64_t n = 0, at = 0;
 
-	if (!json_is(list, JSON_ARRAY) || !json_count(list) || (both & LAYER_MOE && !conf->set[P_EXPERTS]))
+	if (both & LAYER_MOE && !conf->set[P_EXPERTS])
+		return true;
+	if (!find_list(config, row->key, &list, err))
+		return false;
+	if (!json_count(list))
 		return true;
 	if (row->flags && !check_count(conf, row->key, list, err))
 		return false;
@@ -166,12 +187,16 @@ static bool read_numbers(const struct arch_numbers *row, const struct json *conf
 /* no_rope_layers: against its name, 1 for each layer that rotates and 0 for each that does not. */
 static bool read_no_rope(const struct json *config, struct arch_conf *conf, struct fmt_err *err)
 {
-	const struct json *list = arch_conf_find(config, "no_rope_layers", 14), *j = json_first(list);
-	bool given = json_is(list, JSON_ARRAY);
+	const struct json *list, *j;
 	uint64_t rotates;
+	bool given;
 
 	if (!conf->set[P_NO_ROPE_EVERY])
 		return true;
+	if (!find_list(config, "no_rope_layers", &list, err))
+		return false;
+	j = json_first(list);
+	given = list != NULL;
 	if (given && json_count(list) != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "no_rope_layers: %zu numbers for %" PRIu64 " layers",
 		                json_count(list), conf->n[P_LAYERS]);

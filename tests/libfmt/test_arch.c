@@ -122,10 +122,11 @@ static void bad_numbers_name_their_key(void **state)
 	refused("{\"num_hidden_layers\": \"4\"}", FMT_MALFORMED, "num_hidden_layers: expected a whole number");
 	refused("{\"hidden_size\": 2.5}", FMT_MALFORMED, "hidden_size");
 	refused("{\"hidden_size\": 18446744073709551615}", FMT_LIMIT, "hidden_size");
-	refused("{\"num_attention_heads\": 3}", FMT_MISMATCH, "head_dim is not given, and 4096 is not a multiple of 3");
+	refused("{\"num_attention_heads\": 3}", FMT_MISMATCH,
+	        "head_dim is not given, and hidden_size: 4096 is not a multiple of 3 (num_attention_heads)");
 	refused("{\"num_attention_heads\": 8, \"num_key_value_heads\": 3}", FMT_MISMATCH, "num_key_value_heads: 3 does not divide 8");
 	refused("{\"num_attention_heads\": 65536, \"head_dim\": 1048576}", FMT_LIMIT, "is not between 1 and");
-	refused("{\"head_dim\": 33}", FMT_MISMATCH, "33 is not a multiple of 2");
+	refused("{\"head_dim\": 33}", FMT_MISMATCH, "head_dim: 33 is not a multiple of 2");
 	refused("{\"rms_norm_eps\": 0}", FMT_LIMIT, "rms_norm_eps");
 	refused("{\"rms_norm_eps\": []}", FMT_MALFORMED, "rms_norm_eps: expected a number");
 	refused("{\"attention_bias\": 1}", FMT_MALFORMED, "attention_bias: expected true or false");
