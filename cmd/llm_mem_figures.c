@@ -137,11 +137,7 @@ static void of_share(struct figures *x, enum fmt_share s)
 	end(x, f, x->r->e.by_share[s]);
 }
 
-/* A figure that is made of others: `format` holds its expression. */
-static void combined(struct figures *x, const char *name, const char *title, uint64_t value, const char *format, ...)
-	FMT_PRINTF(5, 6);
-
-static void combined(struct figures *x, const char *name, const char *title, uint64_t value, const char *format, ...)
+void figures_add(struct figures *x, const char *name, const char *title, uint64_t value, const char *format, ...)
 {
 	struct figure *f = begin(x, title);
 	va_list args;
@@ -184,7 +180,7 @@ static void parameters(struct figures *x)
 			of_share(x, (enum fmt_share)s);
 	total(x);
 	if (e->n_experts && routed) {
-		combined(x, "parameters.active", "active per token", e->active,
+		figures_add(x, "parameters.active", "active per token", e->active,
 		         "%" PRIu64 " - %" PRIu64 " routed_experts + %" PRIu64 " / %" PRIu64 " experts x %" PRIu64 " per token",
 		         e->total, routed, routed, e->n_experts, e->n_experts_used);
 		if (!x->no_memory) {
@@ -192,12 +188,12 @@ static void parameters(struct figures *x)
 			rests_on(x, &x->list[x->n - 1], FMT_NUMBER_EXPERTS_USED);
 		}
 	} else {
-		combined(x, "parameters.active", "active per token", e->active, "%" PRIu64 " parameters", e->total);
+		figures_add(x, "parameters.active", "active per token", e->active, "%" PRIu64 " parameters", e->total);
 	}
-	combined(x, "parameters.active_without_input_embedding", "active, no input embedding",
+	figures_add(x, "parameters.active_without_input_embedding", "active, no input embedding",
 	         e->active_without_input_embedding, "%" PRIu64 " active - %" PRIu64 " embeddings%s", e->active,
 	         e->tied ? 0 : embeddings, e->tied ? " (they are the output matrix)" : "");
-	combined(x, "parameters.non_embedding", "without embeddings and head", e->non_embedding,
+	figures_add(x, "parameters.non_embedding", "without embeddings and head", e->non_embedding,
 	         "%" PRIu64 " - %" PRIu64 " embeddings - %" PRIu64 " lm_head", e->total, embeddings,
 	         e->by_share[FMT_SHARE_LM_HEAD]);
 }
@@ -208,7 +204,7 @@ static void next_layers(struct figures *x)
 
 	if (!e->n_next_layers || !e->n_layers || !x->r->view->from_dir)
 		return;
-	combined(x, "multi_token_prediction.parameters", "multi-token prediction", e->next_params,
+	figures_add(x, "multi_token_prediction.parameters", "multi-token prediction", e->next_params,
 	         "%" PRIu64 " layers x (%" PRIu64 " as in the last + 2 x %" PRIu64 " x %" PRIu64 " + 3 norms x %" PRIu64 ")",
 	         e->n_next_layers, e->layers[e->n_layers - 1].params, e->model_width, e->model_width, e->model_width);
 	if (x->no_memory)
@@ -409,7 +405,7 @@ static void totals(struct figures *x, const struct mem_weights *w)
 			continue;
 		snprintf(name, sizeof name, "weights.%s.total_bytes.%" PRIu64, w->name, o.context);
 		snprintf(title, sizeof title, "%s at %s tokens", w->name, cli_thousands(o.context, context));
-		combined(x, name, title, s.total, "%" PRIu64 " of weights + %" PRIu64 " of cache + %" PRIu64 " of state + %" PRIu64
+		figures_add(x, name, title, s.total, "%" PRIu64 " of weights + %" PRIu64 " of cache + %" PRIu64 " of state + %" PRIu64
 		         " of buffers", s.weights, s.kv, s.state, s.buffers);
 		if (x->no_memory)
 			return;
@@ -426,7 +422,7 @@ static void buffers(struct figures *x, size_t i)
 	snprintf(name, sizeof name, "buffers.%" PRIu64 ".total_bytes", x->r->contexts[i]);
 	snprintf(title, sizeof title, "beside the weights, %s tokens, %s", cli_thousands(x->r->contexts[i], context),
 	         fmt_runtime_name(x->r->runtime.runtime));
-	combined(x, name, title, b->total, "%" PRIu64 " cache + %" PRIu64 " state + %" PRIu64 " compute + %" PRIu64 " output + %" PRIu64
+	figures_add(x, name, title, b->total, "%" PRIu64 " cache + %" PRIu64 " state + %" PRIu64 " compute + %" PRIu64 " output + %" PRIu64
 	         " of its own", b->kv, b->state, b->compute, b->output, b->other);
 	if (!x->no_memory)
 		x->list[x->n - 1].bytes = true;
@@ -449,6 +445,9 @@ bool figures_init(struct figures *x, const struct mem_report *r, struct fmt_err 
 		weights(x, &r->weights[i]);
 	for (size_t i = 0; i < r->n_weights && r->e.layers_known; i++)
 		totals(x, &r->weights[i]);
+	if (!figures_speed(x, err))
+		return false;
+	figures_training(x);
 	return !x->no_memory || fmt_fail_nomem(err, x->cap * sizeof *x->list);
 }
 

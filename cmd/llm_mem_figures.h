@@ -35,4 +35,13 @@ struct figures {
 bool figures_init(struct figures *x, const struct mem_report *r, struct fmt_err *err);
 void figures_finish(struct figures *x);
 
+/* Adds a figure that is made of others: `format` holds its expression. Without memory x->no_memory is set. */
+void figures_add(struct figures *x, const char *name, const char *title, uint64_t value, const char *format, ...)
+	FMT_PRINTF(5, 6);
+
+/* llm_mem_figures_asked.c: those of --bandwidth and --train, where they were given.
+ * returns false with *err set as fmt_speed_step does */
+bool figures_speed(struct figures *x, struct fmt_err *err);
+void figures_training(struct figures *x);
+
 #endif

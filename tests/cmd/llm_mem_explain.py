@@ -37,7 +37,10 @@ def look_up(tree, path):
 
 
 def look_up_list(tree, path):
-    """Types have a list of their own."""
+    """Types have a list of their own, and so have bounds of speed, by type and context."""
+    if path.startswith('speed.generating.'):
+        quant, context, member = path.split('.')[2:]
+        return next(g[member] for g in tree['speed']['generating'] if (g['quant'], str(g['context'])) == (quant, context))
     if not path.startswith('weights.'):
         return look_up(tree, path)
     name, member = path[len('weights.'):].split('.', 1)
@@ -90,6 +93,17 @@ if not os.path.isdir(model):
 
 got, n = check(os.path.join(model, 'config.json'))
 got, m = check(model, '--kv', 'Q8_0', '--parallel', '3', '--quant', 'all')
+
+# what is asked for beside: each part of training that is a product, and the sum of all
+for train in (['full'], ['full', '--devices', '7', '--zero', '3', '--optimizer', 'adamw8bit'], ['qlora', '--rank', '8'],
+              ['lora', '--devices', '3', '--zero', '2', '--micro-batch', '5', '--offload', 'optimizer']):
+    got, k = check(model, '--speed', 'h100', '--quant', 'Q8_0,Q4_K_M', '--ctx', '100,256', '--train', *train)
+    figures = {f['figure'] for f in got['explain']}
+    assert {'training.trainable', 'training.device_bytes.total', 'training.device_bytes.activations',
+            'training.device_bytes.logits', 'speed.generating.Q4_K_M.256.total_bytes'} <= figures, figures
+    assert ('training.device_bytes.gradients' in figures) == ('--offload' not in train), (train, figures)
+    n += k
+
 for path in sorted(glob.glob(configs + '/*.json')):
     got, k = check(path, '--ctx', '100,5000,131072', '--kv', 'F16', '--parallel', '2')
     n += k
