@@ -65,8 +65,8 @@ static void of_tokens(struct figures *x, enum fmt_train_part p)
 		return;
 	snprintf(name, sizeof name, "training.device_bytes.%s", fmt_train_part_name(p));
 	snprintf(title, sizeof title, "training, %s", fmt_train_part_name(p));
-	figures_add(x, name, title, value, "%" PRIu64 " bytes per token x %" PRIu64 " sequences x %" PRIu64 " tokens", value / tokens,
-	            o->micro_batch, o->seq);
+	figures_add(x, name, title, value, "%" PRIu64 " bytes per token x %" PRIu64 " sequence%s x %" PRIu64 " tokens", value / tokens,
+	            o->micro_batch, o->micro_batch == 1 ? "" : "s", o->seq);
 	in_bytes(x);
 }
 
