@@ -262,6 +262,8 @@ enum arch_move {
 	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
 	MOVE_LATENT_V,    /* the others */
 	MOVE_QKV,         /* rows in groups of heads, some queries, a key and a value each, become all queries, keys, values */
+	MOVE_FIRST,       /* of each matrix's rows the first half: a gate before what it gates */
+	MOVE_SECOND,      /* the other half */
 	MAKE_ROPE_FACTORS, /* not in the checkpoint: made from the llama3 scaling's numbers */
 	MAKE_ROPE_LONG,   /* config.json's long_factor, */
 	MAKE_ROPE_SHORT   /* and its short_factor */
@@ -366,6 +368,7 @@ extern const struct arch_param_row arch_rope_simple[];
 extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_mistral;
 extern const struct fmt_arch arch_cohere;
+extern const struct fmt_arch arch_cohere2;
 extern const struct fmt_arch arch_deepseek2;
 extern const struct fmt_arch arch_deepseek3;
 extern const struct fmt_arch arch_falcon;
@@ -374,9 +377,11 @@ extern const struct fmt_arch arch_glm4moe;
 extern const struct fmt_arch arch_gpt2;
 extern const struct fmt_arch arch_gptneox;
 extern const struct fmt_arch arch_granite;
+extern const struct fmt_arch arch_granitemoe;
 extern const struct fmt_arch arch_mamba;
 extern const struct fmt_arch arch_mixtral;
 extern const struct fmt_arch arch_nemotronh;
+extern const struct fmt_arch arch_olmo;
 extern const struct fmt_arch arch_olmo2;
 extern const struct fmt_arch arch_olmoe;
 extern const struct fmt_arch arch_phi2;
@@ -410,9 +415,7 @@ extern const struct fmt_arch arch_seed_oss;
 extern const struct fmt_arch arch_ernie4_5;
 extern const struct fmt_arch arch_hunyuan_dense;
 extern const struct fmt_arch arch_exaone4;
-extern const struct fmt_arch arch_olmo;
 extern const struct fmt_arch arch_olmo3;
-extern const struct fmt_arch arch_cohere2;
 extern const struct fmt_arch arch_arcee;
 extern const struct fmt_arch arch_apertus;
 extern const struct fmt_arch arch_nemotron;
@@ -420,8 +423,6 @@ extern const struct fmt_arch arch_qwen2vl;
 extern const struct fmt_arch arch_qwen3vl;
 extern const struct fmt_arch arch_qwen3vlmoe;
 extern const struct fmt_arch arch_phimoe;
-extern const struct fmt_arch arch_granitemoe;
-extern const struct fmt_arch arch_granitemoeshared;
 extern const struct fmt_arch arch_gptoss;
 extern const struct fmt_arch arch_llama4;
 extern const struct fmt_arch arch_minimaxm2;

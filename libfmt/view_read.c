@@ -204,6 +204,21 @@ static bool read_latent_v(const struct rows *r, struct fmt_err *err)
 	return true;
 }
 
+/* Each matrix of the checkpoint, [rows, columns] or a stack of them, has twice the rows: one half of them. */
+static bool read_half(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t half = r->part->dims[r->part->n_dims - 2] / 2, second = r->source->move == MOVE_SECOND ? half : 0;
+
+	for (uint64_t done = 0, n; done < r->n_rows; done += n) {
+		uint64_t matrix = (r->row + done) / half, first = (r->row + done) % half;
+
+		n = half - first < r->n_rows - done ? half - first : r->n_rows - done;
+		if (!fetch(r, matrix * 2 * half + second + first, n, r->dst + done * r->row_bytes, err))
+			return false;
+	}
+	return true;
+}
+
 /* How each enum arch_move is read. */
 static move_fn *const moves[] = {
 	[MOVE_NONE] = read_plain,
@@ -213,6 +228,8 @@ static move_fn *const moves[] = {
 	[MOVE_LATENT_K] = read_latent_k,
 	[MOVE_LATENT_V] = read_latent_v,
 	[MOVE_QKV] = read_moved,
+	[MOVE_FIRST] = read_half,
+	[MOVE_SECOND] = read_half,
 };
 
 /* Rows of a tensor that has some, or their factors: those of each part in turn. */

@@ -141,6 +141,7 @@ struct infer_forward {
 	const struct infer_need *layer;
 	enum infer_pairs pairs;          /* how its rotary embedding pairs elements */
 	uint32_t no_rope_every;          /* every n-th layer has no_rope, where the model does not say which; 0: none has */
+	bool rope_in_windows;            /* layers without a window have no_rope */
 	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */
 	bool latent;                     /* attention is latent */

@@ -48,7 +48,7 @@ static bool read_patterns(struct infer_model *m, int32_t i, struct infer_layer *
 	if (!fmt_view_window(m->view, i, &l->window, err) ||
 	    !read_flag(m->view, "attention.rope_pattern", i, !every || (uint32_t)(i + 1) % every, &rotates, err))
 		return false;
-	l->no_rope = !rotates;
+	l->no_rope = !rotates || (m->forward->rope_in_windows && !l->window);
 	return true;
 }
 

@@ -22,12 +22,18 @@ void op_clip(struct infer_run *r, float *x, size_t n, float limit);
 /* x = cap * tanh(x / cap), n elements of every token; as it is where cap is 0. */
 void op_softcap(struct infer_run *r, float *x, size_t n, float cap);
 
+/* x = 0, n elements of every token. */
+void op_clear(struct infer_run *r, float *x, size_t n);
+
 /* x += y, n elements of every token. */
 void op_add(struct infer_run *r, float *x, const float *y, size_t n);
 
 /* y [T, D] = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * w + bias, per token; y may be x. Sums in double, eight
  * partial sums. */
 void op_layernorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
+
+/* The same of the model's width, w all 1 and no bias. */
+void op_layernorm_bare(struct infer_run *r, float *y, const float *x);
 
 /* The same in place for every head of each token's x [T, n_heads * head], w [n_heads, head]; nothing where the model has no
  * such weight. */

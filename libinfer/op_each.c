@@ -8,6 +8,12 @@ void op_scale(struct infer_run *r, float *x, size_t n, float factor)
 		x[i] *= factor;
 }
 
+void op_clear(struct infer_run *r, float *x, size_t n)
+{
+	for (size_t i = 0; i < r->n_tok * n; i++)
+		x[i] = 0;
+}
+
 void op_add(struct infer_run *r, float *x, const float *y, size_t n)
 {
 	for (size_t i = 0; i < r->n_tok * n; i++)

@@ -86,14 +86,14 @@ static void layernorm_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct norm *c = ctx;
 	size_t n = c->w->cols;
-	const float *x = c->x + row * n, *bias = c->w->bias, *w = c->w->f32 + row % c->w->rows * n;
+	const float *x = c->x + row * n, *bias = c->w->bias, *w = c->w->f32 ? c->w->f32 + row % c->w->rows * n : NULL;
 	float *y = c->y + row * n, scale;
 	double mean = mean_of(x, n);
 
 	(void)worker;
 	scale = (float)(1 / sqrt(variance(x, n, mean) + (double)c->r->model->eps));
 	for (size_t i = 0; i < n; i++)
-		y[i] = (float)((double)x[i] - mean) * scale * w[i] + (bias ? bias[i] : 0);
+		y[i] = (float)((double)x[i] - mean) * scale * (w ? w[i] : 1) + (bias ? bias[i] : 0);
 }
 
 void op_layernorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
@@ -101,6 +101,13 @@ void op_layernorm(struct infer_run *r, float *y, const float *x, const struct in
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
 
 	quant_pool_run(r->pool, r->n_tok, layernorm_row, &c);
+}
+
+void op_layernorm_bare(struct infer_run *r, float *y, const float *x)
+{
+	const struct infer_w none = { .rows = 1, .cols = r->model->d_model };
+
+	op_layernorm(r, y, x, &none);
 }
 
 void op_heads_layernorm(struct infer_run *r, float *x, const struct infer_w *w)

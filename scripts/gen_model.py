@@ -36,6 +36,9 @@ DEEPSEEK = dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_
                 n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, n_shared_experts=2,
                 first_k_dense_replace=1, bos_token_id=0, eos_token_id=1)
 DEEPSEEK_LITE = dict(DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1, topk_method="greedy", scoring_func="softmax")
+GLM = dict(n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, head_dim=24)
+COHERE2 = dict(rms_norm_eps=..., num_hidden_layers=4, tie_word_embeddings=True, rotary_pct=1.0)
+GRANITE_MOE = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
 DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
 
 
@@ -148,6 +151,19 @@ MODELS = {
                                           scoring_func="sigmoid", num_nextn_predict_layers=1)),
     "deepseek3-magnitude": ("DeepseekV3", dict(DEEPSEEK, q_lora_rank=None, n_group=2, topk_group=1, num_experts_per_tok=4,
                                                rope_parameters=dict(DEEPSEEK_YARN, mscale=1.3, mscale_all_dim=0.6))),
+    "glm4moe": ("Glm4Moe", dict(GLM, attention_bias=True, n_shared_experts=1)),
+    "glm4moe-groups": ("Glm4Moe", dict(GLM, use_qk_norm=True, n_group=4, topk_group=2, n_shared_experts=2, norm_topk_prob=False,
+                                       routed_scaling_factor=1.7, first_k_dense_replace=0,
+                                       rope_parameters=dict(ROPE, rope_type="default", partial_rotary_factor=0.75))),
+    "cohere2": ("Cohere2", dict(COHERE2, sliding_window=17)),
+    "cohere2-layers": ("Cohere2", dict(COHERE2, sliding_window=9, logit_scale=0.3, layer_norm_eps=1e-3,
+                                       layer_types=["full_attention", "sliding_attention"] * 2)),
+    "granitemoe": ("GraniteMoe", dict(GRANITE_MOE, attention_multiplier=0.2, logits_scaling=2.0)),
+    "granitemoe-biases": ("GraniteMoe", dict(GRANITE_MOE, num_local_experts=5, num_experts_per_tok=3, attention_bias=True,
+                                             tie_word_embeddings=True, residual_multiplier=0.4)),
+    "granitemoe-shared": ("GraniteMoeShared", dict(GRANITE_MOE, shared_intermediate_size=36, embedding_multiplier=2.0)),
+    "olmo": ("Olmo", dict(rms_norm_eps=...)),
+    "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
 
 

@@ -1,6 +1,7 @@
-/* Command-R: attention and feed-forward side by side after one norm without a bias; the output is the embedding.
+/* Command-R: attention and feed-forward side by side after one norm without a bias; the output is the embedding. Command-R7B
+ * (Cohere 2): the same with a window in three layers of four, and no positions in the fourth.
  *
- * Source of defaults: CohereConfig of transformers 5. */
+ * Source of defaults: CohereConfig and Cohere2Config of transformers 5. */
 #include "arch_shared.h"
 
 static const struct arch_param_row sizes[] = {
@@ -20,21 +21,45 @@ static const struct arch_param_row sizes[] = {
 	{ P_NONE },
 };
 
+static const struct arch_param_row windows[] = {
+	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
+	{ P_FULL_EVERY, KIND_COUNT, "sliding_window_pattern", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_LAYERS },
+	{ P_UNUSED, KIND_FALSE, "use_qk_norm", { ELSE_UNSET } },
+	{ P_QK_NORM, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 0 } },
+	{ P_NONE },
+};
+
+#define FIRST_KEYS \
+	{ "block_count", FMT_KV_U32, P_LAYERS }, \
+	{ "context_length", FMT_KV_U32, P_CONTEXT }, \
+	{ "embedding_length", FMT_KV_U32, P_MODEL }, \
+	{ "feed_forward_length", FMT_KV_U32, P_FF }, \
+	{ "attention.head_count", FMT_KV_U32, P_HEADS }, \
+	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV }, \
+	ARCH_LINEAR_KEYS, \
+	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA }, \
+	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS }, \
+	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } }, \
+	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } }, \
+	ARCH_FILE_TYPE
+
+#define PLAIN_ROPE_KEY { "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_PLAIN }, .text = "none" }
+
 static const struct arch_key keys[] = {
-	{ "block_count", FMT_KV_U32, P_LAYERS },
-	{ "context_length", FMT_KV_U32, P_CONTEXT },
-	{ "embedding_length", FMT_KV_U32, P_MODEL },
-	{ "feed_forward_length", FMT_KV_U32, P_FF },
-	{ "attention.head_count", FMT_KV_U32, P_HEADS },
-	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
-	ARCH_LINEAR_KEYS,
-	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
-	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
-	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
-	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
-	ARCH_FILE_TYPE,
+	FIRST_KEYS,
 	{ "logit_scale", FMT_KV_F32, P_LOGIT_FACTOR },
-	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_PLAIN }, .text = "none" },
+	PLAIN_ROPE_KEY,
+	{ NULL },
+};
+
+static const struct arch_key windows_keys[] = {
+	FIRST_KEYS,
+	{ "logit_scale", FMT_KV_F32, P_LOGIT_FACTOR },
+	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
+	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	{ "vocab_size", FMT_KV_U32, P_VOCAB },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	PLAIN_ROPE_KEY,
 	{ NULL },
 };
 
@@ -57,9 +82,17 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
+static const struct arch_note windows_notes[] = {
+	{ { P_TIED, 0 }, "llama.cpp will not load it: of this architecture it has no output matrix but the embedding" },
+	{ { P_NONE }, NULL },
+};
+
 static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, NULL };
 static const char *const classes[] = { "CohereForCausalLM", NULL };
 static const char *const types[] = { "cohere", NULL };
+static const struct arch_param_row *const windows_params[] = { sizes, windows, arch_widths, arch_silu, arch_rope_simple, NULL };
+static const char *const windows_classes[] = { "Cohere2ForCausalLM", NULL };
+static const char *const windows_types[] = { "cohere2", NULL };
 static const char *const skip[] = { NULL };
 
 const struct fmt_arch arch_cohere = {
@@ -74,4 +107,20 @@ const struct fmt_arch arch_cohere = {
 	.layers = layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+};
+
+const struct fmt_arch arch_cohere2 = {
+	.gguf = "cohere2",
+	.classes = windows_classes,
+	.types = windows_types,
+	.params = windows_params,
+	.keys = windows_keys,
+	.own_keys = true,
+	.globals = arch_model_globals,
+	.layers = layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+	.own_windows = true,
+	.full_every = 4,
+	.notes = windows_notes,
 };

@@ -50,12 +50,6 @@ static const struct arch_param_row qkv_biases[] = {
 	{ P_NONE },
 };
 
-/* One norm for attention and feed-forward block, which read the residual side by side. */
-static const struct arch_tensor one_norm[] = {
-	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
-	{ FMT_ROLE_NONE },
-};
-
 /* Two numbers of its activation (xIELU), learnt. */
 static const struct arch_tensor xielu[] = {
 	{ FMT_ROLE_FFN_UP_B, "ffn_act_alpha_p", "mlp.act_fn.alpha_p", { P_ONE } },
@@ -66,13 +60,6 @@ static const struct arch_tensor xielu[] = {
 static const struct arch_param_row one[] = {
 	{ P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 },
 	{ P_NONE },
-};
-
-/* Norms without parameters. */
-static const struct arch_tensor bare_globals[] = {
-	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
-	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
-	{ FMT_ROLE_NONE },
 };
 
 static const struct arch_tensor biased_globals[] = {
@@ -231,21 +218,6 @@ const struct fmt_arch arch_exaone4 = {
 	.layer_prefix = "model.layers.",
 };
 
-const struct fmt_arch arch_olmo = {
-	.gguf = "olmo",
-	.classes = (const char *const[]){ "OlmoForCausalLM", NULL },
-	.types = (const char *const[]){ "olmo", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 2048 }, { P_MODEL, 4096 }, { P_FF, 11008 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 32 }, { P_VOCAB, 50304 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, NULL },
-	.keys = arch_no_keys,
-	.globals = bare_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_attention, arch_gated_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
 const struct fmt_arch arch_olmo3 = {
 	.gguf = "olmo3",
 	.own_windows = true,
@@ -260,23 +232,6 @@ const struct fmt_arch arch_olmo3 = {
 	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_attention, arch_norms_after, arch_gated_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_cohere2 = {
-	.gguf = "cohere2",
-	.own_windows = true,
-	.classes = (const char *const[]){ "Cohere2ForCausalLM", NULL },
-	.types = (const char *const[]){ "cohere2", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 40 }, { P_CONTEXT, 8192 }, { P_MODEL, 8192 }, { P_FF, 22528 }, { P_HEADS, 64 },
-		{ P_HEADS_KV, 64 }, { P_VOCAB, 256000 }, { P_TIED, 1 }, { P_WINDOW, 4096 }, { P_FULL_EVERY, 4 },
-		{ P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, pattern, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ one_norm, arch_attention, arch_gated_ff, NULL },
 	.layer_prefix = "model.layers.",
 };
 

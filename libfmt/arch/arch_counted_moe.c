@@ -69,21 +69,6 @@ static const struct arch_tensor phi_globals[] = {
 	{ FMT_ROLE_NONE },
 };
 
-/* Granite: a shared block with gate and up in one matrix. */
-static const struct arch_param_row granite_shared[] = {
-	{ P_FF_SHARED, KIND_NUMBER, "shared_intermediate_size", { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },
-	{ P_SHARED_IN, KIND_NUMBER, NULL, { ELSE_PRODUCT, P_FF_SHARED, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH },
-	{ P_NONE },
-};
-
-static const struct arch_tensor granite_block[] = {
-	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp.weight", "shared_mlp.input_linear.weight", { P_SHARED_IN, P_MODEL },
-	  { P_FF_SHARED, ARCH_SOME }, .in = LAYER_MOE },
-	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp.weight", "shared_mlp.output_linear.weight", { P_MODEL, P_FF_SHARED },
-	  { P_FF_SHARED, ARCH_SOME }, .in = LAYER_MOE },
-	{ FMT_ROLE_NONE },
-};
-
 /* gpt-oss: every second layer has a window; a number per head that takes attention away; biases everywhere. */
 static const struct arch_param_row oss[] = {
 	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_LAYERS },
@@ -216,40 +201,6 @@ const struct fmt_arch arch_phimoe = {
 	.keys = arch_no_keys,
 	.globals = phi_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_granitemoe = {
-	.gguf = "granitemoe",
-	.classes = (const char *const[]){ "GraniteMoeForCausalLM", NULL },
-	.types = (const char *const[]){ "granitemoe", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 2048 }, { P_MODEL, 4096 }, { P_FF, 11008 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 32 }, { P_VOCAB, 32000 }, { P_EXPERTS, 8 }, { P_EXPERTS_USED, 2 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, wide_experts, NULL
-		},
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_granitemoeshared = {
-	.gguf = "granitemoeshared",
-	.classes = (const char *const[]){ "GraniteMoeSharedForCausalLM", NULL },
-	.types = (const char *const[]){ "granitemoeshared", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 2048 }, { P_MODEL, 4096 }, { P_FF, 11008 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 32 }, { P_VOCAB, 32000 }, { P_EXPERTS, 8 }, { P_EXPERTS_USED, 2 }, { P_FF_SHARED, 0 },
-		{ P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, wide_experts,
-		granite_shared, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, granite_block, NULL
-		},
 	.layer_prefix = "model.layers.",
 };
 

@@ -1,8 +1,11 @@
 /* GLM-4.5: grouped attention with biases on queries, keys and values; after the first layers a mixture of experts beside
- * shared ones. Layers for multi-token prediction follow the last layer; the class leaves them out.
+ * shared ones, chosen as in DeepSeek V3. Half of each head rotates. Layers for multi-token prediction follow the last layer; the
+ * class leaves them out.
  *
  * Source of defaults: Glm4MoeConfig of transformers 5. */
 #include "arch_shared.h"
+
+enum { SIGMOID = 2 }; /* gguf-py, ExpertGatingFuncType */
 
 static const struct arch_param_row sizes[] = {
 	{ P_LAYERS, KIND_COUNT, "num_hidden_layers", { ELSE_FIXED, .fixed = 46 }, .max = ARCH_MAX_LAYERS },
@@ -24,7 +27,30 @@ static const struct arch_param_row sizes[] = {
 	{ P_FF_SHARED, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SHARED, P_FF_EXPERT }, .max = ARCH_MAX_WIDTH },
 	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_LAYERS },
 	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_GROUPS, KIND_COUNT, "n_group", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS, .divides = P_EXPERTS },
+	{ P_GROUPS_USED, KIND_COUNT, "topk_group", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS, .at_most = P_GROUPS },
+	{ P_GATING, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = SIGMOID }, .max = SIGMOID },
+	{ P_EXPERT_SCALE, KIND_REAL, "routed_scaling_factor", { ELSE_FIXED, .fixed = 1 } },
+	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 1 } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_NONE },
+};
+
+static const struct arch_param_row part[] = {
+	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_FIXED, .fixed = 0.5 } },
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
+	{ P_NONE },
+};
+
+static const struct arch_key keys[] = {
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
+	{ "expert_shared_count", FMT_KV_U32, P_SHARED },
+	{ "leading_dense_block_count", FMT_KV_U32, P_DENSE_FIRST },
+	{ "expert_weights_scale", FMT_KV_F32, P_EXPERT_SCALE },
+	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK },
+	ARCH_DYNAMIC_KEY,
+	{ NULL },
 };
 
 static const struct arch_tensor layers[] = {
@@ -59,7 +85,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, part, NULL };
 static const char *const classes[] = { "Glm4MoeForCausalLM", NULL };
 static const char *const types[] = { "glm4_moe", NULL };
 static const char *const skip[] = { NULL };
@@ -69,7 +95,7 @@ const struct fmt_arch arch_glm4moe = {
 	.classes = classes,
 	.types = types,
 	.params = params,
-	.keys = arch_no_keys,
+	.keys = keys,
 	.globals = arch_model_globals,
 	.layers = layers,
 	.layer_prefix = "model.layers.",

@@ -6,14 +6,18 @@
 
 extern const struct infer_forward infer_fwd_deepseek2;
 extern const struct infer_forward infer_fwd_cohere;
+extern const struct infer_forward infer_fwd_cohere2;
 extern const struct infer_forward infer_fwd_falcon;
 extern const struct infer_forward infer_fwd_gemma;
 extern const struct infer_forward infer_fwd_gemma2;
 extern const struct infer_forward infer_fwd_gpt2;
 extern const struct infer_forward infer_fwd_gptneox;
+extern const struct infer_forward infer_fwd_glm4moe;
 extern const struct infer_forward infer_fwd_granite;
+extern const struct infer_forward infer_fwd_granitemoe;
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_olmo2;
+extern const struct infer_forward infer_fwd_olmo;
 extern const struct infer_forward infer_fwd_olmoe;
 extern const struct infer_forward infer_fwd_phi2;
 extern const struct infer_forward infer_fwd_phi3;

@@ -1,5 +1,5 @@
 /* Command-R (Cohere): attention and feed-forward block side by side after one norm without a bias, logits scaled; in some a
- * norm for every head of q and k.
+ * norm for every head of q and k. Cohere 2: three layers of four have a window, and only they know positions.
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -63,4 +63,14 @@ const struct infer_forward infer_fwd_cohere = {
 	.layer = layer,
 	.pairs = INFER_NEIGHBOURS,
 	.layer_norm = true,
+};
+
+const struct infer_forward infer_fwd_cohere2 = {
+	.arch = "cohere2",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_NEIGHBOURS,
+	.layer_norm = true,
+	.rope_in_windows = true,
 };

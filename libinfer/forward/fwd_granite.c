@@ -18,18 +18,43 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL },
 	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_ATTN_OUT_B, DIM_MODEL, DIM_HEADS_V },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
-	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_FFN_GATE_B, DIM_FF, DIM_MODEL },
-	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_FFN_UP_B, DIM_FF, DIM_MODEL },
-	{ FMT_ROLE_FFN_DOWN, "ffn_down", FMT_ROLE_FFN_DOWN_B, DIM_MODEL, DIM_FF },
+	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_FFN_GATE_B, DIM_FF, DIM_MODEL, .in = IN_DENSE },
+	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_FFN_UP_B, DIM_FF, DIM_MODEL, .in = IN_DENSE },
+	{ FMT_ROLE_FFN_DOWN, "ffn_down", FMT_ROLE_FFN_DOWN_B, DIM_MODEL, DIM_FF, .in = IN_DENSE },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp", FMT_ROLE_NONE, DIM_EXPERTS, DIM_MODEL, .in = IN_MOE },
+	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps", FMT_ROLE_NONE, DIM_MODEL, DIM_EXPERT_FF, .in = IN_MOE, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_SHARED_GATE, "ffn_gate_shexp", FMT_ROLE_NONE, DIM_SHARED_FF, DIM_MODEL, .in = IN_MOE, .optional = true },
+	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp", FMT_ROLE_NONE, DIM_SHARED_FF, DIM_MODEL, .in = IN_MOE, .optional = true },
+	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp", FMT_ROLE_NONE, DIM_MODEL, DIM_SHARED_FF, .in = IN_MOE, .optional = true },
 	{ FMT_ROLE_NONE },
 };
 
-/* x += residual_scale * (h W' + b) */
-static void add_scaled(struct infer_run *r, float *x, const float *h, const struct infer_w *w)
+/* x += residual_scale * y */
+static void add_scaled(struct infer_run *r, float *x)
 {
-	op_linear(r, r->y, h, w);
 	op_scale(r, r->y, r->model->d_model, r->model->residual_scale);
 	op_add(r, x, r->y, r->model->d_model);
+}
+
+/* y = the feed-forward block of h, or the experts of each token and what every token passes beside them. */
+static void feed_forward(struct infer_run *r, const struct infer_layer *l, const float *h)
+{
+	const struct infer_w *w = l->w;
+
+	if (!l->experts) {
+		op_swiglu(r, r->g, h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* g = silu(h Wg') * (h Wu') [T, F] */
+		op_linear(r, r->y, r->g, &w[FMT_ROLE_FFN_DOWN]);
+		return;
+	}
+	op_clear(r, r->y, r->model->d_model);
+	op_route(r, h, &w[FMT_ROLE_MOE_ROUTER]);
+	op_experts_add(r, r->y, h, &w[FMT_ROLE_MOE_GATE], &w[FMT_ROLE_MOE_UP], &w[FMT_ROLE_MOE_DOWN]);
+	if (w[FMT_ROLE_SHARED_GATE].tensor) {
+		op_swiglu(r, r->g, h, &w[FMT_ROLE_SHARED_GATE], &w[FMT_ROLE_SHARED_UP]);
+		op_linear_add(r, r->y, r->g, &w[FMT_ROLE_SHARED_DOWN]);
+	}
 }
 
 static void block(struct infer_run *r, const struct infer_layer *l, float *x /* [T, D], in and out */)
@@ -43,11 +68,12 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' * scale) v   [T, Hq*Dv] */
-	add_scaled(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);       /* x += scale * (h Wo' + bo)     [T, D]     */
+	op_linear(r, r->y, r->h, &w[FMT_ROLE_ATTN_OUT]);
+	add_scaled(r, x);                                    /* x += scale * (h Wo' + bo)     [T, D]     */
 
 	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_FFN_NORM]);       /* h = norm(x)                   [T, D]     */
-	op_swiglu(r, r->g, r->h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* g = silu(h Wg') * (h Wu') [T, F] */
-	add_scaled(r, x, r->g, &w[FMT_ROLE_FFN_DOWN]);       /* x += scale * (g Wd' + bd)     [T, D]     */
+	feed_forward(r, l, r->h);
+	add_scaled(r, x);                                    /* x += scale * y                [T, D]     */
 }
 
 static void forward(struct infer_run *r)
@@ -71,4 +97,13 @@ const struct infer_forward infer_fwd_granite = {
 	.global = global,
 	.layer = layer,
 	.pairs = INFER_NEIGHBOURS,
+};
+
+const struct infer_forward infer_fwd_granitemoe = {
+	.arch = "granitemoe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_NEIGHBOURS,
+	.normalise = true,
 };

@@ -3,6 +3,7 @@
  * - Mixtral (arXiv:2401.04088): experts for the feed-forward block;
  * - Qwen 2 (arXiv:2407.10671): biases on q, k and v; with experts: beside them a gated one for every token;
  * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k;
+ * - GLM-4.5 (arXiv:2508.06471): biases, experts as DeepSeek chooses them, half of each head rotates;
  * - OLMoE (arXiv:2409.02060): experts, norms over all heads of q and of k, and q, k and v clipped in some;
  * - SmolLM 3: every fourth layer without positions (arXiv:2501.18795).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
@@ -29,6 +30,7 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_FFN_UP_B, DIM_FF, DIM_MODEL, .in = IN_DENSE },
 	{ FMT_ROLE_FFN_DOWN, "ffn_down", FMT_ROLE_FFN_DOWN_B, DIM_MODEL, DIM_FF, .in = IN_DENSE },
 	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp", FMT_ROLE_NONE, DIM_EXPERTS, DIM_MODEL, .in = IN_MOE },
+	{ FMT_ROLE_MOE_BIAS, "exp_probs_b", FMT_ROLE_NONE, DIM_ONE, DIM_EXPERTS, .in = IN_MOE, .optional = true },
 	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
 	{ FMT_ROLE_MOE_UP, "ffn_up_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .in = IN_MOE, .stack = DIM_EXPERTS },
 	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps", FMT_ROLE_NONE, DIM_MODEL, DIM_EXPERT_FF, .in = IN_MOE, .stack = DIM_EXPERTS },
@@ -39,14 +41,16 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_NONE },
 };
 
-/* What every token passes beside its experts, with a gate: x += sigmoid(h wg') * (silu(h Wg') * (h Wu')) Wd' */
+/* What every token passes beside its experts, in some with a gate: x += sigmoid(h wg') * (silu(h Wg') * (h Wu')) Wd' */
 static void shared_expert(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
 {
 	if (!w[FMT_ROLE_SHARED_GATE].tensor)
 		return;
 	op_swiglu(r, r->g, h, &w[FMT_ROLE_SHARED_GATE], &w[FMT_ROLE_SHARED_UP]);
-	op_linear(r, r->route.p, h, &w[FMT_ROLE_SHARED_ROUTER]);
-	op_sigmoid_gate(r, r->g, w[FMT_ROLE_SHARED_GATE].rows, r->route.p);
+	if (w[FMT_ROLE_SHARED_ROUTER].tensor) {
+		op_linear(r, r->route.p, h, &w[FMT_ROLE_SHARED_ROUTER]);
+		op_sigmoid_gate(r, r->g, w[FMT_ROLE_SHARED_GATE].rows, r->route.p);
+	}
 	op_linear_add(r, x, r->g, &w[FMT_ROLE_SHARED_DOWN]);
 }
 
@@ -55,7 +59,7 @@ static void feed_forward(struct infer_run *r, const struct infer_layer *l, float
 	const struct infer_w *w = l->w;
 
 	if (l->experts) {
-		op_route(r, h, &w[FMT_ROLE_MOE_ROUTER]);     /* each token's experts and their weights   */
+		op_route_corrected(r, h, &w[FMT_ROLE_MOE_ROUTER], &w[FMT_ROLE_MOE_BIAS]); /* each token's experts and their weights */
 		op_experts_add(r, x, h, &w[FMT_ROLE_MOE_GATE], &w[FMT_ROLE_MOE_UP], &w[FMT_ROLE_MOE_DOWN]);
 		shared_expert(r, w, x, h);
 		return;
@@ -139,6 +143,14 @@ const struct infer_forward infer_fwd_qwen3moe = {
 	.layer = layer,
 	.pairs = INFER_HALVES,
 	.normalise = true,
+};
+
+const struct infer_forward infer_fwd_glm4moe = {
+	.arch = "glm4moe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
 };
 
 const struct infer_forward infer_fwd_olmoe = {
