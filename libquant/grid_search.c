@@ -400,23 +400,36 @@ static void take_points(const struct grid_group *g, const struct choice *c, stru
 	}
 }
 
+/* One vector of what follows: bit i of signs is that of element i. */
+static inline void decode_vector(uint16_t code, int dims, const float levels[8], float m, float shift, unsigned signs,
+                                 float *restrict y)
+{
+	for (int i = 0; i < dims; i++) {
+		int digit = dims == 8 ? quant_grid8_digit(code, i) : quant_grid4_digit(code, i);
+		float value = m * (levels[digit] + shift);
+
+		y[i] = quant_f32_of(quant_u32_of(value) ^ (signs >> i & 1) << 31);
+	}
+}
+
 /* What each element would decode to under a wide scale of 1. */
 static void decoded(const struct grid_group *g, const struct choice *c, const struct quant_grid_fit *fit, float *y)
 {
 	const struct quant_grid_type *type = g->type;
+	float levels[8];
 
+	memcpy(levels, type->levels, sizeof(levels));
 	for (int v = 0; v < QUANT_SB / type->dims; v++, y += type->dims) {
 		int eight = v * type->dims / 8;
 		float m = type->step * (2 * c->k[v / g->sub_vectors] + 1);
 		float shift = fit->minus[eight] ? -type->delta : type->delta;
 		unsigned signs = type->signs == GRID_SIGNS_NONE ? 0U : (unsigned)fit->signs[eight] >> v * type->dims % 8;
+		uint16_t code = type->points[fit->point[v]];
 
-		vector_levels(type, fit->point[v], y);
-		for (int i = 0; i < type->dims; i++) {
-			float value = m * (y[i] + shift);
-
-			y[i] = signs >> i & 1 ? -value : value;
-		}
+		if (type->dims == 8)
+			decode_vector(code, 8, levels, m, shift, signs, y);
+		else
+			decode_vector(code, 4, levels, m, shift, signs, y);
 	}
 }
 

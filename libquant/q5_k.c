@@ -15,7 +15,7 @@ static const struct quant_min_type type = {
 	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 2 },
 	.top = 31,
 	.limit = 63,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 6, .later = 6, .rounds = 1, .restore = 0.5f },
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 6, .later = 4, .rounds = 1, .restore = 0.5f },
 	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 8, .rounds = 1, .restore = 0.5f } },
 };
 

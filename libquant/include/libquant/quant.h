@@ -7,7 +7,7 @@
 /* How much an encoder searches: time for error. Types without a search (floats, Q8_0 unless QUANT_BEST) ignore it. */
 enum quant_effort {
 	QUANT_NORMAL, /* below ggml's error at a multiple of its speed */
-	QUANT_FAST,   /* about two thirds of the time; the error may come near to ggml's */
+	QUANT_FAST,   /* about two thirds of the time, one to three percent more error: ggml's, for some types */
 	QUANT_BEST,   /* several times the time, for the last few percent of error */
 	QUANT_EFFORTS
 };
