@@ -145,6 +145,15 @@ static void drop_nonfinite(float *x, size_t n)
 			x[i] = 0.0f;
 }
 
+/* Processors differ in the sign of the NaN that infinity times zero gives, and compilers in which of two NaNs a sum
+ * keeps: one stands for all. */
+static void same_nan(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (isnan(x[i]))
+			x[i] = NAN;
+}
+
 /* Bytes of the piece's rows in a type that the plan has checked. */
 static size_t piece_bytes(const struct piece *p, enum fmt_type t)
 {
@@ -192,6 +201,8 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 			return false;
 	} else if (is_block_type(to)) {
 		drop_nonfinite(b->x, (size_t)(p->n_rows * p->cols));
+	} else if (is_block_type(p->vt->type)) {
+		same_nan(b->x, (size_t)(p->n_rows * p->cols));
 	}
 	for (uint64_t i = 0; i < p->n_rows; i++)
 		q->encode(b->x + i * p->cols, importance_of(t, p, p->row + i), t->effort, b->dst + i * row_bytes,

@@ -202,6 +202,25 @@ static void allowed_nonfinite(void **state)
 	free_fixture(&f);
 }
 
+/* Q4_1 whose scales are infinite, or two NaNs: what processors make of them differs, what is written does not. */
+static void broken_scales_decode_alike(void **state)
+{
+	enum { N = 32 };
+	uint8_t blocks[2][20] = { { 0x00, 0x7c, 0x00, 0x3c }, { 0x01, 0x7e, 0x77, 0xfe } };
+	struct make_tensor tensor = { "broken.weight", FMT_Q4_1, 2, { 2, N }, blocks };
+	struct run r = { .types = { FMT_F32 }, .n_threads = 1, .allow_nonfinite = true };
+	const char *from = in_dir(state, "from.gguf"), *to = in_dir(state, "to.gguf");
+	struct fmt_err err = { 0 };
+	float want[2 * N];
+
+	blocks[0][4] = 0x10; /* all codes are 0, and infinity times zero is not a number, but for element 16 */
+	for (int i = 0; i < 2 * N; i++)
+		want[i] = i == 16 ? INFINITY : NAN;
+	make_gguf(from, keys, 1, &tensor, 1);
+	assert_true(transcode(from, to, &r, &err));
+	check_tensor(to, 0, want, 2, N);
+}
+
 /* 65519.99 is the last that F16 rounds to its largest number. */
 static void edge_of_f16(void **state)
 {
@@ -249,6 +268,7 @@ int main(void)
 		cmocka_unit_test(as_the_encoders),
 		cmocka_unit_test(bad_values_are_named),
 		cmocka_unit_test(allowed_nonfinite),
+		cmocka_unit_test(broken_scales_decode_alike),
 		cmocka_unit_test(edge_of_f16),
 		cmocka_unit_test(stops_when_told),
 		cmocka_unit_test(types_without_a_kernel),

@@ -28,7 +28,7 @@ struct quant_transcode {
 /* Writes the contents of all tensors. The bytes do not depend on the number of threads.
  * Memory: a few megabytes per worker, or a few rows where those are longer, whatever the model's size.
  * A tensor whose type stays is copied. With allow_nonfinite, NaN and infinity stay what they are in float types and
- * become 0 in block types, which have no place for them.
+ * become 0 in block types, which have no place for them; every NaN that blocks with broken scales decode to is the same.
  * On failure the error is that of the first bad piece in the view's order, as with a single thread. */
 bool quant_transcode_run(const struct quant_transcode *t, struct fmt_err *err);
 
