@@ -68,7 +68,7 @@ int cli_status(enum fmt_code code);
 /* Flushes stdout; the exit status to return: `status`, or CLI_SYSTEM if something could not be written. */
 int cli_finish(const struct cli_program *p, int status);
 
-/* All bytes of a file ("-": standard input), malloc'ed; NULL with *err set. */
+/* All bytes of a file ("-": standard input) and a NUL behind them, malloc'ed; NULL with *err set. */
 char *cli_read(const char *path, size_t *n, struct fmt_err *err);
 
 bool cli_size(const char *text, uint64_t *out); /* "4GiB" "4G" "512M" "1.5GB" "1000" */

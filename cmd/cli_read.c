@@ -34,5 +34,7 @@ char *cli_read(const char *path, size_t *n, struct fmt_err *err)
 	if (f && !is_stdin)
 		fclose(f);
 	fmt_err_file(err, is_stdin ? "standard input" : path);
+	if (text)
+		text[*n] = 0; /* the last read found room left */
 	return text;
 }

@@ -1,13 +1,9 @@
 /* llm-run: a model's own words, its logits, and how far it is from another. */
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <libinfer/measure.h>
 
 #include "llm_run.h"
 
-static bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err)
+bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err)
 {
 	struct fmt_err no_tokenizer = { 0 };
 
@@ -23,86 +19,11 @@ static bool load(struct loaded *l, const char *path, bool need_text, struct quan
 	return l->model != NULL;
 }
 
-static void unload(struct loaded *l)
+void unload(struct loaded *l)
 {
 	infer_model_destroy(l->model);
 	infer_tokenizer_destroy(l->tokenizer);
 	fmt_view_close(l->view);
-}
-
-static bool same_ids(const struct options *o, const struct loaded *reference, const struct infer_tokens *ids,
-                     struct fmt_err *err)
-{
-	struct infer_tokens other = { 0 };
-	bool ok = o->ids || prompt_ids(o, reference, &other, err);
-
-	if (ok && !o->ids && (other.n != ids->n || memcmp(other.ids, ids->ids, ids->n * sizeof *ids->ids)))
-		ok = fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-		              "the tokenizers differ: the text is %" PRIu64 " tokens for the model, %" PRIu64
-		              " for the reference, or other ones",
-		              ids->n, other.n);
-	infer_tokens_finish(&other);
-	return ok;
-}
-
-static void report_divergence(const struct cli_program *p, const char *path, const char *reference,
-                              const struct infer_divergence *d)
-{
-	double mean = d->kl_sum / (double)d->n, same = (double)d->n_same_top / (double)d->n;
-	struct cli_json j;
-
-	if (!p->json) {
-		printf("tokens compared         %" PRIu64 "\n", d->n);
-		printf("mean KL divergence      %.6f nats (largest %.6f)\n", mean, d->kl_max);
-		printf("same most likely token  %.2f %% (%" PRIu64 " of %" PRIu64 ")\n", same * 100,
-		       d->n_same_top, d->n);
-		printf("largest logit change    %.6f\n", d->max_diff);
-		return;
-	}
-	cli_json_start(&j, stdout);
-	cli_json_object(&j, NULL);
-	cli_json_cstr(&j, "model", path);
-	cli_json_cstr(&j, "reference", reference);
-	cli_json_u64(&j, "tokens", d->n);
-	cli_json_f64(&j, "mean_kl_divergence", mean);
-	cli_json_f64(&j, "max_kl_divergence", d->kl_max);
-	cli_json_u64(&j, "same_top", d->n_same_top);
-	cli_json_f64(&j, "max_logit_difference", d->max_diff);
-	cli_json_close(&j, '}');
-	cli_json_end(&j);
-}
-
-/* The window of a comparison: --ctx, or what both models were made for, but no more than is usual. */
-static uint32_t compare_window(const struct options *o, const struct loaded *l, const struct loaded *reference)
-{
-	uint32_t a = infer_n_ctx_train(l->model), b = infer_n_ctx_train(reference->model), least = a < b ? a : b;
-
-	if (o->n_ctx)
-		return (uint32_t)o->n_ctx;
-	return least < 512 ? least : 512;
-}
-
-static bool run_compare(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
-                        struct quant_pool *pool, const struct infer_tokens *ids, struct fmt_err *err)
-{
-	struct loaded reference = { 0 };
-	struct infer_run *run = NULL, *other = NULL;
-	struct infer_divergence d = { 0 };
-	uint32_t window, n_batch = (uint32_t)o->n_batch;
-	bool ok = load(&reference, o->compare, !o->ids, pool, err) && same_ids(o, &reference, ids, err);
-
-	if (ok) {
-		window = compare_window(o, l, &reference);
-		ok = (run = infer_run_create(l->model, window, n_batch, err)) &&
-		     (other = infer_run_create(reference.model, window, n_batch, err)) &&
-		     infer_compare(other, run, ids->ids, ids->n, window, &d, err);
-	}
-	if (ok)
-		report_divergence(p, path, o->compare, &d);
-	infer_run_destroy(run);
-	infer_run_destroy(other);
-	unload(&reference);
-	return ok;
 }
 
 static bool run_memory(struct generation *g, const char *path, struct fmt_err *err)
@@ -115,17 +36,18 @@ static bool run_memory(struct generation *g, const char *path, struct fmt_err *e
 	return true;
 }
 
-static bool run_model(struct cli_program *p, struct options *o, const char *path, struct quant_pool *pool,
+static bool run_model(struct cli_program *p, struct options *o, const char *path, struct quant_pool *pool, int *status,
                       struct fmt_err *err)
 {
 	struct loaded l = { 0 };
 	struct infer_tokens ids = { 0 };
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
-	bool has_text = o->prompt || o->file || o->chat.file;
-	bool ok = load(&l, path, has_text, pool, err) && ((!has_text && !o->ids) || prompt_ids(o, &l, &ids, err)) &&
-	          (o->compare  ? run_compare(p, o, path, &l, pool, &ids, err)
-	           : o->memory ? run_memory(&g, path, err)
-	                       : run_prompt(&g, path, err));
+	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special);
+	bool prompted = o->prompt || o->file || o->chat.file || o->ids;
+	bool ok = load(&l, path, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
+	          (is_measuring(o) ? run_measure(p, o, path, &l, pool, &ids, status, err)
+	           : o->memory     ? run_memory(&g, path, err)
+	                           : run_prompt(&g, path, err));
 
 	generation_finish(&g);
 	infer_tokens_finish(&ids);
@@ -135,22 +57,23 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 
 static int check_usage(const struct cli_program *p, struct options *o, int n)
 {
-	int sources = (o->prompt != NULL) + (o->file != NULL) + (o->ids != NULL) + (o->chat.file != NULL);
+	int sources, status = measuring_options(p, o);
 
 	if (n != 1)
 		return cli_usage_error(p, n ? "one model at a time" : "no model given");
-	if (o->memory && (o->compare || o->logits))
-		return cli_usage_error(p, "--memory runs nothing: no --compare and no --logits");
-	if (sources > 1 || (!sources && !o->memory))
+	if (o->memory && (is_measuring(o) || o->logits))
+		return cli_usage_error(p, "--memory runs nothing: it measures nothing and writes no logits");
+	if (status)
+		return status;
+	sources = (o->prompt != NULL) + (o->file != NULL) + (o->ids != NULL) + (o->chat.file != NULL);
+	if (sources > 1 || (!sources && !o->memory && !o->kld))
 		return cli_usage_error(p, sources ? "only one of -p, -f, --chat and --ids makes a prompt"
 		                                  : "no prompt given: use -p TEXT, -f FILE, --chat FILE or --ids");
 	if ((o->chat.name || o->chat.now) && !o->chat.file)
 		return cli_usage_error(p, "--template and --now need --chat");
-	if (o->compare && (o->logits || o->n_given))
-		return cli_usage_error(p, "--compare generates nothing and writes no logits");
 	if (o->n_batch > 65536 || o->n_ctx > INT32_MAX || o->n > INT32_MAX || o->top_k > INT32_MAX)
 		return cli_usage_error(p, "--batch is at most 65536; --ctx, -n and --top-k at most 2147483647");
-	if ((o->logits && !o->n_given) || o->compare)
+	if ((o->logits && !o->n_given) || is_measuring(o))
 		o->n = 0;
 	return CLI_OK;
 }
@@ -184,13 +107,30 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ CLI_STRING, 0, "logits", "OUT", &o->logits,
 		  "write ids and logits of the prompt to OUT (safetensors)", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o->force, "replace OUT if it exists", NULL },
+		{ CLI_STRING, 0, "perplexity", "FILE", &o->perplexity,
+		  "how well MODEL predicts the text in FILE, as\nllama-perplexity measures it", NULL },
 		{ CLI_STRING, 0, "compare", "REF", &o->compare,
 		  "how far MODEL's predictions on the prompt are from\nthose of the model REF", NULL },
+		{ CLI_STRING, 0, "save-logits", "BASE", &o->save_logits,
+		  "with --perplexity: all predictions to BASE, as\nllama-perplexity's --save-all-logits", NULL },
+		{ CLI_STRING, 0, "kld", "BASE", &o->kld,
+		  "like --compare, with what --save-logits or\nllama-perplexity wrote instead of REF and a text", NULL },
+		{ CLI_STRING, 0, "method", "NAME", &o->method,
+		  "llama.cpp: the second half of each window is scored\n(--perplexity); hf: every token but the first of each\n"
+		  "window (--compare)", NULL },
+		{ CLI_UINT, 0, "stride", "N", &o->stride, "windows begin every N tokens, and score N (--ctx)", NULL },
+		{ CLI_UINT, 0, "chunks", "N", &o->chunks, "only the first N windows", NULL },
+		{ CLI_FLAG, 0, "as-ids", NULL, &o->as_ids, "FILE holds token ids, 1,2,3", NULL },
+		{ CLI_REAL, 0, "max-kld", "X", &o->max_kld, "exit status 1 if the mean divergence is above X", &o->max_kld_given },
+		{ CLI_REAL, 0, "min-top1", "PERCENT", &o->min_top1,
+		  "or if both find the same token the most likely in\nfewer than so many of 100", &o->min_top1_given },
+		{ CLI_REAL, 0, "max-ppl-ratio", "X", &o->max_ppl_ratio, "or if the perplexity is more than X times REF's",
+		  &o->max_ppl_ratio_given },
 		{ CLI_FLAG, 0, "memory", NULL, &o->memory,
 		  "what the run allocates, to the byte, and nothing else;\nwithout a prompt for --ctx or the model's whole context", NULL },
 		{ .kind = CLI_GROUP, .help = "Running" },
 		{ CLI_UINT, 'c', "ctx", "N", &o->n_ctx,
-		  "size of the context (what prompt and -n need; with\n--compare at most 512)", NULL },
+		  "size of the context (what prompt and -n need), or of\na window that is measured (512)", NULL },
 		{ CLI_UINT, 'b', "batch", "N", &o->n_batch,
 		  "tokens computed at once (64); changes no bit of the result", NULL },
 		{ CLI_UINT, 't', "threads", "N", &p->threads, "threads (CPUs that may be used); changes no bit either",
@@ -201,11 +141,13 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 	};
 
 	p->name = "llm-run";
-	p->usage = "llm-run [options] MODEL -p TEXT\nllm-run [options] MODEL --compare REF -f FILE";
+	p->usage = "llm-run [options] MODEL -p TEXT\nllm-run [options] MODEL --perplexity FILE\n"
+	           "llm-run [options] MODEL --compare REF -f FILE\nllm-run [options] MODEL --kld BASE";
 	p->about = "Runs MODEL, a GGUF or a Hugging Face directory, in float32 arithmetic whose results do not\n"
 	           "depend on threads, batches or the CPU.";
 	p->examples = "  llm-run model.gguf -p \"Once upon a time\" -n 64\n"
 	              "  llm-run model-Q4_K_M.gguf --compare model -f text.txt\n"
+	              "  llm-run model-Q4_K_M.gguf --perplexity wiki.test.raw\n"
 	              "  llm-run model --ids 1,15043,3186 --logits logits.safetensors";
 	p->opts = opts;
 	cli_parse(p, &argc, argv);
@@ -225,8 +167,8 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	pool = quant_pool_create((unsigned)p.threads);
-	ok = pool ? run_model(&p, &o, argv[1], pool, &err)
+	ok = pool ? run_model(&p, &o, argv[1], pool, &status, &err)
 	          : fmt_fail(&err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
 	quant_pool_destroy(pool);
-	return cli_finish(&p, ok ? CLI_OK : cli_fail(&p, &err));
+	return cli_finish(&p, ok ? status : cli_fail(&p, &err));
 }

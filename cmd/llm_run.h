@@ -3,6 +3,7 @@
 #define CMD_LLM_RUN_H
 
 #include <libinfer/infer.h>
+#include <libinfer/measure.h>
 #include <libinfer/sampler.h>
 #include <libinfer/tokenizer.h>
 
@@ -10,10 +11,11 @@
 #include "cli.h"
 
 struct options {
-	const char *prompt, *file, *ids, *logits, *compare;
+	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method;
 	struct chat_options chat;
-	uint64_t n, n_ctx, n_batch, top_k, seed;
-	double temp, top_p, min_p;
+	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
+	double temp, top_p, min_p, max_kld, min_top1, max_ppl_ratio;
+	bool as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
 	bool n_given, no_special, ignore_eos, no_echo, force, memory;
 };
 
@@ -23,6 +25,10 @@ struct loaded {
 	struct infer_model *model;
 	struct infer_tokenizer *tokenizer;
 };
+
+/* Reads a model and its tokenizer, which may be missing unless there is text; to be unloaded in every case. */
+bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err);
+void unload(struct loaded *l);
 
 /* The ids to run, from --ids, --chat, -f or -p; the caller finishes *out. */
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err);
@@ -49,6 +55,25 @@ bool run_prompt(struct generation *g, const char *path, struct fmt_err *err);
 /* Sets the run up: its context, buffers and sampler. What can be refused is refused here, before anything is printed. */
 bool prepare_run(struct generation *g, uint32_t *n_ctx, struct fmt_err *err);
 void generation_finish(struct generation *g);
+
+/* llm_run_measure.c: --perplexity, --compare and --kld. */
+bool is_measuring(const struct options *o);
+int measuring_options(const struct cli_program *p, struct options *o); /* CLI_OK, or the exit status */
+
+/* The model beside itself, another or a base file, on the ids (of --kld: on those of the file); prints what came out.
+ * status  out: CLI_CHECK where a limit does not hold */
+bool run_measure(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
+                 struct quant_pool *pool, const struct infer_tokens *ids, int *status, struct fmt_err *err);
+
+/* llm_run_report.c: what was measured. */
+struct measured {
+	const char *model, *reference;
+	const struct infer_windows *windows;
+};
+void report_perplexity(const struct cli_program *p, const struct measured *m, const struct infer_sum *nll);
+void report_divergence(const struct cli_program *p, const struct options *o, const struct measured *m,
+                       struct infer_divergence *d);
+int check_limits(const struct cli_program *p, const struct options *o, struct infer_divergence *d);
 
 /* llm_run_memory.c: prints what a run takes that was set up. */
 void print_memory(const struct generation *g, const char *path);

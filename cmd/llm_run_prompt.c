@@ -5,7 +5,7 @@
 
 #include "llm_run.h"
 
-/* "1,2,3" (blanks allowed) to ids. */
+/* "1,2,3" (white space allowed) to ids. */
 static bool parse_ids(const char *text, struct infer_tokens *out, struct fmt_err *err)
 {
 	size_t cap = 1;
@@ -24,14 +24,14 @@ static bool parse_ids(const char *text, struct infer_tokens *out, struct fmt_err
 		errno = 0;
 		id = strtol(at, &end, 10);
 		if (end == at || errno || id < 0 || id > INT32_MAX)
-			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ids: no token id at '%.20s' (write 1,2,3)",
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "no token id at '%.20s' (write 1,2,3)",
 			                at);
 		out->ids[out->n++] = (int32_t)id;
-		at = end + strspn(end, " ");
+		at = end + strspn(end, " \t\r\n");
 		if (!*at)
 			return true;
 		if (*at++ != ',')
-			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "--ids: no comma at '%.20s' (write 1,2,3)",
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "no comma at '%.20s' (write 1,2,3)",
 			                at - 1);
 	}
 }
@@ -51,7 +51,9 @@ static bool chat_ids(const struct options *o, const struct loaded *l, struct inf
 /* The ids to run: from --ids, --chat, -f or -p. */
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err)
 {
-	unsigned flags = INFER_TOK_PARSE_SPECIAL | (o->no_special ? 0 : INFER_TOK_ADD_SPECIAL);
+	/* llama-perplexity reads "<s>" in a text as three letters */
+	bool letters = o->perplexity && (!o->method || !strcmp(o->method, "llama.cpp"));
+	unsigned flags = (letters ? 0 : INFER_TOK_PARSE_SPECIAL) | (o->no_special ? 0 : INFER_TOK_ADD_SPECIAL);
 	char *text = NULL;
 	size_t n;
 	bool ok;
@@ -60,8 +62,12 @@ bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_to
 		return parse_ids(o->ids, out, err);
 	if (o->file && !(text = cli_read(o->file, &n, err)))
 		return false;
-	ok = o->chat.file ? chat_ids(o, l, out, err)
-	                  : infer_tokenize(l->tokenizer, text ? text : o->prompt, text ? n : strlen(o->prompt), flags, out, err);
+	if (o->chat.file)
+		ok = chat_ids(o, l, out, err);
+	else if (o->as_ids)
+		ok = parse_ids(text, out, err);
+	else
+		ok = infer_tokenize(l->tokenizer, text ? text : o->prompt, text ? n : strlen(o->prompt), flags, out, err);
 	free(text);
 	if (ok && !out->n)
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET,

@@ -4,6 +4,7 @@
 usage: llm_run_test.py LLM_RUN MODEL_DIR     MODEL_DIR has golden/ with values by Hugging Face's code
 """
 import json
+import math
 import os
 import struct
 import subprocess
@@ -123,8 +124,99 @@ def measuring(prompts, folder):
     expect('--force', status == 0 and safetensors(path)['ids'][1] == [2])
     status, out, _ = run('--compare', MODEL, '-p', p['text'], '--json', '-c', '32')
     got = json.loads(out)
-    expect('a model does not diverge from itself', status == 0 and got['tokens'] == n and got['same_top'] == n and
-           got['mean_kl_divergence'] == 0 and got['max_logit_difference'] == 0, out)
+    scored = n - -(-n // 32)  # every token but the first of each window
+    expect('a model does not diverge from itself', status == 0 and got['tokens'] == scored and got['same_top'] == scored and
+           got['mean_kl_divergence'] == 0 and got['max_logit_difference'] == 0 and got['log_ppl_ratio'] == 0 and
+           got['correlation'] > 0.999999 and got['verdict'] == 'the same predictions, to the last bit', out)
+
+
+def softmax_nll(row, i):
+    largest = max(row)
+    return largest + math.log(sum(math.exp(x - largest) for x in row)) - row[i]
+
+
+def strided(ids, ctx, stride, nll_of):
+    """Hugging Face's guide: windows that overlap, each scored where the one before it did not reach; its sum counts one
+    token less for each window."""
+    total = tokens = before = 0
+    for begin in range(0, len(ids), stride):
+        end = min(begin + ctx, len(ids))
+        n = end - before
+        rows = nll_of(ids[begin:end])[-n:]
+        if not rows:  # a single token is left over
+            break
+        total += sum(rows) / len(rows) * (n - 1)
+        tokens += n - 1
+        before = end
+        if end == len(ids):
+            break
+    return total / tokens
+
+
+def scoring(prompts, folder):
+    """Perplexity and base files, against sums over --logits."""
+    ids = [i for p in prompts for i in p['ids']][:150]
+    text = os.path.join(folder, 'ids.txt')
+    with open(text, 'w', encoding='utf-8') as f:
+        f.write(',\n'.join(map(str, ids)) + '\n')
+    path = os.path.join(folder, 'window.safetensors')
+
+    def nll_of(window):
+        run('--ids', ','.join(map(str, window)), '--logits', path, '--force', '-q')
+        dtype, (rows, vocab), data = safetensors(path)['logits']
+        x = floats(data)
+        return [softmax_nll(x[t * vocab:(t + 1) * vocab], window[t + 1]) for t in range(rows - 1)]
+
+    def nll(*options):
+        status, out, err = run('--perplexity', text, '--as-ids', '--json', *options)
+        expect(f'--perplexity {" ".join(options)}', status == 0, err)
+        return json.loads(out)
+
+    got = nll('-c', '40')
+    want = [x for k in range(3) for x in nll_of(ids[40 * k:40 * k + 40])[20:]]
+    expect('llama.cpp: the second half of each whole window', got['windows'] == 3 and got['tokens'] == 57 and
+           abs(got['nll'] - sum(want) / 57) < 1e-9, got, sum(want) / 57)
+    mean = sum(want) / 57
+    error = math.sqrt((sum(x * x for x in want) / 57 - mean * mean) / 56)
+    expect('its standard error', abs(got['nll_error'] - error) < 1e-9 and abs(got['perplexity'] - math.exp(mean)) < 1e-9 * math.exp(mean) and
+           abs(got['error'] - error * math.exp(mean)) < 1e-9 * math.exp(mean), got)
+    got = nll('-c', '40', '--stride', '10')
+    want = [x for k in range((len(ids) - 45 + 9) // 10) for x in nll_of(ids[10 * k:10 * k + 45])[-10:]]
+    expect('llama.cpp: strided', got['context'] == 45 and got['tokens'] == len(want) and
+           abs(got['nll'] - sum(want) / len(want)) < 1e-9, got)
+    for ctx, stride in ((40, 40), (40, 13), (40, 1), (1000, 40), (149, 149)):
+        got = nll('-c', str(ctx), '--stride', str(stride), '--method', 'hf')
+        want = strided(ids, ctx, stride, nll_of)
+        expect(f'Hugging Face: {ctx}, {stride}', abs(got['nll'] - want) < 1e-9, got, want)
+    expect('--chunks', nll('-c', '40', '--chunks', '2')['tokens'] == 38)
+    base = os.path.join(folder, 'base')
+    got = nll('-c', '40', '--save-logits', base)
+    fails('an existing base', 2, ['base'], '--perplexity', text, '--as-ids', '-c', '40', '--save-logits', base)
+    status, out, err = run('--kld', base, '--no-special', '--json')
+    kld = json.loads(out)
+    # what is more than 16 below the most likely token is cut off in the file
+    expect('--kld of the same model: only its rounding', status == 0 and kld['tokens'] == 57 and abs(kld['mean_kl_divergence']) < 1e-5 and
+           abs(kld['reference_perplexity']['nll'] - got['nll']) < 5e-3 and kld['perplexity']['nll'] == got['nll'], kld)
+    for limit, value, status_wanted in (('--max-kld', '1', 0), ('--max-kld', '-1', 1), ('--min-top1', '90', 0), ('--min-top1', '100.1', 1),
+                                        ('--max-ppl-ratio', '1.1', 0), ('--max-ppl-ratio', '0.9', 1)):
+        status, out, err = run('--kld', base, '--no-special', limit, value)
+        expect(f'{limit} {value}', status == status_wanted and ('does not hold' in err) == bool(status), status, err)
+    with open(base, 'rb') as f:
+        data = f.read()
+    for what, bytes_, word in (('cut', data[:-2], 'not written to its end'), ('longer', data + b'x', 'not written to its end'),
+                               ('another file', b'GGUF' + data[4:], 'no base file'), ('empty', b'', 'no base file'),
+                               ('a wrong token', data[:20] + b'\xff\xff\0\0' + data[24:], 'token 65535'),
+                               ('no windows', data[:16] + bytes(4) + data[20:], 'no such file can be'),
+                               ('huge sizes', data[:8] + b'\xff\xff\xff\x7f' * 3 + data[20:], 'not written to its end'),
+                               ('no probability', data[:20 + 480] + b'\0\0\x80\x7f' + data[20 + 484:], 'no probabilities')):
+        bad = os.path.join(folder, 'bad')
+        with open(bad, 'wb') as f:
+            f.write(bytes_)
+        fails(f'a base file: {what}', 3, [word, 'bad'] if what != 'no probability' else [word], '--kld', bad, '--no-special')
+    fails('a text without one window', 2, ['150 tokens', '512', '--ctx'], '--perplexity', text, '--as-ids')
+    fails('an unknown method', 2, ['llama.cpp or hf'], '--perplexity', text, '--method', 'x')
+    fails('a stride past the window', 2, ['--stride'], '--perplexity', text, '-c', '10', '--stride', '11')
+    fails('two measures', 2, ['only one of'], '--perplexity', text, '--kld', base)
 
 
 def bad_input(folder):
@@ -157,6 +249,7 @@ def main():
         memory(prompts)
         sampling(prompts)
         measuring(prompts, folder)
+        scoring(prompts, folder)
         bad_input(folder)
     return 1 if FAILED else 0
 
