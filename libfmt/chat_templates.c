@@ -147,7 +147,7 @@ static const char *names(const struct fmt_chat_templates *t, char *out, size_t n
 
 	out[0] = '\0';
 	for (uint64_t i = 0; i < t->n && at < n; i++)
-		at += (size_t)snprintf(out + at, n - at, "%s%.*s", i ? ", " : "", (int)(t->items[i].name.n & 63), t->items[i].name.p);
+		at += (size_t)snprintf(out + at, n - at, "%s%.*s", i ? ", " : "", (int)(t->items[i].name.n > 60 ? 60 : t->items[i].name.n), t->items[i].name.p);
 	return out;
 }
 

@@ -94,7 +94,8 @@ bool infer_template_render(const struct infer_template *t, const struct infer_ch
 	struct jj_frame root = { 0 };
 	struct jj j = { .mem.err = &failed, .err = &failed, .frame = &root, .out = &text, .now = chat->now };
 
-	if ((chat->bos.p && !tok_is_utf8(chat->bos.p, chat->bos.n)) || (chat->eos.p && !tok_is_utf8(chat->eos.p, chat->eos.n)))
+	if ((chat->bos.p && !tok_is_utf8(chat->bos.p, chat->bos.n)) ||
+	    (chat->eos.p && !tok_is_utf8(chat->eos.p, chat->eos.n)))
 		fmt_fail(&failed, FMT_MALFORMED, FMT_NO_OFFSET, "the bos or eos token is not UTF-8");
 	if (!failed.code && set_context(&j, chat))
 		jj_exec(&j, t->body);

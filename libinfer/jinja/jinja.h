@@ -218,7 +218,7 @@ struct jj_parser {
 /* The statements of a template; NULL where there are none, or after an error. */
 struct jj_node *jj_parse(struct jj_mem *m, const struct jj_token *tokens);
 
-/* Of jinja_expr.c, for jinja_parse.c. */
+/* Of jinja_expr.c and jinja_token.c, for jinja_parse.c. */
 struct jj_node *jj_node(struct jj_parser *p, enum jj_kind kind);
 struct jj_node *jj_parse_expr(struct jj_parser *p, bool with_if);
 /* An expression, or several with commas as a tuple. end: a name that ends it as a block's end does, or NULL */
@@ -263,6 +263,12 @@ static inline bool jj_ok(const struct jj *j)
 	return !j->err->code;
 }
 
+/* Bytes of a name that a message shows. */
+static inline int jj_shown(struct fmt_str s)
+{
+	return s.n > 100 ? 100 : (int)s.n;
+}
+
 /* Records an error with the template's line before it; returns an undefined value. */
 struct jj_value jj_fail(struct jj *j, enum fmt_code code, const char *format, ...) FMT_PRINTF(3, 4);
 bool jj_spend(struct jj *j, uint64_t steps); /* false where there are none left, or after an error */
@@ -297,7 +303,7 @@ struct jj_value jj_call(struct jj *j, struct jj_value f, const struct jj_args *a
  * false with an error where there are others, too many or too few */
 bool jj_bind(struct jj *j, const char *what, const struct jj_args *args, const char *params, struct jj_value *out);
 
-/* jinja_value.c */
+/* jinja_value.c, jinja_dict.c */
 struct jj_value jj_undefined(enum jj_missing of, struct fmt_str name);
 struct jj_value jj_none(void);
 struct jj_value jj_bool(bool b);
@@ -344,14 +350,20 @@ struct jj_value jj_item(struct jj *j, struct jj_value of, struct jj_value key);
 struct jj_value jj_slice(struct jj *j, struct jj_value of, const struct jj_value at[3]); /* none: not given */
 struct jj_value jj_path(struct jj *j, struct jj_value of, struct jj_value path); /* "a.b.0", as filters name them */
 
-/* jinja_str.c: methods of strings */
+/* jinja_str.c, jinja_kind.c, jinja_list.c: methods of strings, lists and dicts */
 struct jj_method {
 	struct jj_value self;
 	struct fmt_str name;
 	struct jj_value (*call)(struct jj *j, struct jj_value self, const struct jj_args *args);
 };
 typedef struct jj_value (*jj_method_fn)(struct jj *j, struct jj_value self, const struct jj_args *args);
+struct jj_method_row {
+	const char *name;
+	jj_method_fn call;
+};
+jj_method_fn jj_find_method(const struct jj_method_row *rows, size_t n, struct fmt_str name); /* NULL: not there */
 jj_method_fn jj_str_method(struct fmt_str name);
+jj_method_fn jj_kind_method(struct fmt_str name);
 jj_method_fn jj_list_method(struct fmt_str name);
 jj_method_fn jj_dict_method(struct fmt_str name);
 

@@ -44,7 +44,8 @@ static void add_named(struct jj *j, struct jj_args *args, struct jj_value key, s
 		return;
 	for (size_t i = 0; i < args->n_named; i++)
 		if (fmt_str_eq(named[i].key.as.s, key.as.s))
-			jj_fail(j, FMT_MALFORMED, "got multiple values for keyword argument '%.*s'", (int)(key.as.s.n & 127), key.as.s.p);
+			jj_fail(j, FMT_MALFORMED, "got multiple values for keyword argument '%.*s'",
+				jj_shown(key.as.s), key.as.s.p);
 	args->named = named;
 	named[args->n_named++] = (struct jj_pair){ key, v };
 }
@@ -61,7 +62,8 @@ bool jj_eval_args(struct jj *j, const struct jj_node *list, struct jj_args *out)
 				add_pos(j, out, items->items[i]);
 		} else if (n->op == 'k') {
 			if (v.type != JJ_DICT)
-				jj_fail(j, FMT_MALFORMED, "argument after ** must be a mapping, not %s", jj_type_name(v));
+				jj_fail(j, FMT_MALFORMED, "argument after ** must be a mapping, not %s",
+					jj_type_name(v));
 			for (size_t i = 0; jj_ok(j) && i < v.as.dict->n; i++)
 				if (v.as.dict->pairs[i].key.type == JJ_STR)
 					add_named(j, out, v.as.dict->pairs[i].key, v.as.dict->pairs[i].value);
@@ -204,7 +206,7 @@ static struct jj_value eval_filter(struct jj *j, const struct jj_node *n)
 	jj_eval_args(j, n->b, &args);
 	j->line = n->line;
 	if (!filter)
-		return jj_fail(j, FMT_UNSUPPORTED, "no filter named '%.*s'", n->name.n > 60 ? 60 : (int)n->name.n, n->name.p);
+		return jj_fail(j, FMT_UNSUPPORTED, "no filter named '%.*s'", jj_shown(n->name), n->name.p);
 	return jj_ok(j) ? filter(j, v, &args) : jj_none();
 }
 

@@ -51,8 +51,9 @@ static void assign(struct jj *j, const struct jj_node *target, struct jj_value v
 	for (t = target->a; t && items && i < items->n; t = t->next, i++)
 		assign(j, t, items->items[i]);
 	if (jj_ok(j) && (t || i < items->n))
-		jj_fail(j, FMT_MALFORMED, t ? "not enough values to unpack (got %zu)" : "too many values to unpack (got %zu)",
-		        items->n);
+		jj_fail(j, FMT_MALFORMED,
+			t ? "not enough values to unpack (got %zu)" : "too many values to unpack (got %zu)",
+			items->n);
 }
 
 /* A scope inside of the one that is current, until leave(). */
@@ -186,8 +187,8 @@ static size_t bind_params(struct jj *j, const struct jj_node *macro, const struc
 		bool named = named_arg(args, p->name, &v);
 
 		if (named && i < args->n_pos)
-			jj_fail(j, FMT_MALFORMED, "macro '%.*s' got two values for '%.*s'", (int)(macro->name.n & 127), macro->name.p,
-			        (int)(p->name.n & 127), p->name.p);
+			jj_fail(j, FMT_MALFORMED, "macro '%.*s' got two values for '%.*s'", jj_shown(macro->name),
+				macro->name.p, jj_shown(p->name), p->name.p);
 		taken += named;
 		if (i < args->n_pos)
 			v = args->pos[i];
@@ -212,7 +213,7 @@ static void bind_rest(struct jj *j, const struct jj_node *macro, const struct jj
 		jj_set(j, FMT_STR("caller"), v);
 	}
 	if (args->n_pos > n && !(macro->op & JJ_USES_VARARGS))
-		jj_fail(j, FMT_MALFORMED, "macro '%.*s' takes not more than %zu argument(s)", (int)(macro->name.n & 127),
+		jj_fail(j, FMT_MALFORMED, "macro '%.*s' takes not more than %zu argument(s)", jj_shown(macro->name),
 		        macro->name.p, n);
 	for (size_t i = n; i < args->n_pos && jj_ok(j); i++)
 		jj_push(j, more, args->pos[i]);
@@ -229,7 +230,7 @@ static void bind_rest(struct jj *j, const struct jj_node *macro, const struct jj
 		}
 		jj_set(j, FMT_STR("kwargs"), rest);
 	} else if (taken < args->n_named) {
-		jj_fail(j, FMT_MALFORMED, "macro '%.*s' takes no keyword argument of that name", (int)(macro->name.n & 127),
+		jj_fail(j, FMT_MALFORMED, "macro '%.*s' takes no keyword argument of that name", jj_shown(macro->name),
 		        macro->name.p);
 	}
 }

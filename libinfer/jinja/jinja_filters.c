@@ -1,4 +1,5 @@
 /* "x|NAME": filters of one value. Those of lists are in jinja_seq.c. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,15 +177,19 @@ static struct jj_value f_int(struct jj *j, struct jj_value v, const struct jj_ar
 		if (s.p[i] != '_')
 			text[n++] = s.p[i];
 	text[n] = '\0';
-	if (n && n < sizeof text - 1 && base >= 2 && base <= 36 && strspn(text, " \t\n") == 0) {
-		int64_t i = strtoll(text, &end, (int)base);
+	if (n && n < sizeof text - 1 && base >= 2 && base <= 36) {
+		int64_t i;
 
+		errno = 0;
+		i = strtoll(text, &end, (int)base);
+		if (!*end && errno)
+			return jj_fail(j, FMT_LIMIT, "an integer is beyond 64 bits");
 		if (!*end)
 			return jj_int(i);
 		if (base == 10) {
 			double f = strtod(text, &end);
 
-			if (!*end && fabs(f) < 9.2e18)
+			if (!*end && !strpbrk(text, "xX") && fabs(f) < 9.2e18)
 				return jj_int((int64_t)f);
 		}
 	}
@@ -210,7 +215,7 @@ static struct jj_value f_float(struct jj *j, struct jj_value v, const struct jj_
 		memcpy(text, s.p, s.n);
 		text[s.n] = '\0';
 		f = strtod(text, &end);
-		if (!*end)
+		if (!*end && !strpbrk(text, "xX(")) /* C's hexadecimal floats and numbered NaNs are none of Python's */
 			return jj_float(f);
 	}
 	return otherwise;
@@ -312,11 +317,30 @@ static const struct {
 	const char *name;
 	jj_filter_fn filter;
 } filters[] = {
-	{ "trim", f_trim }, { "upper", f_upper }, { "lower", f_lower }, { "capitalize", f_capitalize }, { "title", f_title },
-	{ "string", f_string }, { "safe", f_safe }, { "escape", f_escape }, { "e", f_escape }, { "default", f_default },
-	{ "d", f_default }, { "replace", f_replace }, { "format", f_format }, { "indent", f_indent }, { "int", f_int },
-	{ "float", f_float }, { "abs", f_abs }, { "round", f_round }, { "length", f_length }, { "count", f_length },
-	{ "wordcount", f_wordcount }, { "attr", f_attr }, { "center", f_center }, { "tojson", jj_filter_tojson },
+	{ "trim", f_trim },
+	{ "upper", f_upper },
+	{ "lower", f_lower },
+	{ "capitalize", f_capitalize },
+	{ "title", f_title },
+	{ "string", f_string },
+	{ "safe", f_safe },
+	{ "escape", f_escape },
+	{ "e", f_escape },
+	{ "default", f_default },
+	{ "d", f_default },
+	{ "replace", f_replace },
+	{ "format", f_format },
+	{ "indent", f_indent },
+	{ "int", f_int },
+	{ "float", f_float },
+	{ "abs", f_abs },
+	{ "round", f_round },
+	{ "length", f_length },
+	{ "count", f_length },
+	{ "wordcount", f_wordcount },
+	{ "attr", f_attr },
+	{ "center", f_center },
+	{ "tojson", jj_filter_tojson },
 };
 
 jj_filter_fn jj_filter(struct fmt_str name)

@@ -76,7 +76,10 @@ static void put_number(struct jj *j, struct jj_buf *b, struct jj_value v, const 
 		return;
 	}
 	if (strchr("dixXo", f->type)) {
-		int64_t i = v.type == JJ_FLOAT ? (int64_t)(v.as.f < -9e18 ? -9e18 : v.as.f > 9e18 ? 9e18 : v.as.f) : jj_as_int(v);
+		int64_t i = v.type == JJ_FLOAT ? (int64_t)(v.as.f < -9e18  ? -9e18
+							   : v.as.f > 9e18 ? 9e18
+									   : v.as.f)
+					       : jj_as_int(v);
 		uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
 
 		negative = i < 0;
@@ -135,7 +138,8 @@ static void percent_field(struct jj *j, struct jj_buf *b, struct jj_value v, con
 
 		g.type = f->type == 'u' ? 'd' : f->type;
 		if (!jj_is_number(v)) {
-			jj_fail(j, FMT_MALFORMED, "%%%c format: a real number is required, not %s", f->type, jj_type_name(v));
+			jj_fail(j, FMT_MALFORMED, "%%%c format: a real number is required, not %s", f->type,
+				jj_type_name(v));
 			return;
 		}
 		put_number(j, b, v, &g, left ? '<' : f->zero ? '=' : '>');
@@ -267,7 +271,7 @@ static void brace_spec(struct jj *j, struct fmt_str s, struct spec *f)
 	if (p < end)
 		f->type = *p++;
 	if (p != end)
-		jj_fail(j, FMT_MALFORMED, "invalid format specifier '%.*s'", s.n > 60 ? 60 : (int)s.n, s.p);
+		jj_fail(j, FMT_MALFORMED, "invalid format specifier '%.*s'", jj_shown(s), s.p);
 }
 
 static void brace_value(struct jj *j, struct jj_buf *b, struct jj_value v, struct fmt_str text)
@@ -281,7 +285,8 @@ static void brace_value(struct jj *j, struct jj_buf *b, struct jj_value v, struc
 		if (!f.type)
 			f.type = v.type == JJ_FLOAT ? 'g' : 'd';
 		if (!strchr(v.type == JJ_FLOAT ? "eEfFgG%" : "dxXoeEfFgG%", f.type))
-			jj_fail(j, FMT_MALFORMED, "unknown format code '%c' for object of type '%s'", f.type, jj_type_name(v));
+			jj_fail(j, FMT_MALFORMED, "unknown format code '%c' for object of type '%s'", f.type,
+				jj_type_name(v));
 		else
 			put_number(j, b, v, &f, f.align ? f.align : '>');
 	} else if (f.type && f.type != 's') {
@@ -292,8 +297,11 @@ static void brace_value(struct jj *j, struct jj_buf *b, struct jj_value v, struc
 
 		if (f.align == '=' && !jj_is_number(v))
 			f.align = '<';
-		put_field(j, b, f.precision >= 0 ? (struct fmt_str){ s.p, jj_at_char(s, (size_t)f.precision) } : s, negative, &f,
-		          f.align ? f.align : jj_is_number(v) ? '>' : '<');
+		put_field(j, b, f.precision >= 0 ? (struct fmt_str){ s.p, jj_at_char(s, (size_t)f.precision) } : s,
+			  negative, &f,
+			  f.align           ? f.align
+			  : jj_is_number(v) ? '>'
+					    : '<');
 	}
 }
 

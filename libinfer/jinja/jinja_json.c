@@ -266,7 +266,8 @@ struct jj_value jj_filter_tojson(struct jj *j, struct jj_value v, const struct j
 	struct writer w = { .j = j };
 	struct jj_value options[4];
 
-	if (!jj_bind(j, "tojson", args, "ensure_ascii=, indent=, separators=, sort_keys=", options) || !read_options(&w, options))
+	if (!jj_bind(j, "tojson", args, "ensure_ascii=, indent=, separators=, sort_keys=", options) ||
+	    !read_options(&w, options))
 		return jj_none();
 	put_value(&w, v, 0);
 	return jj_str(jj_buf_take(j, &w.b));

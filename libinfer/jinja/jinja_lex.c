@@ -328,7 +328,8 @@ static bool lex_number(struct lexer *l)
 
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       (unsigned char)c >= 0x80;
 }
 
 static bool lex_name(struct lexer *l)
@@ -362,8 +363,9 @@ static bool lex_operator(struct lexer *l, char *open, size_t *n_open)
 	}
 	if (n == 1 && strchr("([{", c)) {
 		if (*n_open == JJ_MAX_NEST)
-			return fmt_fail(l->m->err, FMT_LIMIT, FMT_NO_OFFSET, "template line %lu: more than %d brackets in each other",
-			                (unsigned long)l->line, JJ_MAX_NEST);
+			return fmt_fail(l->m->err, FMT_LIMIT, FMT_NO_OFFSET,
+					"template line %lu: more than %d brackets in each other",
+					(unsigned long)l->line, JJ_MAX_NEST);
 		open[(*n_open)++] = c == '(' ? ')' : c == '[' ? ']' : '}';
 	} else if (n == 1 && strchr(")]}", c)) {
 		if (!*n_open || open[*n_open - 1] != c)
@@ -391,7 +393,8 @@ static bool lex_tag(struct lexer *l, const char *close, enum jj_token_type close
 		skip_space(l);
 		if (l->p == l->end) {
 			l->line = line;
-			return fail(l, close_type == JJ_T_VAR_END ? "a {{ does not end: no }}" : "a {% does not end: no %}");
+			return fail(l, close_type == JJ_T_VAR_END ? "a {{ does not end: no }}"
+								  : "a {% does not end: no %}");
 		}
 		if (!n_open && (*l->p == close[0] || *l->p == '-' || *l->p == '+')) {
 			uint32_t here = l->line;
@@ -430,8 +433,6 @@ static bool lex_piece(struct lexer *l)
 		return add_data(l, start, line, '+', true);
 	kind = l->p[1];
 	sign = l->end - l->p > 2 ? l->p[2] : '\0';
-	if (kind == '#' && (sign == '-' || sign == '+') && l->end - l->p > 4 && !memcmp(l->p + 3, "#}", 2) && sign == '+')
-		sign = '+';
 	if (!add_data(l, start, line, sign, kind == '{'))
 		return false;
 	if (kind == '%') {

@@ -8,8 +8,8 @@
 #include "jinja.h"
 
 static const char *const symbols[] = {
-	[JJ_ADD] = "+", [JJ_SUB] = "-", [JJ_MUL] = "*", [JJ_DIV] = "/", [JJ_FLOORDIV] = "//", [JJ_MOD] = "%", [JJ_POW] = "**",
-	[JJ_CONCAT] = "~", [JJ_LT] = "<", [JJ_LE] = "<=", [JJ_GT] = ">", [JJ_GE] = ">=",
+	[JJ_ADD] = "+",  [JJ_SUB] = "-",    [JJ_MUL] = "*", [JJ_DIV] = "/", [JJ_FLOORDIV] = "//", [JJ_MOD] = "%",
+	[JJ_POW] = "**", [JJ_CONCAT] = "~", [JJ_LT] = "<",  [JJ_LE] = "<=", [JJ_GT] = ">",        [JJ_GE] = ">=",
 };
 
 static struct jj_value too_large(struct jj *j)
@@ -168,8 +168,8 @@ struct jj_value jj_binary(struct jj *j, enum jj_op op, struct jj_value a, struct
 		return jj_fail(j, FMT_MALFORMED, "can only concatenate str (not \"%s\") to str", jj_type_name(b));
 	if (op == JJ_ADD && a.type == JJ_LIST)
 		return jj_fail(j, FMT_MALFORMED, "can only concatenate list (not \"%s\") to list", jj_type_name(b));
-	return jj_fail(j, FMT_MALFORMED, "unsupported operand type(s) for %s: '%s' and '%s'", symbols[op], jj_type_name(a),
-	               jj_type_name(b));
+	return jj_fail(j, FMT_MALFORMED, "unsupported operand type(s) for %s: '%s' and '%s'", symbols[op],
+		       jj_type_name(a), jj_type_name(b));
 }
 
 struct jj_value jj_unary(struct jj *j, enum jj_op op, struct jj_value a)
@@ -181,7 +181,8 @@ struct jj_value jj_unary(struct jj *j, enum jj_op op, struct jj_value a)
 	if (a.type == JJ_UNDEFINED)
 		return jj_fail_undefined(j, a);
 	if (!jj_is_number(a))
-		return jj_fail(j, FMT_MALFORMED, "bad operand type for unary %s: '%s'", op == JJ_NEG ? "-" : "+", jj_type_name(a));
+		return jj_fail(j, FMT_MALFORMED, "bad operand type for unary %s: '%s'", op == JJ_NEG ? "-" : "+",
+			       jj_type_name(a));
 	if (a.type == JJ_FLOAT)
 		return jj_float(op == JJ_NEG ? -a.as.f : a.as.f);
 	if (op == JJ_NEG && jj_as_int(a) == INT64_MIN)

@@ -20,8 +20,9 @@ struct jj_node *jj_node(struct jj_parser *p, enum jj_kind kind)
 bool jj_enter(struct jj_parser *p)
 {
 	if (p->nest == JJ_MAX_NEST)
-		return fmt_fail(p->m->err, FMT_LIMIT, FMT_NO_OFFSET, "template line %lu: more than %d levels in each other",
-		                (unsigned long)p->t->line, JJ_MAX_NEST);
+		return fmt_fail(p->m->err, FMT_LIMIT, FMT_NO_OFFSET,
+				"template line %lu: more than %d levels in each other", (unsigned long)p->t->line,
+				JJ_MAX_NEST);
 	p->nest++;
 	return true;
 }
@@ -254,7 +255,8 @@ static struct jj_node *parse_generation(struct jj_parser *p)
 static struct jj_node *parse_jump(struct jj_parser *p, enum jj_kind kind)
 {
 	if (!p->loops)
-		return fail(p, FMT_MALFORMED, kind == JJ_BREAK ? "break outside of a loop" : "continue outside of a loop");
+		return fail(p, FMT_MALFORMED,
+			    kind == JJ_BREAK ? "break outside of a loop" : "continue outside of a loop");
 	return jj_node(p, kind);
 }
 
@@ -319,7 +321,7 @@ static struct jj_node *parse_statement(struct jj_parser *p)
 		return end_block(p) ? n : NULL;
 	}
 	snprintf(text, sizeof text, "the tag '%.*s' is not supported, or stands where it has no meaning",
-	         name.n > 60 ? 60 : (int)name.n, name.p);
+	         jj_shown(name), name.p);
 	return fail(p, FMT_UNSUPPORTED, text);
 }
 

@@ -61,7 +61,8 @@ static struct jj_value s_first(struct jj *j, struct jj_value v, const struct jj_
 	struct jj_list *items = jj_items(j, v);
 
 	(void)args;
-	return items && items->n ? items->items[0] : jj_undefined(JJ_MISSING_OTHER, FMT_STR("No first item, sequence was empty."));
+	return items && items->n ? items->items[0]
+				 : jj_undefined(JJ_MISSING_OTHER, FMT_STR("No first item, sequence was empty."));
 }
 
 static struct jj_value s_last(struct jj *j, struct jj_value v, const struct jj_args *args)
@@ -142,7 +143,8 @@ static void merge_sort(struct jj *j, struct keyed *a, struct keyed *spare, size_
 		memcpy(a, spare, at * sizeof *a);
 }
 
-static struct keyed *keyed_items(struct jj *j, const struct jj_list *items, struct jj_value attribute, bool cased, bool reverse)
+static struct keyed *keyed_items(struct jj *j, const struct jj_list *items, struct jj_value attribute, bool cased,
+				 bool reverse)
 {
 	struct keyed *k = items ? jj_alloc(&j->mem, items->n + 1, 2 * sizeof *k) : NULL;
 
@@ -391,10 +393,25 @@ static const struct {
 	const char *name;
 	jj_filter_fn filter;
 } filters[] = {
-	{ "list", s_list }, { "items", s_items }, { "first", s_first }, { "last", s_last }, { "join", s_join },
-	{ "reverse", s_reverse }, { "sort", s_sort }, { "dictsort", s_dictsort }, { "unique", s_unique }, { "min", s_min },
-	{ "max", s_max }, { "sum", s_sum }, { "map", s_map }, { "select", s_select }, { "reject", s_reject },
-	{ "selectattr", s_selectattr }, { "rejectattr", s_rejectattr }, { "groupby", s_groupby }, { "batch", s_batch },
+	{ "list", s_list },
+	{ "items", s_items },
+	{ "first", s_first },
+	{ "last", s_last },
+	{ "join", s_join },
+	{ "reverse", s_reverse },
+	{ "sort", s_sort },
+	{ "dictsort", s_dictsort },
+	{ "unique", s_unique },
+	{ "min", s_min },
+	{ "max", s_max },
+	{ "sum", s_sum },
+	{ "map", s_map },
+	{ "select", s_select },
+	{ "reject", s_reject },
+	{ "selectattr", s_selectattr },
+	{ "rejectattr", s_rejectattr },
+	{ "groupby", s_groupby },
+	{ "batch", s_batch },
 };
 
 jj_filter_fn jj_seq_filter(struct fmt_str name)

@@ -1,4 +1,4 @@
-/* Methods of strings, lists and dicts. */
+/* Methods of strings: cutting, searching, padding. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +129,8 @@ static struct jj_value m_replace(struct jj *j, struct jj_value self, const struc
 {
 	struct jj_value v[3];
 
-	if (!bind(j, "replace", args, "old, new, count=", v, 2) || !need_str(j, "replace", v[0]) || !need_str(j, "replace", v[1]))
+	if (!bind(j, "replace", args, "old, new, count=", v, 2) || !need_str(j, "replace", v[0]) ||
+	    !need_str(j, "replace", v[1]))
 		return jj_none();
 	return jj_str(jj_replace(j, self.as.s, v[0].as.s, v[1].as.s, number(j, v[2], -1)));
 }
@@ -231,8 +232,10 @@ static size_t line_end(const char *p, size_t n, size_t *len)
 
 	if (code == '\r' && n > 1 && p[1] == '\n')
 		return 2;
-	return (code >= 0x0a && code <= 0x0d) || (code >= 0x1c && code <= 0x1e) || code == 0x85 || code == 0x2028 || code == 0x2029
-	       ? *len : 0;
+	return (code >= 0x0a && code <= 0x0d) || (code >= 0x1c && code <= 0x1e) || code == 0x85 || code == 0x2028 ||
+			       code == 0x2029
+		       ? *len
+		       : 0;
 }
 
 static struct jj_value m_splitlines(struct jj *j, struct jj_value self, const struct jj_args *args)
@@ -267,7 +270,8 @@ static struct jj_value m_join(struct jj *j, struct jj_value self, const struct j
 	items = jj_items(j, v);
 	for (size_t i = 0; items && i < items->n && jj_ok(j); i++) {
 		if (items->items[i].type != JJ_STR)
-			jj_fail(j, FMT_MALFORMED, "sequence item %zu: expected str instance, %s found", i, jj_type_name(items->items[i]));
+			jj_fail(j, FMT_MALFORMED, "sequence item %zu: expected str instance, %s found", i,
+				jj_type_name(items->items[i]));
 		jj_put(j, &b, i ? self.as.s : FMT_STR(""));
 		if (jj_ok(j))
 			jj_put(j, &b, items->items[i].as.s);
@@ -459,221 +463,18 @@ static struct jj_value m_format(struct jj *j, struct jj_value self, const struct
 	return jj_format_braces(j, self.as.s, args);
 }
 
-/* True if the string has characters and all are of the set. */
-static struct jj_value all_of(struct jj *j, struct jj_value self, uint32_t set)
-{
-	size_t n;
-
-	if (!jj_spend(j, self.as.s.n / 16))
-		return jj_none();
-	for (size_t at = 0; at < self.as.s.n; at += n)
-		if (!uni_is(uni_get(self.as.s.p + at, &n), set))
-			return jj_bool(false);
-	return jj_bool(self.as.s.n);
-}
-
-static struct jj_value m_isdecimal(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return all_of(j, self, 1u << UNI_ND);
-}
-
-/* Decimal digits, and those that stand high, low or in circles (Numeric_Type=Digit). */
-static struct jj_value m_isdigit(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	static const struct uni_range other[] = {
-		{ 0xb2, 0xb3 }, { 0xb9, 0xb9 }, { 0x1369, 0x1371 }, { 0x19da, 0x19da }, { 0x2070, 0x2070 }, { 0x2074, 0x2079 },
-		{ 0x2080, 0x2089 }, { 0x2460, 0x2468 }, { 0x2474, 0x247c }, { 0x2488, 0x2490 }, { 0x24ea, 0x24ea },
-		{ 0x24f5, 0x24fd }, { 0x24ff, 0x24ff }, { 0x2776, 0x277e }, { 0x2780, 0x2788 }, { 0x278a, 0x2792 },
-		{ 0x10a40, 0x10a43 }, { 0x10e60, 0x10e68 }, { 0x11052, 0x1105a }, { 0x1f100, 0x1f10a }, { UINT32_MAX, UINT32_MAX },
-	};
-	size_t n;
-
-	(void)args;
-	if (!jj_spend(j, self.as.s.n / 4))
-		return jj_none();
-	for (size_t at = 0; at < self.as.s.n; at += n) {
-		uint32_t code = uni_get(self.as.s.p + at, &n);
-
-		if (!uni_is(code, 1u << UNI_ND) && !uni_in(code, other))
-			return jj_bool(false);
-	}
-	return jj_bool(self.as.s.n);
-}
-
-static struct jj_value m_isnumeric(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return all_of(j, self, UNI_SET_N);
-}
-
-static struct jj_value m_isalpha(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return all_of(j, self, UNI_SET_L);
-}
-
-static struct jj_value m_isalnum(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return all_of(j, self, UNI_SET_L | UNI_SET_N);
-}
-
-static struct jj_value m_isspace(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return jj_bool(jj_spend(j, self.as.s.n / 16) && self.as.s.n && !jj_strip(self.as.s, NULL, true, false).n);
-}
-
-static struct jj_value m_isascii(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return jj_bool(jj_spend(j, self.as.s.n / 16) && jj_n_chars(self.as.s) == self.as.s.n);
-}
-
-/* Letters are all of one case, and there is one. */
-static struct jj_value is_case(struct jj *j, struct jj_value self, enum uni_cat wanted)
-{
-	bool any = false;
-	size_t n;
-
-	if (!jj_spend(j, self.as.s.n / 16))
-		return jj_none();
-	for (size_t at = 0; at < self.as.s.n; at += n) {
-		enum uni_cat c = uni_category(uni_get(self.as.s.p + at, &n));
-
-		if ((c == UNI_LU || c == UNI_LL || c == UNI_LT) && c != wanted)
-			return jj_bool(false);
-		any |= c == wanted;
-	}
-	return jj_bool(any);
-}
-
-static struct jj_value m_islower(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return is_case(j, self, UNI_LL);
-}
-
-static struct jj_value m_isupper(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return is_case(j, self, UNI_LU);
-}
-
-/* ---- lists and dicts */
-
-static struct jj_value l_index(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	struct jj_value v;
-
-	if (!jj_bind(j, "index", args, "value", &v))
-		return jj_none();
-	for (size_t i = 0; i < self.as.list->n && jj_ok(j); i++)
-		if (jj_equal(j, self.as.list->items[i], v))
-			return jj_int((int64_t)i);
-	return jj_fail(j, FMT_MALFORMED, "the value is not in the list");
-}
-
-static struct jj_value l_count(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	struct jj_value v;
-	int64_t n = 0;
-
-	if (!jj_bind(j, "count", args, "value", &v))
-		return jj_none();
-	for (size_t i = 0; i < self.as.list->n && jj_ok(j); i++)
-		n += jj_equal(j, self.as.list->items[i], v);
-	return jj_int(n);
-}
-
-static struct jj_value l_copy(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)j;
-	(void)args;
-	return self; /* nothing can change it */
-}
-
-static struct jj_value d_get(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	struct jj_value v[2], *there;
-
-	if (!jj_bind(j, "get", args, "key, default=", v))
-		return jj_none();
-	if (!jj_hashable(v[0]))
-		return jj_fail(j, FMT_MALFORMED, "unhashable type: '%s'", jj_type_name(v[0]));
-	there = jj_dict_get(j, self.as.dict, v[0]);
-	if (there)
-		return *there;
-	return v[1].type == JJ_UNDEFINED && v[1].of == JJ_MISSING_ARGUMENT ? jj_none() : v[1];
-}
-
-enum { KEYS = 1, VALUES = 2 };
-
-static struct jj_value view(struct jj *j, struct jj_value self, const char *name, int what)
-{
-	struct jj_value list = jj_list(j, JJ_VIEW);
-	const struct jj_dict *d = self.as.dict;
-
-	if (!jj_spend(j, d->n))
-		return jj_none();
-	list.as.list->show = (struct fmt_str){ name, strlen(name) };
-	for (size_t i = 0; i < d->n && jj_ok(j); i++) {
-		struct jj_value pair = d->pairs[i].key;
-
-		if (what == VALUES)
-			pair = d->pairs[i].value;
-		if (what == (KEYS | VALUES)) {
-			pair = jj_list(j, JJ_TUPLE);
-			jj_push(j, pair, d->pairs[i].key);
-			jj_push(j, pair, d->pairs[i].value);
-		}
-		jj_push(j, list, pair);
-	}
-	return list;
-}
-
-static struct jj_value d_keys(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return view(j, self, "dict_keys", KEYS);
-}
-
-static struct jj_value d_values(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return view(j, self, "dict_values", VALUES);
-}
-
-static struct jj_value d_items(struct jj *j, struct jj_value self, const struct jj_args *args)
-{
-	(void)args;
-	return view(j, self, "dict_items", KEYS | VALUES);
-}
-
-struct row {
-	const char *name;
-	jj_method_fn call;
+static const struct jj_method_row methods[] = {
+	{ "strip", m_strip }, { "lstrip", m_lstrip }, { "rstrip", m_rstrip }, { "lower", m_lower },
+	{ "casefold", m_lower }, { "upper", m_upper }, { "capitalize", m_capitalize }, { "title", m_title },
+	{ "swapcase", m_swapcase }, { "startswith", m_startswith }, { "endswith", m_endswith },
+	{ "replace", m_replace }, { "split", m_split }, { "rsplit", m_rsplit }, { "splitlines", m_splitlines },
+	{ "join", m_join }, { "find", m_find }, { "rfind", m_rfind }, { "index", m_index }, { "rindex", m_rindex },
+	{ "count", m_count }, { "partition", m_partition }, { "rpartition", m_rpartition },
+	{ "removeprefix", m_removeprefix }, { "removesuffix", m_removesuffix }, { "ljust", m_ljust },
+	{ "rjust", m_rjust }, { "center", m_center }, { "zfill", m_zfill }, { "format", m_format },
 };
 
-static const struct row str_methods[] = {
-	{ "strip", m_strip }, { "lstrip", m_lstrip }, { "rstrip", m_rstrip }, { "lower", m_lower }, { "casefold", m_lower },
-	{ "upper", m_upper }, { "capitalize", m_capitalize }, { "title", m_title }, { "swapcase", m_swapcase },
-	{ "startswith", m_startswith }, { "endswith", m_endswith }, { "replace", m_replace }, { "split", m_split },
-	{ "rsplit", m_rsplit }, { "splitlines", m_splitlines }, { "join", m_join }, { "find", m_find }, { "rfind", m_rfind },
-	{ "index", m_index }, { "rindex", m_rindex }, { "count", m_count }, { "partition", m_partition },
-	{ "rpartition", m_rpartition }, { "removeprefix", m_removeprefix }, { "removesuffix", m_removesuffix },
-	{ "ljust", m_ljust }, { "rjust", m_rjust }, { "center", m_center }, { "zfill", m_zfill }, { "format", m_format },
-	{ "isdigit", m_isdigit }, { "isdecimal", m_isdecimal }, { "isnumeric", m_isnumeric }, { "isalpha", m_isalpha },
-	{ "isalnum", m_isalnum }, { "isspace", m_isspace }, { "isascii", m_isascii }, { "islower", m_islower },
-	{ "isupper", m_isupper },
-};
-static const struct row list_methods[] = { { "index", l_index }, { "count", l_count }, { "copy", l_copy } };
-static const struct row dict_methods[] = {
-	{ "get", d_get }, { "keys", d_keys }, { "values", d_values }, { "items", d_items }, { "copy", l_copy },
-};
-
-static jj_method_fn find_row(const struct row *rows, size_t n, struct fmt_str name)
+jj_method_fn jj_find_method(const struct jj_method_row *rows, size_t n, struct fmt_str name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (fmt_str_is(name, rows[i].name))
@@ -683,15 +484,7 @@ static jj_method_fn find_row(const struct row *rows, size_t n, struct fmt_str na
 
 jj_method_fn jj_str_method(struct fmt_str name)
 {
-	return find_row(str_methods, sizeof str_methods / sizeof *str_methods, name);
-}
+	jj_method_fn f = jj_find_method(methods, sizeof methods / sizeof *methods, name);
 
-jj_method_fn jj_list_method(struct fmt_str name)
-{
-	return find_row(list_methods, sizeof list_methods / sizeof *list_methods, name);
-}
-
-jj_method_fn jj_dict_method(struct fmt_str name)
-{
-	return find_row(dict_methods, sizeof dict_methods / sizeof *dict_methods, name);
+	return f ? f : jj_kind_method(name);
 }

@@ -94,15 +94,19 @@ static bool t_callable(struct jj *j, struct jj_value v, const struct jj_value *a
 {
 	(void)j;
 	(void)arg;
-	return v.type == JJ_MACRO || v.type == JJ_METHOD || v.type == JJ_FUNCTION || v.type == JJ_JOINER || v.type == JJ_LOOP ||
-	       v.type == JJ_UNDEFINED;
+	return v.type == JJ_MACRO || v.type == JJ_METHOD || v.type == JJ_FUNCTION || v.type == JJ_JOINER ||
+	       v.type == JJ_LOOP || v.type == JJ_UNDEFINED;
 }
 
 static int64_t remainder_of(struct jj *j, struct jj_value v, struct jj_value by)
 {
 	struct jj_value r = jj_binary(j, JJ_MOD, v, by);
 
-	return !jj_ok(j) || !jj_is_number(r) ? -1 : jj_is_int(r) ? jj_as_int(r) : r.as.f == 0 ? 0 : r.as.f == 1 ? 1 : -1;
+	return !jj_ok(j) || !jj_is_number(r) ? -1
+	       : jj_is_int(r)                ? jj_as_int(r)
+	       : r.as.f == 0                 ? 0
+	       : r.as.f == 1                 ? 1
+					     : -1;
 }
 
 static bool t_odd(struct jj *j, struct jj_value v, const struct jj_value *arg)
@@ -207,15 +211,45 @@ static bool t_test(struct jj *j, struct jj_value v, const struct jj_value *arg)
 }
 
 static const struct jj_test tests[] = {
-	{ "defined", 0, t_defined }, { "undefined", 0, t_undefined }, { "none", 0, t_none }, { "boolean", 0, t_boolean },
-	{ "true", 0, t_true }, { "false", 0, t_false }, { "integer", 0, t_integer }, { "float", 0, t_float },
-	{ "number", 0, t_number }, { "string", 0, t_string }, { "mapping", 0, t_mapping }, { "iterable", 0, t_iterable },
-	{ "sequence", 0, t_sequence }, { "callable", 0, t_callable }, { "odd", 0, t_odd }, { "even", 0, t_even },
-	{ "divisibleby", 1, t_divisible }, { "lower", 0, t_lower }, { "upper", 0, t_upper }, { "escaped", 0, t_escaped },
-	{ "eq", 1, t_eq }, { "equalto", 1, t_eq }, { "==", 1, t_eq }, { "ne", 1, t_ne }, { "!=", 1, t_ne }, { "lt", 1, t_lt },
-	{ "lessthan", 1, t_lt }, { "<", 1, t_lt }, { "le", 1, t_le }, { "<=", 1, t_le }, { "gt", 1, t_gt },
-	{ "greaterthan", 1, t_gt }, { ">", 1, t_gt }, { "ge", 1, t_ge }, { ">=", 1, t_ge }, { "in", 1, t_in },
-	{ "sameas", 1, t_sameas }, { "filter", 0, t_filter }, { "test", 0, t_test },
+	{ "defined", 0, t_defined },
+	{ "undefined", 0, t_undefined },
+	{ "none", 0, t_none },
+	{ "boolean", 0, t_boolean },
+	{ "true", 0, t_true },
+	{ "false", 0, t_false },
+	{ "integer", 0, t_integer },
+	{ "float", 0, t_float },
+	{ "number", 0, t_number },
+	{ "string", 0, t_string },
+	{ "mapping", 0, t_mapping },
+	{ "iterable", 0, t_iterable },
+	{ "sequence", 0, t_sequence },
+	{ "callable", 0, t_callable },
+	{ "odd", 0, t_odd },
+	{ "even", 0, t_even },
+	{ "divisibleby", 1, t_divisible },
+	{ "lower", 0, t_lower },
+	{ "upper", 0, t_upper },
+	{ "escaped", 0, t_escaped },
+	{ "eq", 1, t_eq },
+	{ "equalto", 1, t_eq },
+	{ "==", 1, t_eq },
+	{ "ne", 1, t_ne },
+	{ "!=", 1, t_ne },
+	{ "lt", 1, t_lt },
+	{ "lessthan", 1, t_lt },
+	{ "<", 1, t_lt },
+	{ "le", 1, t_le },
+	{ "<=", 1, t_le },
+	{ "gt", 1, t_gt },
+	{ "greaterthan", 1, t_gt },
+	{ ">", 1, t_gt },
+	{ "ge", 1, t_ge },
+	{ ">=", 1, t_ge },
+	{ "in", 1, t_in },
+	{ "sameas", 1, t_sameas },
+	{ "filter", 0, t_filter },
+	{ "test", 0, t_test },
 };
 
 const struct jj_test *jj_test(struct fmt_str name)
@@ -232,11 +266,12 @@ bool jj_run_test(struct jj *j, struct fmt_str name, struct jj_value v, const str
 	struct jj_value arg = jj_none();
 
 	if (!t) {
-		jj_fail(j, FMT_UNSUPPORTED, "no test named '%.*s'", name.n > 60 ? 60 : (int)name.n, name.p);
+		jj_fail(j, FMT_UNSUPPORTED, "no test named '%.*s'", jj_shown(name), name.p);
 		return false;
 	}
 	if (args->n_pos + args->n_named != t->n_args) {
-		jj_fail(j, FMT_MALFORMED, "the test '%s' takes %u values, not %zu", t->name, t->n_args, args->n_pos + args->n_named);
+		jj_fail(j, FMT_MALFORMED, "the test '%s' takes %u values, not %zu", t->name, t->n_args,
+			args->n_pos + args->n_named);
 		return false;
 	}
 	if (t->n_args)

@@ -80,7 +80,8 @@ size_t jj_rfind(struct jj *j, struct fmt_str in, struct fmt_str what)
 	if (what.n > in.n)
 		return JJ_NOWHERE;
 	for (size_t at = in.n - what.n;; at--) {
-		if (!what.n || (in.p[at] == *what.p && jj_spend(j, 1 + what.n / 16) && !memcmp(in.p + at, what.p, what.n)))
+		if (!what.n ||
+		    (in.p[at] == *what.p && jj_spend(j, 1 + what.n / 16) && !memcmp(in.p + at, what.p, what.n)))
 			return at;
 		if (!at || !jj_ok(j))
 			return JJ_NOWHERE;
@@ -102,7 +103,8 @@ struct fmt_str jj_recase(struct jj *j, struct fmt_str s, enum jj_case to)
 		uint32_t code = uni_get(s.p + at, &n), made[3];
 		bool upper = to == JJ_UPPER || (to == JJ_CAPITALIZE && !at) || (to == JJ_TITLE && !inside) ||
 		             (to == JJ_SWAP && uni_is(code, 1u << UNI_LL));
-		size_t n_made = upper ? normal_upper(code, to == JJ_TITLE || to == JJ_CAPITALIZE, made) : normal_lower(code, made);
+		size_t n_made = upper ? normal_upper(code, to == JJ_TITLE || to == JJ_CAPITALIZE, made)
+				      : normal_lower(code, made);
 
 		inside = is_cased(code);
 		for (size_t i = 0; i < n_made; i++) {

@@ -15,8 +15,8 @@ struct date {
 	int week_day, year_day;               /* Sunday 0; January 1st 0 */
 };
 
-static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September",
-	                              "October", "November", "December" };
+static const char *const months[] = { "January", "February", "March",     "April",   "May",      "June",
+				      "July",    "August",   "September", "October", "November", "December" };
 static const char *const days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar, counted in eras of 400 years from March on. */
@@ -59,8 +59,9 @@ bool infer_chat_time(const char *text, int64_t *seconds)
 	if (text[end] && sscanf(text + end, "%*1[ T]%2d:%2d:%2d%n", &v[3], &v[4], &v[5], &n) != 3)
 		return false;
 	leap = v[0] % 4 == 0 && (v[0] % 100 != 0 || v[0] % 400 == 0);
-	if (text[end + n] || v[0] < 1 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > lengths[v[1] - 1] + (leap && v[1] == 2) ||
-	    v[3] < 0 || v[3] > 23 || v[4] < 0 || v[4] > 59 || v[5] < 0 || v[5] > 59)
+	if (text[end + n] || v[0] < 1 || v[1] < 1 || v[1] > 12 || v[2] < 1 ||
+	    v[2] > lengths[v[1] - 1] + (leap && v[1] == 2) || v[3] < 0 || v[3] > 23 || v[4] < 0 || v[4] > 59 ||
+	    v[5] < 0 || v[5] > 59)
 		return false;
 	*seconds = days_of(v[0], v[1], v[2]) * DAY + v[3] * 3600 + v[4] * 60 + v[5];
 	return true;
@@ -111,8 +112,8 @@ static bool convert(char c, const struct date *d, bool padded, char *out, size_t
 	case 'X': snprintf(out, n, "%02d:%02d:%02d", d->hour, d->minute, d->second); return true;
 	case 'R': snprintf(out, n, "%02d:%02d", d->hour, d->minute); return true;
 	case 'c':
-		snprintf(out, n, "%.3s %.3s %2d %02d:%02d:%02d %" PRId64, days[d->week_day], months[d->month - 1], d->day, d->hour,
-		         d->minute, d->second, d->year);
+		snprintf(out, n, "%.3s %.3s %2d %02d:%02d:%02d %" PRId64, days[d->week_day], months[d->month - 1],
+			 d->day, d->hour, d->minute, d->second, d->year);
 		return true;
 	case 'n': snprintf(out, n, "\n"); return true;
 	case 't': snprintf(out, n, "\t"); return true;
