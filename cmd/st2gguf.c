@@ -184,6 +184,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 
 	if (ok) {
 		c.view = v;
+		c.keep_blocks = is_auto(o->quant);
 		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : quant_recipe_find(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;

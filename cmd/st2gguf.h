@@ -15,6 +15,7 @@ struct conversion {
 	const struct fmt_view *view;
 	const struct quant_recipe *recipe; /* NULL: every tensor keeps its type */
 	const struct quant_recipe_model *model; /* of the view, where it gets many plans; NULL: one */
+	bool keep_blocks;                  /* tensors in MXFP4 stay so, whatever the recipe */
 	struct quant_recipe_opts ask;
 	struct quant_overrides *overrides; /* of `ask` */
 	struct fmt_imatrix *imatrix;       /* NULL: none */

@@ -12,7 +12,7 @@ const struct quant_recipe *st2gguf_auto(const struct fmt_view *v)
 	if (!v->from_dir)
 		return NULL;
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
-		if (v->tensors[i].keep_f32)
+		if (v->tensors[i].keep_f32 || v->tensors[i].type == FMT_MXFP4)
 			continue;
 		stored = v->tensors[i].type;
 		break;
@@ -34,9 +34,11 @@ static bool plan_types(struct conversion *c, struct fmt_err *err)
 		quant_recipe_plan_of(c->model, c->recipe, &c->ask, c->types, c->why);
 		return true;
 	}
-	if (c->recipe)
-		return quant_recipe_plan(c->view, c->recipe, &c->ask, c->types, c->why, err);
+	if (c->recipe && !quant_recipe_plan(c->view, c->recipe, &c->ask, c->types, c->why, err))
+		return false;
 	for (uint64_t i = 0; i < n; i++) {
+		if (c->recipe && !(c->keep_blocks && c->view->tensors[i].type == FMT_MXFP4))
+			continue;
 		c->types[i] = c->view->tensors[i].type;
 		c->why[i] = "kept";
 	}

@@ -258,7 +258,11 @@ enum arch_move {
 	MOVE_NONE,
 	MOVE_ROPE_Q,      /* rows of each query head: halves (x, y) become pairs, as llama.cpp rotates neighbours */
 	MOVE_ROPE_K,      /* the same for key heads */
-	MOVE_TRANSPOSE,   /* rows are columns in the checkpoint */
+	MOVE_TRANSPOSE,   /* rows are columns in the checkpoint; of a stack, matrix by matrix */
+	MOVE_EVEN_COLUMNS, /* the same, of every second column: 0, 2, ... */
+	MOVE_ODD_COLUMNS, /* 1, 3, ... */
+	MOVE_EVEN,        /* of each row every second element: 0, 2, ... */
+	MOVE_ODD,         /* 1, 3, ... */
 	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
 	MOVE_LATENT_V,    /* the others */
 	MOVE_QKV,         /* rows in groups of heads, some queries, a key and a value each, become all queries, keys, values */
@@ -376,6 +380,7 @@ extern const struct fmt_arch arch_gemma2;
 extern const struct fmt_arch arch_glm4moe;
 extern const struct fmt_arch arch_gpt2;
 extern const struct fmt_arch arch_gptneox;
+extern const struct fmt_arch arch_gptoss;
 extern const struct fmt_arch arch_granite;
 extern const struct fmt_arch arch_granitemoe;
 extern const struct fmt_arch arch_mamba;
@@ -423,7 +428,6 @@ extern const struct fmt_arch arch_qwen2vl;
 extern const struct fmt_arch arch_qwen3vl;
 extern const struct fmt_arch arch_qwen3vlmoe;
 extern const struct fmt_arch arch_phimoe;
-extern const struct fmt_arch arch_gptoss;
 extern const struct fmt_arch arch_llama4;
 extern const struct fmt_arch arch_minimaxm2;
 extern const struct fmt_arch arch_ernie4_5_moe;

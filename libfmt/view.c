@@ -92,10 +92,10 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	return arch;
 }
 
-/* Floats of 8 bits with scales beside them, under the names that matrices have anyway. */
-static bool is_fp8(const struct json *q, struct fmt_str method)
+/* Floats of 8 bits with scales beside them, under the names that matrices have anyway; and experts in blocks of MXFP4. */
+static bool is_read(const struct json *q, struct fmt_str method)
 {
-	return fmt_str_is(method, "fp8") || fmt_str_is(method, "fbgemm_fp8") ||
+	return fmt_str_is(method, "fp8") || fmt_str_is(method, "mxfp4") || fmt_str_is(method, "fbgemm_fp8") ||
 	       (fmt_str_is(method, "compressed-tensors") && fmt_str_is(json_str(json_get(q, "format")), "float-quantized")) ||
 	       (fmt_str_is(method, "modelopt") && fmt_str_is(json_str(json_get(q, "quant_algo")), "FP8"));
 }
@@ -106,7 +106,7 @@ static bool check_quantization(const struct json *config, struct fmt_err *err)
 	const struct json *q = arch_conf_find(config, "quantization_config", 19);
 	struct fmt_str method = json_str(json_get(q, "quant_method"));
 
-	if (!json_is(q, JSON_OBJECT) || is_fp8(q, method))
+	if (!json_is(q, JSON_OBJECT) || is_read(q, method))
 		return true;
 	return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "quantization_config: weights quantized by '%.*s' are not "
 	                "supported", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");

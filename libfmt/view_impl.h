@@ -18,6 +18,7 @@ struct view_source {
 	uint64_t n_parts;                /* rows of the view's tensor are divided evenly among them */
 	const struct fmt_tensor *const *scales; /* [n_parts], factors of the parts' elements; NULL: there are none */
 	uint64_t block_rows, block_cols; /* of a part: such a block has one factor */
+	const struct fmt_tensor *exponents; /* of `tensor`, which has blocks of MXFP4; NULL: it has none */
 	const float *made;
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;

@@ -4,11 +4,12 @@
 
 #include "view_impl.h"
 
-/* What is made comes first, then file by file, by name within a file. A PyTorch file is a dictionary without an order,
+/* What is made comes first, then what is repacked, then file by file, by name within a file. A PyTorch file is a dictionary without an order,
  * and how it was split says nothing: by name over all files, so that the same weights give the same GGUF however they
  * were saved. All stacks of a layer stand where the last of them is complete, by the names of their first parts. */
 struct ordered {
 	const struct fmt_tensor *at;    /* NULL: made */
+	bool blocks;                    /* of MXFP4 */
 	const struct fmt_tensor *first; /* part */
 	bool by_file;
 	uint64_t index;
@@ -32,6 +33,8 @@ static int compare(const void *pa, const void *pb)
 
 	if (!a->at || !b->at)
 		return a->at ? 1 : b->at ? -1 : a->index < b->index ? -1 : 1;
+	if (a->blocks != b->blocks)
+		return a->blocks ? -1 : 1;
 	c = compare_places(a->at, b->at, a->by_file);
 	if (!c)
 		c = compare_places(a->first, b->first, false);
@@ -69,7 +72,8 @@ bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
 	for (uint64_t i = 0; i < n; i++) {
 		const struct view_source *s = &im->sources[i];
 
-		o[i] = (struct ordered){ s->stack ? stacks[im->tensors[i].layer] : s->tensor, s->tensor, by_file, i };
+		o[i] = (struct ordered){ .at = s->stack ? stacks[im->tensors[i].layer] : s->tensor, .blocks = s->exponents != NULL,
+		                         .first = s->tensor, .by_file = by_file, .index = i };
 	}
 	qsort(o, (size_t)n, sizeof *o, compare);
 	for (uint64_t i = 0; i < n; i++) {

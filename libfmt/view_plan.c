@@ -307,15 +307,52 @@ static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t la
 	return stack != NULL;
 }
 
+/* A stack in blocks of 32 elements: NAME_blocks and NAME_scales, rows and columns the other way round. */
+static bool find_blocks(struct plan *p, const struct fmt_tensor *blocks, const char *name, const struct view_shape *shape,
+                        struct view_source *src)
+{
+	struct view_shape want = { 4, { shape->dims[0], shape->dims[2], shape->dims[1] / 32, 16 } };
+	char scales[VIEW_NAME_BYTES + 16];
+
+	snprintf(scales, sizeof scales, "%s_scales", name);
+	src->tensor = blocks;
+	src->exponents = take(p, scales, "");
+	p->used[blocks - p->weights->tensors] = true;
+	if (!src->exponents || !check_shape(p, blocks, &want))
+		return false;
+	want.n = 3;
+	if (shape->dims[1] % 32)
+		return fail_tensor(p, FMT_MISMATCH, blocks, "rows are no whole number of blocks");
+	if (blocks->type != FMT_U8 || src->exponents->type != FMT_U8)
+		return fail_tensor(p, FMT_UNSUPPORTED, blocks, "blocks and scales are U8");
+	return check_shape(p, src->exponents, &want);
+}
+
+/* The blocks of a row's tensor, if the checkpoint has it in blocks. */
+static const struct fmt_tensor *blocks_of(struct plan *p, const struct arch_tensor *row, int32_t layer, char *name)
+{
+	char blocks[VIEW_NAME_BYTES + 16];
+	int n;
+
+	view_row_name(p->v->arch, row, layer, 0, name);
+	n = snprintf(blocks, sizeof blocks, "%s_blocks", name);
+	return row->from[2] ? fmt_model_find(p->weights, (struct fmt_str){ blocks, (size_t)n }) : NULL;
+}
+
 static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
                         struct view_source *src)
 {
 	struct view_shape shape = view_row_shape(p->conf, row, t);
+	const struct fmt_tensor *blocks;
+	char name[VIEW_NAME_BYTES];
 
 	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
 	src->n_key_rows = p->conf->n[P_NOPE_DIM];
 	src->n_heads_kv = (uint32_t)p->conf->n[P_HEADS_KV];
 	src->n_parts = 1;
+	blocks = blocks_of(p, row, layer, name);
+	if (blocks)
+		return find_blocks(p, blocks, name, &shape, src);
 	if (!strchr(row->hf, '*'))
 		src->tensor = find_part(p, row, layer, 0, &shape);
 	else if (!find_stack(p, row, layer, &shape, src, t->dims[0]))
@@ -337,7 +374,7 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	} else if (row->hf) {
 		if (!find_source(p, row, layer, &t, &src))
 			return false;
-		t.type = src.tensor->type;
+		t.type = src.exponents ? FMT_MXFP4 : src.tensor->type;
 		t.op = src.scales ? FMT_OP_SCALE : row->op;
 		t.scale_type = src.scales ? src.scales[0]->type : t.type;
 	} else if (!make_factors(p, row, &src, t.n_elems)) {

@@ -117,28 +117,40 @@ static bool read_moved(const struct rows *r, struct fmt_err *err)
 /* What is read of a transposed tensor at a time where it is not mapped, unless a single row is more. */
 #define PIECE_BYTES (UINT64_C(1) << 20)
 
-/* dst[i * stride] = src[i], n items of 1, 2, 4 or 8 bytes. */
-static void scatter(uint8_t *dst, uint64_t stride, const uint8_t *src, uint64_t n, uint64_t size)
+/* n items of 1, 2, 4 or 8 bytes, from places `step` bytes apart to places `stride` bytes apart. */
+static void scatter(uint8_t *dst, uint64_t stride, const uint8_t *src, uint64_t step, uint64_t n, uint64_t size)
 {
 	for (uint64_t i = 0; i < n; i++) {
 		if (size == 4)
-			memcpy(dst + i * stride, src + i * 4, 4);
+			memcpy(dst + i * stride, src + i * step, 4);
 		else if (size == 2)
-			memcpy(dst + i * stride, src + i * 2, 2);
+			memcpy(dst + i * stride, src + i * step, 2);
 		else if (size == 1)
-			dst[i * stride] = src[i];
+			dst[i * stride] = src[i * step];
 		else
-			memcpy(dst + i * stride, src + i * 8, 8);
+			memcpy(dst + i * stride, src + i * step, 8);
 	}
+}
+
+/* Every second column, or element, is wanted: from which one on. */
+static bool is_odd(enum arch_move move)
+{
+	return move == MOVE_ODD_COLUMNS || move == MOVE_ODD;
+}
+
+static bool skips_columns(enum arch_move move)
+{
+	return move == MOVE_EVEN_COLUMNS || move == MOVE_ODD_COLUMNS;
 }
 
 /* Rows that are columns in the checkpoint: a bit of each of its n rows that lie at `from`, rows `first` and on. */
 static void scatter_rows(const struct rows *r, const uint8_t *from, uint64_t first, uint64_t n)
 {
-	uint64_t bytes = fmt_tensor_cols(r->part) * r->size;
+	uint64_t bytes = fmt_tensor_cols(r->part) * r->size, step = skips_columns(r->source->move) ? 2 * r->size : r->size;
 
+	from += r->row * step + (is_odd(r->source->move) ? r->size : 0);
 	for (uint64_t i = 0; i < n; i++)
-		scatter(r->dst + (first + i) * r->size, r->row_bytes, from + i * bytes + r->row * r->size, r->n_rows, r->size);
+		scatter(r->dst + (first + i) * r->size, r->row_bytes, from + i * bytes, step, r->n_rows, r->size);
 }
 
 /* The same columns of n_all rows of the checkpoint, as rows. */
@@ -164,9 +176,72 @@ static bool read_columns(const struct rows *r, uint64_t first_row, uint64_t n_al
 	return ok;
 }
 
+/* A matrix, or the matrices of a stack in turn. */
 static bool read_transposed(const struct rows *r, struct fmt_err *err)
 {
-	return read_columns(r, 0, r->part->dims[0], err);
+	uint64_t n_columns = fmt_tensor_cols(r->part) / (skips_columns(r->source->move) ? 2 : 1);
+	uint64_t height = r->part->dims[r->part->n_dims - 2];
+
+	for (uint64_t done = 0; done < r->n_rows;) {
+		struct rows in_matrix = *r;
+		uint64_t matrix = (r->row + done) / n_columns, left = r->n_rows - done;
+
+		in_matrix.row = (r->row + done) % n_columns;
+		in_matrix.n_rows = left < n_columns - in_matrix.row ? left : n_columns - in_matrix.row;
+		in_matrix.dst = r->dst + done * r->row_bytes;
+		if (!read_columns(&in_matrix, matrix * height, height, err))
+			return false;
+		done += in_matrix.n_rows;
+	}
+	return true;
+}
+
+/* Every second element of each row. */
+static bool read_every_second(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t n = fmt_tensor_cols(r->part), odd = is_odd(r->source->move) ? r->size : 0;
+	uint8_t *whole = malloc((size_t)(n * r->size));
+	bool ok = whole || fmt_fail_nomem(err, n * r->size);
+
+	for (uint64_t i = 0; ok && i < r->n_rows; i++) {
+		ok = fetch(r, r->row + i, 1, whole, err);
+		if (ok)
+			scatter(r->dst + i * r->row_bytes, r->size, whole + odd, 2 * r->size, n / 2, r->size);
+	}
+	free(whole);
+	return ok;
+}
+
+/* A block of MXFP4 in a GGUF: its exponent, then bytes of two elements that are 16 apart. Checkpoints have bytes of neighbours. */
+static void pack_mxfp4(uint8_t *block, uint8_t exponent, const uint8_t *pairs)
+{
+	block[0] = exponent;
+	for (int i = 0; i < 16; i++) {
+		int shift = i % 2 * 4;
+
+		block[1 + i] = (uint8_t)((pairs[i / 2] >> shift & 15) | (pairs[8 + i / 2] >> shift & 15) << 4);
+	}
+}
+
+/* Rows of blocks, [matrices, rows, blocks, 16], and their exponents beside them. Rows are those of the GGUF, or two of them in
+ * turn, whatever else `move` says. */
+static bool read_mxfp4(const struct rows *r, struct fmt_err *err)
+{
+	const struct view_source *s = r->source;
+	uint64_t every = skips_columns(s->move) ? 2 : 1, n_blocks = r->part->dims[2];
+	uint8_t *pairs = malloc((size_t)(n_blocks * 17)), *exponents = pairs ? pairs + n_blocks * 16 : NULL;
+	bool ok = pairs || fmt_fail_nomem(err, n_blocks * 17);
+
+	for (uint64_t i = 0; ok && i < r->n_rows; i++) {
+		uint64_t row = (r->row + i) * every + is_odd(s->move);
+
+		ok = fmt_tensor_read(r->v->weights, r->part, row * n_blocks, n_blocks, pairs, err) &&
+		     fmt_tensor_read(r->v->weights, s->exponents, row, 1, exponents, err);
+		for (uint64_t b = 0; ok && b < n_blocks; b++)
+			pack_mxfp4(r->dst + i * r->row_bytes + b * 17, exponents[b], pairs + b * 16);
+	}
+	free(pairs);
+	return ok;
 }
 
 /* Latent attention has keys and values of each head in one matrix, [heads, keys + values, latent]. That of the keys is
@@ -225,6 +300,10 @@ static move_fn *const moves[] = {
 	[MOVE_ROPE_Q] = read_moved,
 	[MOVE_ROPE_K] = read_moved,
 	[MOVE_TRANSPOSE] = read_transposed,
+	[MOVE_EVEN_COLUMNS] = read_transposed,
+	[MOVE_ODD_COLUMNS] = read_transposed,
+	[MOVE_EVEN] = read_every_second,
+	[MOVE_ODD] = read_every_second,
 	[MOVE_LATENT_K] = read_latent_k,
 	[MOVE_LATENT_V] = read_latent_v,
 	[MOVE_QKV] = read_moved,
@@ -242,7 +321,7 @@ static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_
 		r->scales = scales ? r->source->scales[row / part_rows] : NULL;
 		r->row = row % part_rows;
 		r->n_rows = n_rows < left ? n_rows : left;
-		if (!moves[r->source->move](r, err))
+		if (!(r->source->exponents ? read_mxfp4 : moves[r->source->move])(r, err))
 			return false;
 		r->dst += r->n_rows * r->row_bytes;
 		row += r->n_rows;

@@ -116,8 +116,9 @@ static bool load_bytes(const struct infer_model *m, struct infer_w *w, struct fm
 	return true;
 }
 
-/* Finds out how the tensor is stored, and loads it. Sizes are those of a file that exists, so they fit in memory's. */
-static bool load(const struct infer_model *m, struct infer_w *w, struct fmt_err *err)
+/* Finds out how the tensor is stored, and loads it. Sizes are those of a file that exists, so they fit in memory's.
+ * floats: whatever its type, it is wanted as floats */
+static bool load(const struct infer_model *m, struct infer_w *w, bool floats, struct fmt_err *err)
 {
 	const struct fmt_view_tensor *t = w->tensor;
 	const struct quant_type *q = quant_type(t->type);
@@ -131,7 +132,7 @@ static bool load(const struct infer_model *m, struct infer_w *w, struct fmt_err 
 		                (int)(t->name.n < 80 ? t->name.n : 80), t->name.p);
 	w->row_bytes = (size_t)row_bytes;
 	w->decode = q->decode;
-	if (t->op != FMT_OP_NONE || (t->type != FMT_F32 && (t->n_dims == 1 || t->keep_f32)))
+	if (t->op != FMT_OP_NONE || (t->type != FMT_F32 && (floats || t->n_dims == 1 || t->keep_f32)))
 		return load_floats(m, w, err);
 	return load_bytes(m, w, err);
 }
@@ -155,9 +156,11 @@ static bool bind_bias(const struct infer_model *m, const struct infer_need *need
 	bias->tensor = fmt_view_role(m->view, need->bias, layer);
 	if (!bias->tensor)
 		return accept_absent(m, need->bias, need->name, "bias", true, layer, err);
-	bias->n_stacked = bias->rows = 1;
+	bias->n_stacked = 1;
+	bias->rows = w->n_stacked;
 	bias->cols = need->rows == DIM_ONE ? w->cols : w->rows;
-	if (!check_shape(bias->tensor, shape_of(1, 1, bias->cols, true, false), err) || !load(m, bias, err))
+	if (!check_shape(bias->tensor, shape_of(1, bias->rows, bias->cols, need->stack == DIM_ONE, false), err) ||
+	    !load(m, bias, true, err))
 		return false;
 	w->bias = bias->f32;
 	return true;
@@ -202,7 +205,7 @@ static bool bind_one(const struct infer_model *m, const struct infer_need *need,
 	w->n_stacked = (size_t)stack;
 	w->rows = (size_t)rows;
 	w->cols = (size_t)cols;
-	return load(m, w, err) && (!need->bias || bind_bias(m, need, layer, w, &table[need->bias], err));
+	return load(m, w, false, err) && (!need->bias || bind_bias(m, need, layer, w, &table[need->bias], err));
 }
 
 static bool bind_all(struct infer_model *m, struct fmt_err *err)

@@ -16,7 +16,7 @@ struct infer_w {
 	const uint8_t **apart;   /* [n_stacked]: where each matrix lies, if they do not follow each other; else NULL */
 	size_t row_bytes;
 	quant_decode_fn *decode;
-	const float *bias;       /* [rows], of a vector [cols]; or NULL: none */
+	const float *bias;       /* [n_stacked, rows], of a vector [cols]; or NULL: none */
 	void *owned;             /* what to free: contents that could not be used where they lie, or `apart` */
 	uint64_t mapped_bytes;   /* of it that lie in a mapped file */
 	uint64_t copied_bytes;   /* that `owned` has */

@@ -78,6 +78,10 @@ void op_rope_angles(struct infer_run *r);
  * model's. Query heads share key heads in runs of Hq / Hk. */
 void op_attend(struct infer_run *r, float *y, const float *q, const float *k, const float *v);
 
+/* The same where each head has a score more, of nothing: element h of sinks [Hq]. It takes a part of the weight, as large as a
+ * key's of that score would be. */
+void op_attend_sinks(struct infer_run *r, float *y, const float *q, const float *k, const float *v, const struct infer_w *sinks);
+
 /* Latent attention (arXiv:2405.04434), with the matrix that would widen keys applied to queries instead. C is the width of
  * the vector that is kept of a token, R of what turns beside it, N of what does not turn in a query.
  * y [T, Hq, C + R] = for every head of q [T, Hq, N + R] its matrix of w [Hq, C, N] times the first part, and the second. */
@@ -97,6 +101,9 @@ void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w
 /* g = silu(g) * u, n_rows rows of n. */
 void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
 
+/* g = a sigmoid(1.702 a) (b + 1) of a = min(g, 7) and b = u within +-7, n_rows rows of n (arXiv:2508.10925). */
+void op_clamped_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
+
 /* g [T, n] *= sigmoid(gate [T]), per token. */
 void op_sigmoid_gate(struct infer_run *r, float *g, size_t n, const float *gate);
 
@@ -110,6 +117,11 @@ void op_route_corrected(struct infer_run *r, const float *x, const struct infer_
  * Uses r->route, r->g and r->u. */
 void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
                     const struct infer_w *down);
+
+/* Its steps, for another activation: r->g and r->u = x Wgate_e' and x Wup_e', biases included, a row for each token and expert of
+ * r->route; and y += sum of weight * (r->g Wdown_e' + bias). */
+void op_experts_in(struct infer_run *r, const float *x, const struct infer_w *gate, const struct infer_w *up);
+void op_experts_out(struct infer_run *r, float *y, const struct infer_w *down);
 
 /* Keeps only the tokens whose logits are wanted: moves their rows of x [T, D] to the front and makes T their number. */
 void op_wanted(struct infer_run *r, float *x);

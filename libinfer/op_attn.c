@@ -16,6 +16,7 @@ struct attention {
 	size_t k_row, v_row;
 	size_t head_rows;       /* from one group's first row to the next one's: n_ctx, or 0 where all have the same */
 	size_t d_k, d_v;
+	const float *sinks;     /* [n_groups, group], or NULL */
 };
 
 size_t op_attend_group(const struct infer_model *m, const struct infer_layer *l)
@@ -34,20 +35,24 @@ size_t op_attend_scratch(size_t group, size_t n_ctx)
 	return group * n_ctx;
 }
 
-/* a[i] = exp(a[i] - max a) / sum. The sum in double: partial sum l takes elements l, l + 8, ..., folded in halves. */
-static void softmax(float *a, size_t n)
+/* a[i] = exp(a[i] - max a) / sum. The sum in double: partial sum l takes elements l, l + 8, ..., folded in halves. A sink is one
+ * more element, the last of the sum. */
+static void softmax(float *a, size_t n, const float *sink)
 {
 	double s[8] = { 0 };
 	float max = a[0], inverse;
 
 	for (size_t i = 1; i < n; i++)
 		max = a[i] > max ? a[i] : max;
+	max = sink && *sink > max ? *sink : max;
 	infer_expf_row(a, a, max, n);
 	for (size_t i = 0; i < n; i++)
 		s[i % 8] += (double)a[i];
 	for (size_t half = 4; half > 0; half /= 2)
 		for (size_t l = 0; l < half; l++)
 			s[l] += s[l + half];
+	if (sink)
+		s[0] += (double)infer_expf(*sink - max);
 	inverse = (float)(1 / s[0]);
 	for (size_t i = 0; i < n; i++)
 		a[i] *= inverse;
@@ -69,19 +74,24 @@ static void attend_item(void *ctx, uint64_t item, unsigned worker)
 	if (r->model->attn_cap > 0)
 		infer_softcap_row(scores, r->model->attn_cap, c->group * n_seen);
 	for (size_t i = 0; i < c->group; i++)
-		softmax(scores + i * n_seen, n_seen);
+		softmax(scores + i * n_seen, n_seen, c->sinks ? c->sinks + item % c->n_groups * c->group + i : NULL);
 	r->kernels->mix(scores, n_seen, c->group, c->v + (first + start) * c->v_row, c->v_row, n_seen, c->d_v,
 	                c->y + item * c->group * c->d_v, c->d_v);
 }
 
 void op_attend(struct infer_run *r, float *y, const float *q, const float *k, const float *v)
 {
+	op_attend_sinks(r, y, q, k, v, &(struct infer_w){ 0 });
+}
+
+void op_attend_sinks(struct infer_run *r, float *y, const float *q, const float *k, const float *v, const struct infer_w *sinks)
+{
 	const struct infer_model *m = r->model;
 	const struct infer_layer *l = &m->layers[r->layer];
 	float *cache_k = r->kv.k[r->layer], *cache_v = r->kv.v[r->layer];
 	struct attention c = { .r = r, .window = l->window, .y = y, .q = q, .n_groups = l->n_head_kv,
 	                       .group = op_attend_group(m, l), .k = cache_k, .v = cache_v, .k_row = m->d_k, .v_row = m->d_v,
-	                       .head_rows = r->kv.n_ctx, .d_k = m->d_k, .d_v = m->d_v };
+	                       .head_rows = r->kv.n_ctx, .d_k = m->d_k, .d_v = m->d_v, .sinks = sinks->f32 };
 
 	infer_kv_store(cache_k, r->kv.n_ctx, l->n_head_kv, m->d_k, r->pos, k, r->n_tok);
 	infer_kv_store(cache_v, r->kv.n_ctx, l->n_head_kv, m->d_v, r->pos, v, r->n_tok);

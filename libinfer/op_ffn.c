@@ -24,6 +24,27 @@ void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, s
 	quant_pool_run(r->pool, n_rows, silu_mul_row, &c);
 }
 
+static void clamped_mul_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct gated *c = ctx;
+	const float *u = c->u + row * c->n;
+	float *g = c->g + row * c->n;
+
+	(void)worker;
+	for (size_t i = 0; i < c->n; i++) {
+		float a = g[i] > 7 ? 7 : g[i], b = u[i] > 7 ? 7 : u[i] < -7 ? -7 : u[i];
+
+		g[i] = a / (1.0f + infer_expf(-1.702f * a)) * (b + 1);
+	}
+}
+
+void op_clamped_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n)
+{
+	struct gated c = { .g = g, .u = u, .n = n };
+
+	quant_pool_run(r->pool, n_rows, clamped_mul_row, &c);
+}
+
 static void gelu_mul_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct gated *c = ctx;

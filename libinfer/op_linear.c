@@ -74,7 +74,7 @@ static struct infer_group group_at(const struct linear *c, uint64_t i)
 /* Products out [n, ROWS_DECODED] of n_w rows of the weight, from row `row` of a matrix, go to their columns of y. */
 static void store(const struct linear *c, const struct infer_group *g, size_t row, size_t n_w, const float *out)
 {
-	const float *bias = c->w->bias;
+	const float *bias = c->w->bias ? c->w->bias + (c->groups ? g->matrix * c->w->rows : 0) : NULL;
 
 	for (size_t t = 0; t < g->n; t++) {
 		float *y = c->y + g->first * c->y_step + t * c->y_row + row;

@@ -196,16 +196,29 @@ static void sum_token(void *ctx, uint64_t t, unsigned worker)
 	}
 }
 
-void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
-                    const struct infer_w *down)
+void op_experts_in(struct infer_run *r, const float *x, const struct infer_w *gate, const struct infer_w *up)
 {
 	struct infer_route *route = &r->route;
-	struct rows c = { .r = r, .x = x, .y = y };
+	struct rows c = { .r = r, .x = x };
 
 	quant_pool_run(r->pool, r->n_tok, gather_token, &c);
 	op_linear_groups(r, r->g, route->x, gate, route->groups, route->n_groups);
 	op_linear_groups(r, r->u, route->x, up, route->groups, route->n_groups);
-	op_silu_mul(r, r->g, r->u, (size_t)r->n_tok * r->model->moe.n_used, gate->rows);
+}
+
+void op_experts_out(struct infer_run *r, float *y, const struct infer_w *down)
+{
+	struct infer_route *route = &r->route;
+	struct rows c = { .r = r, .y = y };
+
 	op_linear_groups(r, route->y, r->g, down, route->groups, route->n_groups);
 	quant_pool_run(r->pool, r->n_tok, sum_token, &c);
+}
+
+void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
+                    const struct infer_w *down)
+{
+	op_experts_in(r, x, gate, up);
+	op_silu_mul(r, r->g, r->u, (size_t)r->n_tok * r->model->moe.n_used, gate->rows);
+	op_experts_out(r, y, down);
 }

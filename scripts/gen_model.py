@@ -39,6 +39,8 @@ DEEPSEEK_LITE = dict(DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1, topk_m
 GLM = dict(n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, head_dim=24)
 COHERE2 = dict(rms_norm_eps=..., num_hidden_layers=4, tie_word_embeddings=True, rotary_pct=1.0)
 GRANITE_MOE = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
+GPT_OSS = dict(num_hidden_layers=4, num_local_experts=6, num_experts_per_tok=2, intermediate_size=96, head_dim=24,
+               sliding_window=17)
 DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
 
 
@@ -162,6 +164,12 @@ MODELS = {
     "granitemoe-biases": ("GraniteMoe", dict(GRANITE_MOE, num_local_experts=5, num_experts_per_tok=3, attention_bias=True,
                                              tie_word_embeddings=True, residual_multiplier=0.4)),
     "granitemoe-shared": ("GraniteMoeShared", dict(GRANITE_MOE, shared_intermediate_size=36, embedding_multiplier=2.0)),
+    "gptoss": ("GptOss", dict(GPT_OSS, rope_parameters=YARN)),
+    "gptoss-layers": ("GptOss", dict(GPT_OSS, num_local_experts=5, num_experts_per_tok=3, attention_bias=False, sliding_window=9,
+                                     tie_word_embeddings=True, layer_types=["full_attention", "sliding_attention"] * 2,
+                                     rope_parameters=dict(ROPE, rope_type="default"))),
+    "gptoss-mxfp4": ("GptOss", dict(GPT_OSS, rope_parameters=dict(YARN, truncate=False), quantization_config=dict(
+        quant_method="mxfp4"))),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
@@ -188,6 +196,38 @@ def mend_deepseek2(model, config):
     for layer in model.model.layers:
         layer.self_attn.scaling = layer.self_attn.qk_head_dim ** -0.5 * mscale ** 2
         layer.mlp.num_experts = config.n_routed_experts
+
+
+def in_mxfp4(model, seed):
+    """Gives the experts values that MXFP4 has (OCP Microscaling 1.0), and returns their blocks and scales as gpt-oss stores them:
+    bytes of two neighbours, rows and columns the other way round."""
+    import torch
+    gen = torch.Generator().manual_seed(seed)
+    levels = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    levels = torch.cat((levels, -levels))
+    stored = {}
+    for i, layer in enumerate(model.model.layers):
+        for name in ("gate_up_proj", "down_proj"):
+            weight = getattr(layer.mlp.experts, name)
+            n, columns, rows = weight.shape
+            codes = torch.randint(0, 16, (n, rows, columns // 32, 32), generator=gen)
+            scales = torch.randint(121, 126, (n, rows, columns // 32), generator=gen)
+            values = levels[codes] * torch.exp2(scales - 127.0)[..., None]
+            with torch.no_grad():
+                weight.copy_(values.reshape(n, rows, columns).transpose(1, 2))
+            prefix = f"model.layers.{i}.mlp.experts.{name}"
+            stored[prefix + "_blocks"] = (codes[..., ::2] | codes[..., 1::2] << 4).to(torch.uint8)
+            stored[prefix + "_scales"] = scales.to(torch.uint8)
+    return stored
+
+
+def replace_by_blocks(path, stored):
+    """Writes a model's weights again, with what in_mxfp4 returned instead of the experts."""
+    from safetensors.torch import load_file, save_file
+    weights = load_file(path)
+    for name in stored:
+        weights.pop(name.replace("_blocks", "").replace("_scales", ""), None)
+    save_file({**weights, **stored}, path, metadata={"format": "pt"})
 
 
 def as_transformers_4(path):
@@ -217,7 +257,10 @@ def make(name, folder):
     if kind == "DeepseekV2":
         mend_deepseek2(model, config)
     out = os.path.join(folder, name)
-    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 else "1GB")
+    blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
+    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks else "1GB")
+    if blocks:
+        replace_by_blocks(os.path.join(out, "model.safetensors"), blocks)
     if seed % 2:
         as_transformers_4(os.path.join(out, "config.json"))
     for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"):

@@ -69,21 +69,6 @@ static const struct arch_tensor phi_globals[] = {
 	{ FMT_ROLE_NONE },
 };
 
-/* gpt-oss: every second layer has a window; a number per head that takes attention away; biases everywhere. */
-static const struct arch_param_row oss[] = {
-	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 2 }, .max = ARCH_MAX_LAYERS },
-	{ P_EXPERT_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
-	{ P_NONE },
-};
-
-static const struct arch_tensor oss_layer[] = {
-	{ FMT_ROLE_ATTN_SINKS, "attn_sinks.weight", "self_attn.sinks", { P_HEADS } },
-	{ FMT_ROLE_MOE_GATE_B, "ffn_gate_exps.bias", "mlp.experts.gate_proj_bias", { P_EXPERTS, P_FF_EXPERT } },
-	{ FMT_ROLE_MOE_UP_B, "ffn_up_exps.bias", "mlp.experts.up_proj_bias", { P_EXPERTS, P_FF_EXPERT } },
-	{ FMT_ROLE_MOE_DOWN_B, "ffn_down_exps.bias", "mlp.experts.down_proj_bias", { P_EXPERTS, P_MODEL } },
-	{ FMT_ROLE_NONE },
-};
-
 /* Llama 4: dense layers have a width of their own; layers without RoPE attend to everything, the others within chunks. */
 static const struct arch_param_row llama4[] = {
 	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 8192 }, .max = ARCH_MAX_WIDTH },
@@ -201,24 +186,6 @@ const struct fmt_arch arch_phimoe = {
 	.keys = arch_no_keys,
 	.globals = phi_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_gptoss = {
-	.gguf = "gpt-oss",
-	.own_windows = true,
-	.classes = (const char *const[]){ "GptOssForCausalLM", NULL },
-	.types = (const char *const[]){ "gpt_oss", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 36 }, { P_CONTEXT, 131072 }, { P_MODEL, 2880 }, { P_FF, 2880 }, { P_HEADS, 64 },
-		{ P_HEADS_KV, 8 }, { P_HEAD_DIM, 64 }, { P_VOCAB, 201088 }, { P_ATTN_BIAS, 1 }, { P_EXPERTS, 128 },
-		{ P_EXPERTS_USED, 4 }, { P_WINDOW, 128 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, arch_window,
-		wide_experts, oss, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, oss_layer, NULL },
 	.layer_prefix = "model.layers.",
 };
 

@@ -28,7 +28,7 @@
 struct built_tensor {
 	const char *name;
 	uint32_t n_dims;
-	uint64_t dims[2];
+	uint64_t dims[4];
 	bool leave_out;
 	float first;          /* element i is first + i */
 	enum fmt_type type;   /* FMT_F32 or another of which all bytes are valid */

@@ -313,14 +313,14 @@ static void headnorm_is_rmsnorm_of_heads(void **state)
 	rig_finish(&g);
 }
 
-/* Attention of all tokens at once, straight from the formula, in double. */
+/* Attention of all tokens at once, straight from the formula, in double. sinks: a score more for each head; NULL: none */
 static void attention_formula(const float *q, const float *k, const float *v, size_t window, double scale, double cap,
-                              double *y)
+                              const float *sinks, double *y)
 {
 	for (size_t t = 0; t < T; t++)
 		for (size_t h = 0; h < HEADS; h++) {
 			size_t kv = h / (HEADS / KV_HEADS), start = window && t + 1 > window ? t + 1 - window : 0;
-			double e[T], sum = 0;
+			double e[T], sum = sinks ? exp((double)sinks[h]) : 0;
 
 			for (size_t p = start; p <= t; p++) {
 				double dot = 0;
@@ -374,15 +374,65 @@ static void attention_is_its_formula(void **state)
 		rig_init(&g, 2);
 		g.layer.window = window;
 		attend_some(&g, &s, 0, T, y);
-		attention_formula(s.q, s.k, s.v, window, 1 / sqrt(DK), 0, want);
+		attention_formula(s.q, s.k, s.v, window, 1 / sqrt(DK), 0, NULL, want);
 		assert_near(y, want, T * HEADS * DV, 1e-6);
 		g.model.attn_scale = 0.4f; /* a model's own, and a cap that bites */
 		g.model.attn_cap = 1.5f;
 		attend_some(&g, &s, 0, T, y);
-		attention_formula(s.q, s.k, s.v, window, (double)0.4f, 1.5, want);
+		attention_formula(s.q, s.k, s.v, window, (double)0.4f, 1.5, NULL, want);
 		assert_near(y, want, T * HEADS * DV, 1e-6);
 		rig_finish(&g);
 	}
+}
+
+/* Sinks below, among and far above the scores: the last take nearly everything. */
+static void sinks_are_one_more_score(void **state)
+{
+	static struct rig g;
+	static struct qkv s;
+	float y[T * HEADS * DV], sinks[HEADS];
+	struct infer_w w = weight(sinks, 1, HEADS);
+	double want[T * HEADS * DV];
+
+	(void)state;
+	fill_qkv(&s);
+	for (size_t h = 0; h < HEADS; h++)
+		sinks[h] = (float)h * 3 - 2;
+	sinks[HEADS - 1] = 40;
+	for (uint32_t window = 0; window < T; window++) {
+		rig_init(&g, 2);
+		g.layer.window = window;
+		g.run.pos = 0;
+		g.run.n_tok = T;
+		op_attend_sinks(&g.run, y, s.q, s.k, s.v, &w);
+		attention_formula(s.q, s.k, s.v, window, 1 / sqrt(DK), 0, sinks, want);
+		assert_near(y, want, T * HEADS * DV, 1e-6);
+		rig_finish(&g);
+	}
+}
+
+static void clamped_gate_is_its_formula(void **state)
+{
+	static struct rig g;
+	float gate[T * D], u[T * D];
+	double want[T * D];
+
+	(void)state;
+	rig_init(&g, 2);
+	fill(gate, T * D);
+	fill(u, T * D);
+	for (size_t i = 0; i < T * D; i++) {
+		double a, b;
+
+		gate[i] *= 20; /* past both limits */
+		u[i] *= 20;
+		a = fmin((double)gate[i], 7);
+		b = fmax(fmin((double)u[i], 7), -7);
+		want[i] = a / (1 + exp(-1.702 * a)) * (b + 1);
+	}
+	op_clamped_mul(&g.run, gate, u, T, D);
+	assert_near(gate, want, T * D, 1e-5);
+	rig_finish(&g);
 }
 
 static double gelu(double x)
@@ -454,6 +504,11 @@ static void layernorm_is_its_formula(void **state)
 		op_layernorm(&g.run, y, x, &weights);
 		assert_near(y, want, T * D, 1e-6);
 	}
+	g.model.d_model = D;
+	op_layernorm_bare(&g.run, y, x);
+	for (size_t i = 0; i < T * D; i++)
+		want[i] = (want[i] - (double)bias[i % D]) / (double)w[i % D];
+	assert_near(y, want, T * D, 1e-5);
 	rig_finish(&g);
 }
 
@@ -651,6 +706,8 @@ int main(void)
 		cmocka_unit_test(rope_turns_pairs),
 		cmocka_unit_test(headnorm_is_rmsnorm_of_heads),
 		cmocka_unit_test(attention_is_its_formula),
+		cmocka_unit_test(sinks_are_one_more_score),
+		cmocka_unit_test(clamped_gate_is_its_formula),
 		cmocka_unit_test(swiglu_is_its_formula),
 		cmocka_unit_test(gelu_is_its_formula),
 		cmocka_unit_test(layernorm_is_its_formula),

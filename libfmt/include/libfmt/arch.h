@@ -50,6 +50,7 @@ enum fmt_role {
 	FMT_ROLE_FFN_NORM_B,
 	FMT_ROLE_FFN_POST_NORM,  /* blk.N.post_ffw_norm.weight [model]         */
 	FMT_ROLE_MOE_ROUTER,     /* blk.N.ffn_gate_inp.weight  [experts, model] */
+	FMT_ROLE_MOE_ROUTER_B,   /* blk.N.ffn_gate_inp.bias    [experts]       */
 	FMT_ROLE_MOE_BIAS,       /* blk.N.exp_probs_b.bias     [experts]       */
 	FMT_ROLE_MOE_GATE,       /* blk.N.ffn_gate_exps.weight [experts, ff, model] */
 	FMT_ROLE_MOE_UP,         /* blk.N.ffn_up_exps.weight   [experts, ff, model] */
