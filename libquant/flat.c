@@ -1,4 +1,6 @@
 /* See flat.h. Codes are chosen for the scale as it is stored. */
+#include <string.h>
+
 #include "flat.h"
 #include "half_inline.h"
 #include "superblock.h"
@@ -82,11 +84,20 @@ int QUANT_AT(flat_signed)(const struct quant_flat_signed *how, const float *x, c
 /* Takes each lane's lowest value off, so that a large offset costs the sums no precision. */
 static void shift(struct quant_group *g, float low[L])
 {
+	float early[L] = { 0 }, late[L] = { 0 }; /* the two halves of a lane do not wait for each other */
+
+	memcpy(early, g->x[0], sizeof(early));
+	memcpy(late, g->x[QUANT_LANE_ELEMS / 2], sizeof(late));
+	for (int i = 1; i < QUANT_LANE_ELEMS / 2; i++) {
+		for (int l = 0; l < L; l++) {
+			float x = g->x[i][l], y = g->x[i + QUANT_LANE_ELEMS / 2][l];
+
+			early[l] = x < early[l] ? x : early[l];
+			late[l] = y < late[l] ? y : late[l];
+		}
+	}
 	for (int l = 0; l < L; l++)
-		low[l] = g->x[0][l];
-	for (int i = 1; i < g->elems; i++)
-		for (int l = 0; l < L; l++)
-			low[l] = g->x[i][l] < low[l] ? g->x[i][l] : low[l];
+		low[l] = late[l] < early[l] ? late[l] : early[l];
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
 			g->x[i][l] -= low[l];

@@ -8,8 +8,8 @@
 #include "half_inline.h"
 #include "kernels.h"
 
-static const float steps[] = { 15.3f };
-static const float offsets[] = { 0, 0.3f, 0.6f };
+static const float steps[] = { 15.4f };
+static const float offsets[] = { -0.1f, 0.2f, 0.5f };
 static const float more_steps[] = { 14.2f, 15, 15.8f, 17 };
 static const float more_offsets[] = { -0.5f, -0.2f, 0.1f, 0.4f, 0.7f };
 
