@@ -30,7 +30,7 @@
 struct quant_importance {
 	const float *w; /* NULL: none, or all zero */
 	float scale, floor;
-	enum quant_effort effort; /* how much the row is worth beside that */
+	enum quant_effort effort; /* goes wherever the importance goes */
 };
 
 /* How a type divides and weights a row. */
