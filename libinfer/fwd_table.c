@@ -11,6 +11,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_gpt2,
 	&infer_fwd_gptneox,
 	&infer_fwd_gptoss,
+	&infer_fwd_glm4,
 	&infer_fwd_glm4moe,
 	&infer_fwd_granite,
 	&infer_fwd_granitemoe,

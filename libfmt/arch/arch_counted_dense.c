@@ -109,22 +109,6 @@ const struct fmt_arch arch_glm = {
 	.layer_prefix = "model.layers.",
 };
 
-const struct fmt_arch arch_glm4 = {
-	.gguf = "glm4",
-	.classes = (const char *const[]){ "Glm4ForCausalLM", NULL },
-	.types = (const char *const[]){ "glm4", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 40 }, { P_CONTEXT, 131072 }, { P_MODEL, 4096 }, { P_FF, 13696 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 2 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 151552 }, { P_ATTN_BIAS, 1 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_qkv_bias, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_norms_after, arch_fused_ff,
-		NULL },
-	.layer_prefix = "model.layers.",
-};
-
 const struct fmt_arch arch_ministral = {
 	.gguf = "ministral",
 	.classes = (const char *const[]){ "MinistralForCausalLM", NULL },

@@ -13,6 +13,7 @@ extern const struct infer_forward infer_fwd_gemma2;
 extern const struct infer_forward infer_fwd_gpt2;
 extern const struct infer_forward infer_fwd_gptneox;
 extern const struct infer_forward infer_fwd_gptoss;
+extern const struct infer_forward infer_fwd_glm4;
 extern const struct infer_forward infer_fwd_glm4moe;
 extern const struct infer_forward infer_fwd_granite;
 extern const struct infer_forward infer_fwd_granitemoe;
