@@ -33,10 +33,10 @@ static struct jj_value loop_attr(struct jj *j, struct jj_value v, struct fmt_str
 		return jj_int(l->depth0);
 	if (fmt_str_is(name, "previtem"))
 		return i ? l->items->items[i - 1]
-			 : jj_undefined(JJ_MISSING_OTHER, FMT_STR("there is no previous item"));
+		         : jj_undefined(JJ_MISSING_OTHER, FMT_STR("there is no previous item"));
 	if (fmt_str_is(name, "nextitem"))
 		return i + 1 < n ? l->items->items[i + 1]
-				 : jj_undefined(JJ_MISSING_OTHER, FMT_STR("there is no next item"));
+		                 : jj_undefined(JJ_MISSING_OTHER, FMT_STR("there is no next item"));
 	(void)j;
 	return jj_undefined(JJ_MISSING_IN + JJ_LOOP, name);
 }
@@ -116,8 +116,8 @@ static bool changes(struct jj_value of, struct fmt_str name)
 	static const char *const list[] = { "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove" };
 	static const char *const dict[] = { "clear", "pop", "popitem", "setdefault", "update" };
 	size_t n = of.type == JJ_LIST   ? sizeof list / sizeof *list
-		   : of.type == JJ_DICT ? sizeof dict / sizeof *dict
-					: 0;
+	           : of.type == JJ_DICT ? sizeof dict / sizeof *dict
+	                                : 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (fmt_str_is(name, of.type == JJ_LIST ? list[i] : dict[i]))
@@ -220,7 +220,7 @@ struct jj_value jj_item(struct jj *j, struct jj_value of, struct jj_value key)
 
 /* First index, number of items and step of a slice of n items. (Python's PySlice_AdjustIndices) */
 static bool slice_bounds(struct jj *j, const struct jj_value at[3], size_t n, int64_t *start, int64_t *step,
-			 size_t *count)
+                         size_t *count)
 {
 	int64_t len = (int64_t)n, bound[2];
 

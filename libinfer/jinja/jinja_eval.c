@@ -45,7 +45,7 @@ static void add_named(struct jj *j, struct jj_args *args, struct jj_value key, s
 	for (size_t i = 0; i < args->n_named; i++)
 		if (fmt_str_eq(named[i].key.as.s, key.as.s))
 			jj_fail(j, FMT_MALFORMED, "got multiple values for keyword argument '%.*s'",
-				jj_shown(key.as.s), key.as.s.p);
+			        jj_shown(key.as.s), key.as.s.p);
 	args->named = named;
 	named[args->n_named++] = (struct jj_pair){ key, v };
 }
@@ -63,7 +63,7 @@ bool jj_eval_args(struct jj *j, const struct jj_node *list, struct jj_args *out)
 		} else if (n->op == 'k') {
 			if (v.type != JJ_DICT)
 				jj_fail(j, FMT_MALFORMED, "argument after ** must be a mapping, not %s",
-					jj_type_name(v));
+				        jj_type_name(v));
 			for (size_t i = 0; jj_ok(j) && i < v.as.dict->n; i++)
 				if (v.as.dict->pairs[i].key.type == JJ_STR)
 					add_named(j, out, v.as.dict->pairs[i].key, v.as.dict->pairs[i].value);

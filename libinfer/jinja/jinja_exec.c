@@ -52,8 +52,8 @@ static void assign(struct jj *j, const struct jj_node *target, struct jj_value v
 		assign(j, t, items->items[i]);
 	if (jj_ok(j) && (t || i < items->n))
 		jj_fail(j, FMT_MALFORMED,
-			t ? "not enough values to unpack (got %zu)" : "too many values to unpack (got %zu)",
-			items->n);
+		        t ? "not enough values to unpack (got %zu)" : "too many values to unpack (got %zu)",
+		        items->n);
 }
 
 /* A scope inside of the one that is current, until leave(). */
@@ -188,7 +188,7 @@ static size_t bind_params(struct jj *j, const struct jj_node *macro, const struc
 
 		if (named && i < args->n_pos)
 			jj_fail(j, FMT_MALFORMED, "macro '%.*s' got two values for '%.*s'", jj_shown(macro->name),
-				macro->name.p, jj_shown(p->name), p->name.p);
+			        macro->name.p, jj_shown(p->name), p->name.p);
 		taken += named;
 		if (i < args->n_pos)
 			v = args->pos[i];

@@ -154,6 +154,14 @@ static struct jj_value f_indent(struct jj *j, struct jj_value v, const struct jj
 	return jj_str(jj_buf_take(j, &b));
 }
 
+/* The whole part of a number; what is not finite has none. */
+static struct jj_value float_to_int(struct jj *j, double f, struct jj_value otherwise)
+{
+	if (!isfinite(f))
+		return otherwise;
+	return fabs(f) < 9.2e18 ? jj_int((int64_t)f) : jj_fail(j, FMT_LIMIT, "an integer is beyond 64 bits");
+}
+
 static struct jj_value f_int(struct jj *j, struct jj_value v, const struct jj_args *args)
 {
 	struct jj_value p[2], otherwise;
@@ -166,7 +174,7 @@ static struct jj_value f_int(struct jj *j, struct jj_value v, const struct jj_ar
 		return jj_none();
 	otherwise = p[0].type == JJ_UNDEFINED ? jj_int(0) : p[0];
 	if (v.type == JJ_FLOAT)
-		return fabs(v.as.f) < 9.2e18 ? jj_int((int64_t)v.as.f) : otherwise;
+		return float_to_int(j, v.as.f, otherwise);
 	if (jj_is_int(v))
 		return jj_int(jj_as_int(v));
 	if (v.type != JJ_STR)
@@ -189,8 +197,8 @@ static struct jj_value f_int(struct jj *j, struct jj_value v, const struct jj_ar
 		if (base == 10) {
 			double f = strtod(text, &end);
 
-			if (!*end && !strpbrk(text, "xX") && fabs(f) < 9.2e18)
-				return jj_int((int64_t)f);
+			if (!*end && !strpbrk(text, "xX("))
+				return float_to_int(j, f, otherwise);
 		}
 	}
 	return otherwise;

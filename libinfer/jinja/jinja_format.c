@@ -75,11 +75,12 @@ static void put_number(struct jj *j, struct jj_buf *b, struct jj_value v, const 
 		jj_fail(j, FMT_LIMIT, "a number of more than 100 digits");
 		return;
 	}
+	if (strchr("dixXo", f->type) && v.type == JJ_FLOAT && !(v.as.f > -9.2e18 && v.as.f < 9.2e18)) {
+		jj_fail(j, FMT_LIMIT, "an integer is beyond 64 bits");
+		return;
+	}
 	if (strchr("dixXo", f->type)) {
-		int64_t i = v.type == JJ_FLOAT ? (int64_t)(v.as.f < -9e18  ? -9e18
-							   : v.as.f > 9e18 ? 9e18
-									   : v.as.f)
-					       : jj_as_int(v);
+		int64_t i = v.type == JJ_FLOAT ? (int64_t)v.as.f : jj_as_int(v);
 		uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
 
 		negative = i < 0;
@@ -139,7 +140,7 @@ static void percent_field(struct jj *j, struct jj_buf *b, struct jj_value v, con
 		g.type = f->type == 'u' ? 'd' : f->type;
 		if (!jj_is_number(v)) {
 			jj_fail(j, FMT_MALFORMED, "%%%c format: a real number is required, not %s", f->type,
-				jj_type_name(v));
+			        jj_type_name(v));
 			return;
 		}
 		put_number(j, b, v, &g, left ? '<' : f->zero ? '=' : '>');
@@ -286,7 +287,7 @@ static void brace_value(struct jj *j, struct jj_buf *b, struct jj_value v, struc
 			f.type = v.type == JJ_FLOAT ? 'g' : 'd';
 		if (!strchr(v.type == JJ_FLOAT ? "eEfFgG%" : "dxXoeEfFgG%", f.type))
 			jj_fail(j, FMT_MALFORMED, "unknown format code '%c' for object of type '%s'", f.type,
-				jj_type_name(v));
+			        jj_type_name(v));
 		else
 			put_number(j, b, v, &f, f.align ? f.align : '>');
 	} else if (f.type && f.type != 's') {
@@ -298,10 +299,10 @@ static void brace_value(struct jj *j, struct jj_buf *b, struct jj_value v, struc
 		if (f.align == '=' && !jj_is_number(v))
 			f.align = '<';
 		put_field(j, b, f.precision >= 0 ? (struct fmt_str){ s.p, jj_at_char(s, (size_t)f.precision) } : s,
-			  negative, &f,
-			  f.align           ? f.align
-			  : jj_is_number(v) ? '>'
-					    : '<');
+		          negative, &f,
+		          f.align           ? f.align
+		          : jj_is_number(v) ? '>'
+		                            : '<');
 	}
 }
 

@@ -42,7 +42,7 @@ static struct jj_value g_range(struct jj *j, const struct jj_args *args)
 			return jj_fail_undefined(j, v[i]);
 		if (!jj_is_int(v[i]))
 			return jj_fail(j, FMT_MALFORMED, "'%s' object cannot be interpreted as an integer",
-				       jj_type_name(v[i]));
+			               jj_type_name(v[i]));
 		bound[i] = jj_as_int(v[i]);
 	}
 	if (args->n_pos == 1) {
@@ -61,8 +61,8 @@ static struct jj_value g_range(struct jj *j, const struct jj_args *args)
 	for (uint64_t i = 0; i < n && jj_ok(j); i++)
 		jj_push(j, list, jj_int((int64_t)((uint64_t)bound[0] + i * (uint64_t)bound[2])));
 	snprintf(text, sizeof text,
-		 bound[2] == 1 ? "range(%" PRId64 ", %" PRId64 ")" : "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")",
-		 bound[0], bound[1], bound[2]);
+	         bound[2] == 1 ? "range(%" PRId64 ", %" PRId64 ")" : "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")",
+	         bound[0], bound[1], bound[2]);
 	if (jj_ok(j))
 		list.as.list->show = jj_copy(&j->mem, jj_cstr(text).as.s);
 	return list;

@@ -364,8 +364,8 @@ static bool lex_operator(struct lexer *l, char *open, size_t *n_open)
 	if (n == 1 && strchr("([{", c)) {
 		if (*n_open == JJ_MAX_NEST)
 			return fmt_fail(l->m->err, FMT_LIMIT, FMT_NO_OFFSET,
-					"template line %lu: more than %d brackets in each other",
-					(unsigned long)l->line, JJ_MAX_NEST);
+			                "template line %lu: more than %d brackets in each other",
+			                (unsigned long)l->line, JJ_MAX_NEST);
 		open[(*n_open)++] = c == '(' ? ')' : c == '[' ? ']' : '}';
 	} else if (n == 1 && strchr(")]}", c)) {
 		if (!*n_open || open[*n_open - 1] != c)
@@ -394,7 +394,7 @@ static bool lex_tag(struct lexer *l, const char *close, enum jj_token_type close
 		if (l->p == l->end) {
 			l->line = line;
 			return fail(l, close_type == JJ_T_VAR_END ? "a {{ does not end: no }}"
-								  : "a {% does not end: no %}");
+			                                          : "a {% does not end: no %}");
 		}
 		if (!n_open && (*l->p == close[0] || *l->p == '-' || *l->p == '+')) {
 			uint32_t here = l->line;

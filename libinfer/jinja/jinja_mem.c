@@ -29,7 +29,7 @@ static char *take(struct jj_mem *m, size_t n, size_t align)
 
 		if (cap > JJ_MAX_BYTES - m->n_bytes) {
 			fmt_fail(m->err, FMT_LIMIT, FMT_NO_OFFSET,
-				 "a template may not take more than %" PRIu64 " bytes of memory", JJ_MAX_BYTES);
+			         "a template may not take more than %" PRIu64 " bytes of memory", JJ_MAX_BYTES);
 			return NULL;
 		}
 		b = malloc(sizeof *b + cap);
@@ -52,7 +52,7 @@ void *jj_alloc(struct jj_mem *m, size_t n, size_t item_bytes)
 
 	if (n > JJ_MAX_BYTES / item_bytes) {
 		fmt_fail(m->err, FMT_LIMIT, FMT_NO_OFFSET,
-			 "a template may not take more than %" PRIu64 " bytes of memory", JJ_MAX_BYTES);
+		         "a template may not take more than %" PRIu64 " bytes of memory", JJ_MAX_BYTES);
 		return NULL;
 	}
 	p = take(m, n * item_bytes, alignof(max_align_t));
@@ -161,7 +161,7 @@ void jj_put(struct jj *j, struct jj_buf *b, struct fmt_str s)
 
 		if (s.n > JJ_MAX_BYTES - b->n) {
 			jj_fail(j, FMT_LIMIT, "a template may not make a text of more than %" PRIu64 " bytes",
-				JJ_MAX_BYTES);
+			        JJ_MAX_BYTES);
 			return;
 		}
 		while (cap - b->n < s.n)

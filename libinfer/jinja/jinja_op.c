@@ -169,7 +169,7 @@ struct jj_value jj_binary(struct jj *j, enum jj_op op, struct jj_value a, struct
 	if (op == JJ_ADD && a.type == JJ_LIST)
 		return jj_fail(j, FMT_MALFORMED, "can only concatenate list (not \"%s\") to list", jj_type_name(b));
 	return jj_fail(j, FMT_MALFORMED, "unsupported operand type(s) for %s: '%s' and '%s'", symbols[op],
-		       jj_type_name(a), jj_type_name(b));
+	               jj_type_name(a), jj_type_name(b));
 }
 
 struct jj_value jj_unary(struct jj *j, enum jj_op op, struct jj_value a)
@@ -182,7 +182,7 @@ struct jj_value jj_unary(struct jj *j, enum jj_op op, struct jj_value a)
 		return jj_fail_undefined(j, a);
 	if (!jj_is_number(a))
 		return jj_fail(j, FMT_MALFORMED, "bad operand type for unary %s: '%s'", op == JJ_NEG ? "-" : "+",
-			       jj_type_name(a));
+		               jj_type_name(a));
 	if (a.type == JJ_FLOAT)
 		return jj_float(op == JJ_NEG ? -a.as.f : a.as.f);
 	if (op == JJ_NEG && jj_as_int(a) == INT64_MIN)

@@ -21,8 +21,8 @@ bool jj_enter(struct jj_parser *p)
 {
 	if (p->nest == JJ_MAX_NEST)
 		return fmt_fail(p->m->err, FMT_LIMIT, FMT_NO_OFFSET,
-				"template line %lu: more than %d levels in each other", (unsigned long)p->t->line,
-				JJ_MAX_NEST);
+		                "template line %lu: more than %d levels in each other", (unsigned long)p->t->line,
+		                JJ_MAX_NEST);
 	p->nest++;
 	return true;
 }
@@ -256,7 +256,7 @@ static struct jj_node *parse_jump(struct jj_parser *p, enum jj_kind kind)
 {
 	if (!p->loops)
 		return fail(p, FMT_MALFORMED,
-			    kind == JJ_BREAK ? "break outside of a loop" : "continue outside of a loop");
+		            kind == JJ_BREAK ? "break outside of a loop" : "continue outside of a loop");
 	return jj_node(p, kind);
 }
 

@@ -62,7 +62,7 @@ static struct jj_value s_first(struct jj *j, struct jj_value v, const struct jj_
 
 	(void)args;
 	return items && items->n ? items->items[0]
-				 : jj_undefined(JJ_MISSING_OTHER, FMT_STR("No first item, sequence was empty."));
+	                         : jj_undefined(JJ_MISSING_OTHER, FMT_STR("No first item, sequence was empty."));
 }
 
 static struct jj_value s_last(struct jj *j, struct jj_value v, const struct jj_args *args)
@@ -144,7 +144,7 @@ static void merge_sort(struct jj *j, struct keyed *a, struct keyed *spare, size_
 }
 
 static struct keyed *keyed_items(struct jj *j, const struct jj_list *items, struct jj_value attribute, bool cased,
-				 bool reverse)
+                                 bool reverse)
 {
 	struct keyed *k = items ? jj_alloc(&j->mem, items->n + 1, 2 * sizeof *k) : NULL;
 

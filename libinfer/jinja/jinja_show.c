@@ -57,10 +57,10 @@ static void show_quoted(struct jj *j, struct jj_buf *b, struct fmt_str s)
 			text[uni_put(code, text)] = '\0';
 		else
 			sprintf(text,
-				code < 0x100     ? "\\x%02" PRIx32
-				: code < 0x10000 ? "\\u%04" PRIx32
-						 : "\\U%08" PRIx32,
-				code);
+			        code < 0x100     ? "\\x%02" PRIx32
+			        : code < 0x10000 ? "\\u%04" PRIx32
+			                         : "\\U%08" PRIx32,
+			        code);
 		put(j, b, text);
 	}
 	jj_put(j, b, (struct fmt_str){ &quote, 1 });

@@ -233,9 +233,9 @@ static size_t line_end(const char *p, size_t n, size_t *len)
 	if (code == '\r' && n > 1 && p[1] == '\n')
 		return 2;
 	return (code >= 0x0a && code <= 0x0d) || (code >= 0x1c && code <= 0x1e) || code == 0x85 || code == 0x2028 ||
-			       code == 0x2029
-		       ? *len
-		       : 0;
+	                       code == 0x2029
+	               ? *len
+	               : 0;
 }
 
 static struct jj_value m_splitlines(struct jj *j, struct jj_value self, const struct jj_args *args)
@@ -271,7 +271,7 @@ static struct jj_value m_join(struct jj *j, struct jj_value self, const struct j
 	for (size_t i = 0; items && i < items->n && jj_ok(j); i++) {
 		if (items->items[i].type != JJ_STR)
 			jj_fail(j, FMT_MALFORMED, "sequence item %zu: expected str instance, %s found", i,
-				jj_type_name(items->items[i]));
+			        jj_type_name(items->items[i]));
 		jj_put(j, &b, i ? self.as.s : FMT_STR(""));
 		if (jj_ok(j))
 			jj_put(j, &b, items->items[i].as.s);

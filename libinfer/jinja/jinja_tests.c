@@ -106,7 +106,7 @@ static int64_t remainder_of(struct jj *j, struct jj_value v, struct jj_value by)
 	       : jj_is_int(r)                ? jj_as_int(r)
 	       : r.as.f == 0                 ? 0
 	       : r.as.f == 1                 ? 1
-					     : -1;
+	                                     : -1;
 }
 
 static bool t_odd(struct jj *j, struct jj_value v, const struct jj_value *arg)
@@ -271,7 +271,7 @@ bool jj_run_test(struct jj *j, struct fmt_str name, struct jj_value v, const str
 	}
 	if (args->n_pos + args->n_named != t->n_args) {
 		jj_fail(j, FMT_MALFORMED, "the test '%s' takes %u values, not %zu", t->name, t->n_args,
-			args->n_pos + args->n_named);
+		        args->n_pos + args->n_named);
 		return false;
 	}
 	if (t->n_args)

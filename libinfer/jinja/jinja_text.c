@@ -104,7 +104,7 @@ struct fmt_str jj_recase(struct jj *j, struct fmt_str s, enum jj_case to)
 		bool upper = to == JJ_UPPER || (to == JJ_CAPITALIZE && !at) || (to == JJ_TITLE && !inside) ||
 		             (to == JJ_SWAP && uni_is(code, 1u << UNI_LL));
 		size_t n_made = upper ? normal_upper(code, to == JJ_TITLE || to == JJ_CAPITALIZE, made)
-				      : normal_lower(code, made);
+		                      : normal_lower(code, made);
 
 		inside = is_cased(code);
 		for (size_t i = 0; i < n_made; i++) {

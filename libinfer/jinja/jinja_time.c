@@ -16,7 +16,7 @@ struct date {
 };
 
 static const char *const months[] = { "January", "February", "March",     "April",   "May",      "June",
-				      "July",    "August",   "September", "October", "November", "December" };
+                                      "July",    "August",   "September", "October", "November", "December" };
 static const char *const days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar, counted in eras of 400 years from March on. */
@@ -113,7 +113,7 @@ static bool convert(char c, const struct date *d, bool padded, char *out, size_t
 	case 'R': snprintf(out, n, "%02d:%02d", d->hour, d->minute); return true;
 	case 'c':
 		snprintf(out, n, "%.3s %.3s %2d %02d:%02d:%02d %" PRId64, days[d->week_day], months[d->month - 1],
-			 d->day, d->hour, d->minute, d->second, d->year);
+		         d->day, d->hour, d->minute, d->second, d->year);
 		return true;
 	case 'n': snprintf(out, n, "\n"); return true;
 	case 't': snprintf(out, n, "\t"); return true;

@@ -231,7 +231,7 @@ int jj_order(struct jj *j, struct jj_value a, struct jj_value b, const char *op)
 	if (a.type == b.type && (a.type == JJ_LIST || a.type == JJ_TUPLE))
 		return order_lists(j, a.as.list, b.as.list, op);
 	jj_fail(j, FMT_MALFORMED, "'%s' not supported between instances of '%s' and '%s'", op, jj_type_name(a),
-		jj_type_name(b));
+	        jj_type_name(b));
 	return 0;
 }
 

@@ -176,6 +176,8 @@ static void hostile(void **state)
 	refuse("{% set n = namespace(l=[]) %}{% for i in range(60) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l == n.l ~ '' }}"
 	       "{{ n.l }}", FMT_LIMIT, "template line 1: a template may not");
 	refuse("{{ '%999999999d' % 1 }}", FMT_LIMIT, "template line 1: a field of a format");
+	refuse("{{ '%d' % 1e30 }}", FMT_LIMIT, "template line 1: an integer is beyond 64 bits");
+	refuse("{{ 1e30 | int }}", FMT_LIMIT, "template line 1: an integer is beyond 64 bits");
 	refuse("{{ 9 ** 99 }}", FMT_LIMIT, "template line 1: an integer is beyond 64 bits");
 	memset(deep, '(', sizeof deep);
 	memcpy(deep, "{{", 2);
