@@ -313,8 +313,7 @@ static void cache_at(struct figures *x, enum fmt_keep keep, size_t i)
 	f = begin(x, title);
 	if (!f)
 		return;
-	snprintf(f->name, sizeof f->name, "kv_cache.%s.%s.%" PRIu64, o.type == FMT_BF16 ? "bytes_bf16" : "bytes",
-	         fmt_keep_name(keep), o.context);
+	snprintf(f->name, sizeof f->name, "kv_cache.bytes.%s.%" PRIu64, fmt_keep_name(keep), o.context);
 	f->bytes = true;
 	cache(x, f, &o);
 	end(x, f, x->r->kv[keep][i]);

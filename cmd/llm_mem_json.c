@@ -68,15 +68,55 @@ static void lora(struct cli_json *j, const struct fmt_estimate *e)
 	cli_json_close(j, '}');
 }
 
-static void policy(struct cli_json *j, const struct mem_report *r, enum fmt_keep keep)
+/* Under one policy, at each context. What is past 64 bits is left out. */
+static void policy(struct cli_json *j, const struct mem_report *r, struct fmt_cache_opts o)
 {
-	cli_json_object(j, fmt_keep_name(keep));
+	cli_json_object(j, fmt_keep_name(o.keep));
 	for (size_t i = 0; i < r->n_contexts; i++) {
+		struct fmt_err ignored = { .code = FMT_OK };
+		uint64_t kv, state;
 		char context[24];
 
-		snprintf(context, sizeof context, "%" PRIu64, r->contexts[i]);
-		cli_json_u64(j, context, r->kv[keep][i]);
+		o.context = r->contexts[i];
+		snprintf(context, sizeof context, "%" PRIu64, o.context);
+		if (fmt_estimate_cache(&r->e, &o, &kv, &state, &ignored))
+			cli_json_u64(j, context, kv);
 	}
+	cli_json_close(j, '}');
+}
+
+/* Keys and values of all sequences in a type. */
+static void policies(struct cli_json *j, const char *name, const struct mem_report *r, enum fmt_type type)
+{
+	struct fmt_cache_opts o = r->cache;
+
+	o.type = type;
+	cli_json_object(j, name);
+	for (int keep = 0; keep < FMT_KEEP_COUNT; keep++) {
+		o.keep = (enum fmt_keep)keep;
+		policy(j, r, o);
+	}
+	cli_json_close(j, '}');
+}
+
+/* Of one sequence, as elements: programs differ in the types. */
+static void recurrent_state(struct cli_json *j, const struct fmt_estimate *e)
+{
+	uint64_t layers = 0, conv = 0, state = 0; /* their sum in bytes is known to be within 64 bits */
+
+	for (uint64_t i = 0; i < e->n_layers; i++) {
+		layers += e->layers[i].conv_elems + e->layers[i].state_elems != 0;
+		conv += e->layers[i].conv_elems;
+		state += e->layers[i].state_elems;
+	}
+	if (!layers)
+		return;
+	cli_json_object(j, "recurrent_state");
+	cli_json_u64(j, "layers", layers);
+	cli_json_u64(j, "conv_elements_kernel_minus_1", conv);
+	cli_json_u64(j, "state_elements", state);
+	cli_json_u64(j, "bytes_all_f32_kernel_minus_1", 4 * (conv + state));
+	cli_json_u64(j, "bytes_all_bf16_kernel_minus_1", 2 * (conv + state));
 	cli_json_close(j, '}');
 }
 
@@ -99,11 +139,10 @@ static void cache(struct cli_json *j, const struct mem_report *r)
 	cli_json_cstr(j, "type", fmt_type_info(r->cache.type)->name);
 	cli_json_u64(j, "sequences", r->cache.sequences);
 	cli_json_u64(j, "ubatch", r->cache.ubatch);
-	cli_json_object(j, r->cache.type == FMT_BF16 ? "bytes_bf16" : "bytes");
-	for (int keep = 0; keep < FMT_KEEP_COUNT; keep++)
-		policy(j, r, (enum fmt_keep)keep);
-	cli_json_close(j, '}');
+	policies(j, "bytes", r, r->cache.type);
+	policies(j, "bytes_bf16", r, FMT_BF16);
 	cli_json_u64(j, "recurrent_state_bytes", r->state);
+	recurrent_state(j, &r->e);
 	cli_json_close(j, '}');
 }
 

@@ -83,7 +83,7 @@ n = 0
 for path in sorted(glob.glob(configs + "/truth/[A-Z]*.json")):
     name = os.path.basename(path)
     truth = json.load(open(path))
-    got = run(name, "--kv", "BF16", "--ctx", "4096,8192,32768,131072", "--quant", "F16")
+    got = run(name, "--kv", "F32", "--ctx", "4096,8192,32768,131072", "--quant", "F16")
     assert got, name
     p = dict(truth["parameters"])
     p = {k: p[k] for k in ("total", "active", "active_without_input_embedding", "non_embedding", "tied_embeddings",
@@ -91,6 +91,10 @@ for path in sorted(glob.glob(configs + "/truth/[A-Z]*.json")):
     is_in(got["parameters"], p, name)
     bytes_ = truth["kv_cache"]["bytes_bf16"]
     is_in(got["kv_cache"]["bytes_bf16"], {k: bytes_[k] for k in ("ideal", "no_window")}, name)
+    assert ("recurrent_state" in got["kv_cache"]) == ("recurrent_state" in truth["kv_cache"]), name
+    if "recurrent_state" in truth["kv_cache"]:
+        state = truth["kv_cache"]["recurrent_state"]
+        is_in(got["kv_cache"]["recurrent_state"], {k: state[k] for k in got["kv_cache"]["recurrent_state"]}, name)
     is_in(got["lora"], truth["lora"], name)
     n += 1
 print(n, "truths are met")
