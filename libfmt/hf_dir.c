@@ -6,8 +6,10 @@
 
 #include "hf_dir.h"
 #include "hf_weights.h"
+#include "index.h"
 #include "limit.h"
 #include "source.h"
+#include "utf8.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -148,6 +150,43 @@ static bool find_name(struct hf_dir *d, struct fmt_arena *mem, struct fmt_err *e
 	return d->name != NULL;
 }
 
+/* A key that stands twice has two values: Python's reader takes the last, others the first. */
+static bool keys_are_once(const struct json *object, struct fmt_err *err)
+{
+	struct fmt_index seen;
+	bool ok = true;
+
+	fmt_index_init(&seen);
+	for (const struct json *j = json_first(object); ok && j; j = json_next(j)) {
+		enum fmt_index_added added = fmt_index_add(&seen, json_key(j), 0, err);
+		char key[FMT_SHOW_BYTES];
+
+		ok = added == FMT_INDEX_ADDED;
+		if (added == FMT_INDEX_THERE)
+			fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is there more than once", fmt_show(json_key(j), key));
+	}
+	fmt_index_finish(&seen);
+	return ok;
+}
+
+/* What holds for every config.json, whatever the model. One that is no object has no architecture, as its reader says. */
+static bool check_config(const struct hf_dir *d, struct fmt_err *err)
+{
+	const struct json *config = hf_json(d, HF_CONFIG), *text;
+	bool ok;
+
+	if (!json_is(config, JSON_OBJECT))
+		return true;
+	text = json_get(config, "text_config");
+	ok = json_is(text, JSON_OBJECT) ? keys_are_once(text, err) :
+	     json_is(text, JSON_NULL) || !text ||
+	     fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "text_config: expected an object");
+	ok = ok && keys_are_once(config, err);
+	if (!ok)
+		fmt_err_file(err, hf_file_path(d, HF_CONFIG));
+	return ok;
+}
+
 bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool weights, bool tokenizer,
                  struct fmt_err *err)
 {
@@ -163,6 +202,8 @@ bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool
 		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no config.json in '%s': not the directory of a model", d->path);
 		return false;
 	}
+	if (!check_config(d, err))
+		return false;
 	if (weights)
 		d->weights = one_file ? hf_weights_open_file(d->path, one_file, err) : hf_weights_open(d->path, mem, err);
 	return !err->code;
@@ -181,7 +222,7 @@ bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *pat
 		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "not a config.json: it is no object");
 		fmt_err_file(err, path);
 	}
-	return !err->code;
+	return !err->code && check_config(d, err);
 }
 
 bool hf_dir_open_files(struct hf_dir *d, struct fmt_arena *mem, const char *path, const enum hf_file_id *ids, size_t n,

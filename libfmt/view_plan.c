@@ -493,13 +493,17 @@ enum fmt_type view_config_type(const struct fmt_view *v)
 static bool note_window(struct fmt_view *v, struct fmt_err *err)
 {
 	const struct arch_conf *c = &v->impl->conf;
+	const char *key = "sliding_window";
 	bool windows = false;
 
+	for (const struct arch_param_row *const *table = v->arch->params; *table; table++)
+		for (const struct arch_param_row *row = *table; row->id != P_NONE; row++)
+			key = row->id == P_WINDOW && row->config ? row->config : key;
 	for (uint64_t i = 0; i < c->n[P_LAYERS]; i++)
 		windows = windows || c->layer[i] & LAYER_WINDOW;
 	return !windows || !c->set[P_CONTEXT] || c->n[P_WINDOW] <= c->n[P_CONTEXT] ||
-	       view_note(v, err, "the window (%" PRIu64 " tokens) is larger than the context (%" PRIu64 "): it never takes effect",
-	                 c->n[P_WINDOW], c->n[P_CONTEXT]);
+	       view_note(v, err, "%s: the window (%" PRIu64 " tokens) is larger than the context (%" PRIu64 "): it never takes "
+	                 "effect", key, c->n[P_WINDOW], c->n[P_CONTEXT]);
 }
 
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err)

@@ -195,7 +195,7 @@ refuse 'num_kv_shared_layers: 99 is more than' '{"model_type": "gemma4_text", "n
 refuse 'num_attention_heads_per_layer: 2 entries for 40' '{"model_type": "laguna", "num_attention_heads_per_layer": [1, 2]}'
 refuse 'num_attention_heads_per_layer: 0 is not between' '{"model_type": "laguna", "num_attention_heads_per_layer": [1, 0]}'
 printf '{"model_type": "gemma2", "max_position_embeddings": 2048}' >window.json
-expect 0 'the window \(4096 tokens\) is larger than the context \(2048\)' window.json
+expect 0 'sliding_window: the window \(4096 tokens\) is larger than the context \(2048\)' window.json
 printf '{"model_type": "qwen3_5", "vision_config": {}}' >vision.json
 expect 0 'sizes are those of the language model alone' vision.json
 refuse 'config.json' '[1, 2]'

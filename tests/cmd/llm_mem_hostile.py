@@ -43,4 +43,13 @@ with tempfile.TemporaryDirectory() as d:
             f.write(text)
         p = subprocess.run([mem, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
         assert p.returncode == 3 and path in p.stderr and not p.stdout, (text, p)
+    # what is there twice, or in the place of a nested config, has no one meaning
+    once = json.dumps(GOOD)
+    for text, key in ((once[:-1] + ', "hidden_size": 128}', 'hidden_size'),
+                      ('{"model_type": "gemma3", "text_config": {"hidden_size": 64, "head_dim": 8, "head_dim": 4}}', 'head_dim'),
+                      ('{"model_type": "gemma3", "text_config": 7}', 'text_config')):
+        with open(path, 'w') as f:
+            f.write(text)
+        p = subprocess.run([mem, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert p.returncode == 3 and key in p.stderr.removeprefix(f'llm-mem: {path}: ') and not p.stdout, (text, p)
 print(n, 'numbers are refused')
