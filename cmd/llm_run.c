@@ -3,29 +3,6 @@
 
 #include "llm_run.h"
 
-bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err)
-{
-	struct fmt_err no_tokenizer = { 0 };
-
-	l->view = fmt_view_open(path, NULL, err);
-	if (!l->view)
-		return false;
-	l->tokenizer = infer_tokenizer_create(l->view, need_text ? err : &no_tokenizer);
-	if (!l->tokenizer && need_text) {
-		fmt_err_file(err, path);
-		return false;
-	}
-	l->model = infer_model_create(l->view, pool, err);
-	return l->model != NULL;
-}
-
-void unload(struct loaded *l)
-{
-	infer_model_destroy(l->model);
-	infer_tokenizer_destroy(l->tokenizer);
-	fmt_view_close(l->view);
-}
-
 static bool run_memory(struct generation *g, const char *path, struct fmt_err *err)
 {
 	uint32_t n_ctx = 0;

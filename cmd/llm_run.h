@@ -9,6 +9,7 @@
 
 #include "chat_text.h"
 #include "cli.h"
+#include "loaded.h"
 
 struct options {
 	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method;
@@ -18,17 +19,6 @@ struct options {
 	bool as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
 	bool n_given, no_special, ignore_eos, no_echo, force, memory;
 };
-
-/* A model and its text; the tokenizer may be missing where the prompt is given as ids. */
-struct loaded {
-	struct fmt_view *view;
-	struct infer_model *model;
-	struct infer_tokenizer *tokenizer;
-};
-
-/* Reads a model and its tokenizer, which may be missing unless there is text; to be unloaded in every case. */
-bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err);
-void unload(struct loaded *l);
 
 /* The ids to run, from --ids, --chat, -f or -p; the caller finishes *out. */
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err);

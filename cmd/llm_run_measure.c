@@ -48,17 +48,8 @@ int measuring_options(const struct cli_program *p, struct options *o)
 /* What llama.cpp puts first in every window: the token that the tokenizer puts before a text. */
 static bool find_bos(const struct options *o, const struct loaded *l, int32_t *bos, struct fmt_err *err)
 {
-	struct infer_tokens first = { 0 };
-
 	*bos = -1;
-	if (!l->tokenizer || o->no_special || o->as_ids || o->ids)
-		return true;
-	if (!infer_tokenize(l->tokenizer, "", 0, INFER_TOK_ADD_SPECIAL, &first, err))
-		return false;
-	if (first.n && !infer_token_ends(l->tokenizer, first.ids[0]))
-		*bos = first.ids[0];
-	infer_tokens_finish(&first);
-	return true;
+	return !l->tokenizer || o->no_special || o->as_ids || o->ids || infer_windows_bos(l->tokenizer, bos, err);
 }
 
 static uint32_t window(const struct options *o, uint32_t own)

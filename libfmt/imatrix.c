@@ -74,17 +74,19 @@ static float *read_floats(struct fmt_imatrix_impl *im, const struct fmt_model *m
 }
 
 /* Sums and counts become means; an expert that was never used has none. */
-static bool divide(struct fmt_imatrix_entry *e, float *sums, struct fmt_err *err)
+static bool divide(struct fmt_imatrix_impl *im, struct fmt_imatrix_entry *e, struct fmt_err *err)
 {
 	uint64_t n = e->n_counts ? e->n_values / e->n_counts : 0;
 	char name[FMT_SHOW_BYTES];
+	float *values;
 
 	if (!n || e->n_values % e->n_counts)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "entry %s: %" PRIu64 " sums do not go with %" PRIu64 " counts",
 		                fmt_show(e->name, name), e->n_values, e->n_counts);
-	for (uint64_t i = 0; i < e->n_values; i++)
-		sums[i] = e->counts[i / n] > 0 ? sums[i] / e->counts[i / n] : 0;
-	return true;
+	e->values = values = fmt_arena_alloc(&im->mem, e->n_values, sizeof *values, err);
+	for (uint64_t i = 0; values && i < e->n_values; i++)
+		values[i] = e->counts[i / n] > 0 ? e->sums[i] / e->counts[i / n] : 0;
+	return values != NULL;
 }
 
 static bool ends_with(struct fmt_str s, const char *end, struct fmt_str *rest)
@@ -103,7 +105,6 @@ static bool read_entry_gguf(struct fmt_imatrix_impl *im, const struct fmt_model 
 	struct fmt_imatrix_entry e = { .name = fmt_arena_str(&im->mem, weight, err), .n_values = t->n_elems };
 	char counts_name[LIMIT_GGUF_NAME_BYTES + 16], shown[FMT_SHOW_BYTES];
 	const struct fmt_tensor *counts;
-	float *sums;
 	int n = snprintf(counts_name, sizeof counts_name, "%.*s.counts", (int)weight.n, weight.p);
 
 	if (err->code)
@@ -111,23 +112,25 @@ static bool read_entry_gguf(struct fmt_imatrix_impl *im, const struct fmt_model 
 	counts = fmt_model_find(m, (struct fmt_str){ counts_name, (size_t)n });
 	if (!counts)
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "entry %s: its counts are missing", fmt_show(weight, shown));
-	sums = read_floats(im, m, t, err);
-	e.values = sums;
+	e.sums = read_floats(im, m, t, err);
 	e.n_counts = counts->n_elems;
-	e.counts = sums ? read_floats(im, m, counts, err) : NULL;
-	return e.counts && check_values(&e, sums, e.n_values, err) && check_values(&e, e.counts, e.n_counts, err) &&
-	       divide(&e, sums, err) && add(im, &e, err);
+	e.counts = e.sums ? read_floats(im, m, counts, err) : NULL;
+	return e.counts && check_values(&e, e.sums, e.n_values, err) && check_values(&e, e.counts, e.n_counts, err) &&
+	       divide(im, &e, err) && add(im, &e, err);
 }
 
 /* What the keys say of where it came from. */
 static bool read_source(struct fmt_imatrix_impl *im, const struct fmt_model *m, struct fmt_err *err)
 {
-	const struct fmt_value *sets = fmt_model_get(m, "imatrix.datasets"), *chunks = fmt_model_get(m, "imatrix.chunk_count");
+	const struct fmt_value *sets = fmt_model_get(m, "imatrix.datasets"), *chunks = fmt_model_get(m, "imatrix.chunk_count"),
+	                       *size = fmt_model_get(m, "imatrix.chunk_size");
 
 	if (sets && sets->type == FMT_KV_ARR && sets->elem == FMT_KV_STR && sets->n)
 		im->pub.dataset = fmt_arena_str(&im->mem, sets->as.strs[0], err);
 	if (chunks && chunks->type == FMT_KV_U32)
 		im->pub.n_chunks = chunks->as.u;
+	if (size && size->type == FMT_KV_U32)
+		im->pub.chunk_size = size->as.u;
 	return !err->code;
 }
 
@@ -169,6 +172,7 @@ static bool read_entry_dat(struct fmt_imatrix_impl *im, struct fmt_cur *c, struc
 	e.values = x;
 	if (!check_values(&e, x, e.n_values, err))
 		return false;
+	e.n_calls = calls;
 	for (uint64_t i = 0; i < e.n_values && calls > 0; i++)
 		x[i] /= (float)calls;
 	return add(im, &e, err);

@@ -263,6 +263,7 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
 
 	part.rows = n;
 	part.owned = NULL;
+	part.later_rows = w->later_rows || first > 0;
 	if (w->f32)
 		part.f32 = w->f32 + first * w->cols;
 	if (w->data)

@@ -17,6 +17,7 @@ struct infer_w {
 	size_t row_bytes;
 	quant_decode_fn *decode;
 	const float *bias;       /* [n_stacked, rows], of a vector [cols]; or NULL: none */
+	bool later_rows;         /* a part of a tensor that does not begin with its first row */
 	void *owned;             /* what to free: contents that could not be used where they lie, or `apart` */
 	uint64_t mapped_bytes;   /* of it that lie in a mapped file */
 	uint64_t copied_bytes;   /* that `owned` has */

@@ -111,12 +111,39 @@ static void linear_rows(void *ctx, uint64_t item, unsigned worker)
 	}
 }
 
+/* Shows the rows that go into the matrices; a tensor's later parts get the same as its first. */
+static void watch(const struct linear *c, uint64_t n_matrices)
+{
+	const struct infer_w *w = c->w;
+	struct infer_inputs in = { .tensor = w->tensor, .n_stacked = w->n_stacked, .routed = c->groups != NULL, .cols = w->cols,
+	                           .stride = c->x_row };
+
+	if (w->later_rows)
+		return;
+	for (uint64_t i = 0; i < n_matrices; i++) {
+		struct infer_group g = group_at(c, i);
+
+		in.matrix = g.matrix;
+		in.x = c->x + g.first * c->x_step;
+		in.n = g.n;
+		if (in.n)
+			c->r->watch(c->r->watch_user, &in);
+	}
+}
+
+static void multiply(struct linear *c, uint64_t n_matrices)
+{
+	if (c->r->watch)
+		watch(c, n_matrices);
+	quant_pool_run(c->r->pool, n_matrices * items_per_matrix(c->w), linear_rows, c);
+}
+
 static void linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w, bool add)
 {
 	struct linear c = { .r = r, .y = y, .x = x, .w = w, .x_row = w->cols, .y_row = w->rows, .add = add };
 
 	if (r->n_tok)
-		quant_pool_run(r->pool, items_per_matrix(w), linear_rows, &c);
+		multiply(&c, 1);
 }
 
 void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
@@ -147,7 +174,7 @@ void op_linear_groups(struct infer_run *r, float *y, const float *x, const struc
 	struct linear c = { .r = r, .y = y, .x = x, .w = w, .groups = groups, .x_step = w->cols, .x_row = w->cols, .y_step = w->rows,
 	                    .y_row = w->rows };
 
-	quant_pool_run(r->pool, n_groups * items_per_matrix(w), linear_rows, &c);
+	multiply(&c, n_groups);
 }
 
 void op_linear_heads(struct infer_run *r, float *y, size_t y_width, const float *x, size_t x_width, const struct infer_w *w)
@@ -155,5 +182,5 @@ void op_linear_heads(struct infer_run *r, float *y, size_t y_width, const float 
 	struct linear c = { .r = r, .y = y, .x = x, .w = w, .x_step = x_width, .x_row = x_width * w->n_stacked, .y_step = y_width,
 	                    .y_row = y_width * w->n_stacked };
 
-	quant_pool_run(r->pool, w->n_stacked * items_per_matrix(w), linear_rows, &c);
+	multiply(&c, w->n_stacked);
 }

@@ -203,6 +203,12 @@ void infer_run_reset(struct infer_run *r)
 	r->pos = 0;
 }
 
+void infer_run_watch(struct infer_run *r, infer_watch_fn *fn, void *user)
+{
+	r->watch = fn;
+	r->watch_user = user;
+}
+
 uint32_t infer_run_pos(const struct infer_run *r)
 {
 	return r->pos;

@@ -33,6 +33,9 @@ struct infer_run {
 	uint32_t n_batch;   /* most tokens at once */
 	unsigned n_threads;
 
+	infer_watch_fn *watch; /* NULL: nobody looks */
+	void *watch_user;
+
 	/* the batch */
 	const int32_t *ids; /* [n_tok] */
 	uint32_t n_tok;     /* rows of the buffers below that are in use */

@@ -140,3 +140,43 @@ bool infer_windows_run(const struct infer_windows *w, struct infer_run *const *r
 	free(logits[1]);
 	return ok;
 }
+
+bool infer_windows_bos(const struct infer_tokenizer *t, int32_t *bos, struct fmt_err *err)
+{
+	struct infer_tokens first = { 0 };
+
+	*bos = -1;
+	if (!infer_tokenize(t, "", 0, INFER_TOK_ADD_SPECIAL, &first, err))
+		return false;
+	if (first.n && !infer_token_ends(t, first.ids[0]))
+		*bos = first.ids[0];
+	infer_tokens_finish(&first);
+	return true;
+}
+
+/* Logits, where they are made, come a few positions at a time. */
+static bool feed_all(const struct infer_windows *w, uint64_t k, struct infer_run *r, float *logits, struct fmt_err *err)
+{
+	struct window at = window_at(w, k);
+	uint32_t step = logits ? POSITIONS : at.n;
+
+	for (uint32_t from = 0; from < at.n; from += step)
+		if (!feed(w, &at, r, from, at.n - from < step ? at.n : from + step, logits, err))
+			return false;
+	return true;
+}
+
+bool infer_windows_feed(const struct infer_windows *w, struct infer_run *run, bool with_logits,
+                        bool (*after)(void *user, uint64_t window, struct fmt_err *err), void *user, struct fmt_err *err)
+{
+	float *logits = NULL;
+	bool ok = check_ids(w, run->model->n_vocab, err) && (!with_logits || (logits = logits_alloc(run, err)));
+
+	for (uint64_t k = 0; ok && k < w->n_windows; k++) {
+		ok = feed_all(w, k, run, logits, err) && after(user, k, err);
+		if (ok && w->progress)
+			w->progress(w->user, k + 1, w->n_windows);
+	}
+	free(logits);
+	return ok;
+}

@@ -46,12 +46,13 @@ static bool all_zero(const float *x, uint64_t n)
 	return true;
 }
 
+/* A stack of which every matrix sees all tokens (heads of latent attention) has one count. */
 static bool match(const struct fmt_view_tensor *vt, const struct fmt_imatrix_entry *e, struct quant_weights *w,
                   struct quant_weights_report *r, struct fmt_err *err)
 {
 	uint64_t cols = vt->dims[vt->n_dims - 1], mats = vt->n_dims > 2 ? vt->dims[0] : 1;
 
-	if (e->n_values % cols || e->n_values / cols != mats || (e->n_counts && e->n_counts != mats))
+	if (e->n_values % cols || e->n_values / cols != mats || (e->n_counts > 1 && e->n_counts != mats))
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "entry %.*s has %" PRIu64 " values, the tensor asks for %" PRIu64
 		                " columns times %" PRIu64 ": made from another model?", (int)(vt->name.n < 80 ? vt->name.n : 80),
 		                vt->name.p, e->n_values, cols, mats);

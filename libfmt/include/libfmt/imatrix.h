@@ -15,6 +15,8 @@ struct fmt_imatrix_entry {
 	const float *values;   /* mean squares, expert by expert; finite and never negative */
 	uint64_t n_counts;     /* experts that are counted apart; 0: not said (.dat) */
 	const float *counts;   /* 0: never used, and its values are 0 */
+	const float *sums;     /* [n_values] of squares, as the GGUF has them; NULL: .dat */
+	uint64_t n_calls;      /* .dat: of how many windows of text the values are the mean */
 };
 
 struct fmt_imatrix {
@@ -22,7 +24,8 @@ struct fmt_imatrix {
 	uint64_t n_entries;
 	const struct fmt_imatrix_entry *entries; /* in file order */
 	struct fmt_str dataset;                  /* the text it was made from; empty if not said */
-	uint64_t n_chunks;                       /* 0 if not said */
+	uint64_t n_chunks;                       /* windows of text; 0 if not said */
+	uint64_t chunk_size;                     /* their tokens; 0 if not said (.dat) */
 	struct fmt_imatrix_impl *impl;
 };
 

@@ -34,6 +34,22 @@ void infer_run_destroy(struct infer_run *r); /* NULL is fine */
 void infer_run_reset(struct infer_run *r);   /* forgets the sequence */
 uint32_t infer_run_pos(const struct infer_run *r);
 
+/* What goes into one matrix of a weight: n rows of `cols` values, each `stride` values after the one before, in the order of
+ * the tokens. */
+struct infer_inputs {
+	const struct fmt_view_tensor *tensor;
+	size_t n_stacked, matrix; /* of a stack: how many, and which of them */
+	bool routed;              /* the stack is one of experts: each token goes to some of them only */
+	const float *x;
+	size_t n, cols, stride;
+};
+typedef void infer_watch_fn(void *user, const struct infer_inputs *in);
+
+/* Calls fn before every product of tokens with a matrix, from the thread that evaluates; NULL: no longer. Rows that go into
+ * several parts of one tensor are shown once. However the tokens are cut into batches, a matrix sees the same rows in the
+ * same order. */
+void infer_run_watch(struct infer_run *r, infer_watch_fn *fn, void *user);
+
 /* What a run allocates, to the byte, but for some small tables. */
 struct infer_run_memory {
 	uint32_t n_ctx, n_batch; /* as they came out */

@@ -4,6 +4,7 @@
 #define LIBINFER_WINDOWS_H
 
 #include <libinfer/infer.h>
+#include <libinfer/tokenizer.h>
 
 enum infer_method {
 	INFER_METHOD_LLAMA_CPP,    /* llama-perplexity's: of each window its second half, or the last `stride` tokens */
@@ -29,6 +30,15 @@ struct infer_windows {
  * returns false with *err set (FMT_USAGE) if the text has not one window; w->n_windows may be lowered afterwards */
 bool infer_windows_init(struct infer_windows *w, enum infer_method method, const int32_t *ids, uint64_t n, uint32_t ctx,
                         uint32_t stride, int32_t bos, struct fmt_err *err);
+
+/* What llama.cpp puts first in every window: the token that the tokenizer puts before a text; -1: none. */
+bool infer_windows_bos(const struct infer_tokenizer *t, int32_t *bos, struct fmt_err *err);
+
+/* Runs every window from its first token to its last and scores nothing: for what watches the run.
+ * with_logits  every token goes through the output matrix too; else none does
+ * after        called after each window with its number; what it or a watcher leaves in *err ends the run */
+bool infer_windows_feed(const struct infer_windows *w, struct infer_run *run, bool with_logits,
+                        bool (*after)(void *user, uint64_t window, struct fmt_err *err), void *user, struct fmt_err *err);
 
 /* One scored token. */
 struct infer_row {

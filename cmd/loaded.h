@@ -1,0 +1,19 @@
+/* A model to run, with its tokenizer. */
+#ifndef CMD_LOADED_H
+#define CMD_LOADED_H
+
+#include <libinfer/infer.h>
+#include <libinfer/tokenizer.h>
+
+/* The tokenizer may be missing where ids are given instead of text. */
+struct loaded {
+	struct fmt_view *view;
+	struct infer_model *model;
+	struct infer_tokenizer *tokenizer;
+};
+
+/* Reads a model and its tokenizer, which may be missing unless there is text; to be unloaded in every case. */
+bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err);
+void unload(struct loaded *l);
+
+#endif
