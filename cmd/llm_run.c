@@ -88,6 +88,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		  "how well MODEL predicts the text in FILE, as\nllama-perplexity measures it", NULL },
 		{ CLI_STRING, 0, "compare", "REF", &o->compare,
 		  "how far MODEL's predictions on the prompt are from\nthose of the model REF", NULL },
+		{ CLI_FLAG, 0, "layers", NULL, &o->layers,
+		  "with --compare: where the two part, operation by\noperation; exit status 1 if anywhere", NULL },
 		{ CLI_STRING, 0, "save-logits", "BASE", &o->save_logits,
 		  "with --perplexity: all predictions to BASE, as\nllama-perplexity's --save-all-logits", NULL },
 		{ CLI_STRING, 0, "kld", "BASE", &o->kld,

@@ -16,7 +16,7 @@ struct options {
 	struct chat_options chat;
 	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
 	double temp, top_p, min_p, max_kld, min_top1, max_ppl_ratio;
-	bool as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
+	bool layers, as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
 	bool n_given, no_special, ignore_eos, no_echo, force, memory;
 };
 
@@ -54,6 +54,11 @@ int measuring_options(const struct cli_program *p, struct options *o); /* CLI_OK
  * status  out: CLI_CHECK where a limit does not hold */
 bool run_measure(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
                  struct quant_pool *pool, const struct infer_tokens *ids, int *status, struct fmt_err *err);
+
+/* llm_run_layers.c: --compare --layers, the two operation by operation; prints what came out.
+ * status  out: CLI_CHECK where a part departs further than its type explains */
+bool run_layers(const struct cli_program *p, const struct loaded *l, const struct loaded *reference, const char *path,
+                const char *reference_path, const struct infer_tokens *ids, int *status, struct fmt_err *err);
 
 /* llm_run_report.c: what was measured. */
 struct measured {

@@ -24,6 +24,8 @@ int measuring_options(const struct cli_program *p, struct options *o)
 		return cli_usage_error(p, "--perplexity, --compare and --kld generate nothing, and write no --logits");
 	if (!is_measuring(o) && (o->method || o->stride || o->chunks))
 		return cli_usage_error(p, "--method, --stride and --chunks need --perplexity or --compare");
+	if (o->layers && (!o->compare || has_limits(o)))
+		return cli_usage_error(p, "--layers needs --compare, and has limits of its own");
 	if (o->save_logits && !o->perplexity)
 		return cli_usage_error(p, "--save-logits needs --perplexity");
 	if (has_limits(o) && !o->compare && !o->kld)
@@ -166,6 +168,11 @@ static bool run_compare(const struct cli_program *p, const struct options *o, co
 	struct measured m = { .model = path, .reference = o->compare, .windows = &w };
 	bool ok = load(&reference, o->compare, !o->ids && !o->as_ids, pool, err) && same_ids(o, &reference, ids, err);
 
+	if (ok && o->layers) {
+		ok = run_layers(p, l, &reference, path, o->compare, ids, status, err);
+		unload(&reference);
+		return ok;
+	}
 	if (ok) {
 		uint32_t a = infer_n_ctx_train(l->model), b = infer_n_ctx_train(reference.model);
 

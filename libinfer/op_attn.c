@@ -96,6 +96,7 @@ void op_attend_sinks(struct infer_run *r, float *y, const float *q, const float 
 	infer_kv_store(cache_k, r->kv.n_ctx, l->n_head_kv, m->d_k, r->pos, k, r->n_tok);
 	infer_kv_store(cache_v, r->kv.n_ctx, l->n_head_kv, m->d_v, r->pos, v, r->n_tok);
 	quant_pool_run(r->pool, r->n_tok * c.n_groups, attend_item, &c);
+	op_done(r, "attention", NULL, y, r->n_tok, (size_t)l->n_head * m->d_v, false);
 }
 
 /* All heads look at the same rows, of which values are the first part; groups only divide the work. */
@@ -110,4 +111,5 @@ void op_attend_latent(struct infer_run *r, float *y, const float *q, const float
 
 	infer_kv_store(cache, r->kv.n_ctx, 1, infer_cache_k(m), r->pos, kv, r->n_tok);
 	quant_pool_run(r->pool, r->n_tok * c.n_groups, attend_item, &c);
+	op_done(r, "attention", NULL, y, r->n_tok, (size_t)l->n_head * m->latent.width, false);
 }

@@ -6,24 +6,28 @@ void op_scale(struct infer_run *r, float *x, size_t n, float factor)
 {
 	for (size_t i = 0; i < r->n_tok * n; i++)
 		x[i] *= factor;
+	op_done(r, "scale", NULL, x, r->n_tok, n, false);
 }
 
 void op_clear(struct infer_run *r, float *x, size_t n)
 {
 	for (size_t i = 0; i < r->n_tok * n; i++)
 		x[i] = 0;
+	op_done(r, "clear", NULL, x, r->n_tok, n, false);
 }
 
 void op_add(struct infer_run *r, float *x, const float *y, size_t n)
 {
 	for (size_t i = 0; i < r->n_tok * n; i++)
 		x[i] += y[i];
+	op_done(r, "sum", NULL, x, r->n_tok, n, true);
 }
 
 void op_clip(struct infer_run *r, float *x, size_t n, float limit)
 {
 	for (size_t i = 0; limit > 0 && i < r->n_tok * n; i++)
 		x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+	op_done(r, "clip", NULL, x, r->n_tok, n, false);
 }
 
 struct cap {
@@ -45,4 +49,5 @@ void op_softcap(struct infer_run *r, float *x, size_t n, float cap)
 
 	if (cap > 0)
 		quant_pool_run(r->pool, r->n_tok, softcap_row, &c);
+	op_done(r, "soft cap", NULL, x, r->n_tok, n, false);
 }

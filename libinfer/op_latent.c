@@ -27,4 +27,5 @@ void op_latent_queries(struct infer_run *r, float *y, const float *q, const stru
 
 	op_linear_heads(r, y, infer_cache_k(r->model), q, r->model->d_k, w);
 	quant_pool_run(r->pool, r->n_tok, copy_turned, &c);
+	op_done(r, "linear", w, y, r->n_tok, c.n_heads * (size_t)infer_cache_k(r->model), false);
 }

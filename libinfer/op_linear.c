@@ -35,6 +35,7 @@ void op_embed(struct infer_run *r, float *x, const struct infer_w *w)
 		if (row != dst)
 			memcpy(dst, row, w->cols * sizeof *dst);
 	}
+	op_done(r, "embedding", w, x, r->n_tok, w->cols, false);
 }
 
 void op_add_positions(struct infer_run *r, float *x, const struct infer_w *w)
@@ -45,6 +46,7 @@ void op_add_positions(struct infer_run *r, float *x, const struct infer_w *w)
 		for (size_t i = 0; i < w->cols; i++)
 			x[t * w->cols + i] += row[i];
 	}
+	op_done(r, "positions", w, x, r->n_tok, w->cols, true);
 }
 
 void op_wanted(struct infer_run *r, float *x)
@@ -144,6 +146,7 @@ static void linear(struct infer_run *r, float *y, const float *x, const struct i
 
 	if (r->n_tok)
 		multiply(&c, 1);
+	op_done(r, "linear", w, y, r->n_tok, w->rows, add);
 }
 
 void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
@@ -175,6 +178,7 @@ void op_linear_groups(struct infer_run *r, float *y, const float *x, const struc
 	                    .y_row = w->rows };
 
 	multiply(&c, n_groups);
+	op_done(r, "linear", w, y, n_groups ? groups[n_groups - 1].first + groups[n_groups - 1].n : 0, w->rows, false);
 }
 
 void op_linear_heads(struct infer_run *r, float *y, size_t y_width, const float *x, size_t x_width, const struct infer_w *w)
@@ -183,4 +187,6 @@ void op_linear_heads(struct infer_run *r, float *y, size_t y_width, const float 
 	                    .y_row = y_width * w->n_stacked };
 
 	multiply(&c, w->n_stacked);
+	if (y_width == w->rows) /* of rows with something else between nothing is shown: who fills them shows the whole */
+		op_done(r, "linear", w, y, r->n_tok, y_width * w->n_stacked, false);
 }

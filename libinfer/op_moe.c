@@ -213,6 +213,7 @@ void op_experts_out(struct infer_run *r, float *y, const struct infer_w *down)
 
 	op_linear_groups(r, route->y, r->g, down, route->groups, route->n_groups);
 	quant_pool_run(r->pool, r->n_tok, sum_token, &c);
+	op_done(r, "sum of experts", NULL, y, r->n_tok, down->rows, true);
 }
 
 void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,

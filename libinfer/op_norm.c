@@ -72,6 +72,7 @@ void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infe
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
 
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
+	op_done(r, "norm", w, y, r->n_tok, w->cols, false);
 }
 
 void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w)
@@ -79,6 +80,7 @@ void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct i
 	struct norm c = { .r = r, .y = x, .x = x, .w = w, .step = width };
 
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
+	op_done(r, "norm", w, x, r->n_tok, width, false);
 }
 
 /* Row after row has row after row of the weight, which has one or as many as there are heads. */
@@ -101,6 +103,7 @@ void op_layernorm(struct infer_run *r, float *y, const float *x, const struct in
 	struct norm c = { .r = r, .y = y, .x = x, .w = w };
 
 	quant_pool_run(r->pool, r->n_tok, layernorm_row, &c);
+	op_done(r, "norm", w, y, r->n_tok, w->cols, false);
 }
 
 void op_layernorm_bare(struct infer_run *r, float *y, const float *x)
@@ -114,14 +117,18 @@ void op_heads_layernorm(struct infer_run *r, float *x, const struct infer_w *w)
 {
 	struct norm c = { .r = r, .y = x, .x = x, .w = w };
 
-	if (w->tensor)
-		quant_pool_run(r->pool, (uint64_t)r->n_tok * w->rows, layernorm_row, &c);
+	if (!w->tensor)
+		return;
+	quant_pool_run(r->pool, (uint64_t)r->n_tok * w->rows, layernorm_row, &c);
+	op_done(r, "norm", w, x, r->n_tok, w->rows * w->cols, false);
 }
 
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w)
 {
 	struct norm c = { .r = r, .y = x, .x = x, .w = w };
 
-	if (w->tensor)
-		quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads * r->model->d_k / w->cols, rmsnorm_row, &c);
+	if (!w->tensor)
+		return;
+	quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads * r->model->d_k / w->cols, rmsnorm_row, &c);
+	op_done(r, "norm", w, x, r->n_tok, (size_t)n_heads * r->model->d_k, false);
 }

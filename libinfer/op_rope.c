@@ -62,6 +62,7 @@ void op_rope_part(struct infer_run *r, float *x, uint32_t n_heads, size_t width,
 
 	if (!r->model->layers[r->layer].no_rope)
 		quant_pool_run(r->pool, r->n_tok, rotate_token, &c);
+	op_done(r, "rope", NULL, x, r->n_tok, n_heads * width, false);
 }
 
 void op_rope(struct infer_run *r, float *x, uint32_t n_heads)

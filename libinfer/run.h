@@ -6,6 +6,8 @@
 #include "dot.h"
 #include "kv.h"
 
+#include <libinfer/trace.h>
+
 /* Consecutive rows that go through one matrix of a stack. */
 struct infer_group {
 	uint32_t matrix, first, n;
@@ -55,6 +57,9 @@ struct infer_run {
 	float *cos, *sin;   /* rope.n_dims / 2 */
 
 	struct infer_route route; /* of a mixture of experts */
+
+	infer_step_fn *trace; /* after every operation; NULL: nobody looks */
+	void *trace_user;
 
 	float *scratch;     /* one piece per worker */
 	size_t scratch_elems;
