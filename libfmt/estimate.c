@@ -148,7 +148,7 @@ static bool count_tensor(struct fmt_estimate *e, const struct fmt_view *v, const
 
 	fmt_estimate_sides(v, t, &rows, &cols);
 	if (fmt_estimate_takes_adapter(t, s)) {
-		over = over || ckd_add(&sides, rows, cols) || ckd_add(&e->lora_linear, e->lora_linear, sides);
+		over = over || ckd_add(&sides, rows, t->second_half ? 0 : cols) || ckd_add(&e->lora_linear, e->lora_linear, sides);
 		/* GGUF's names for q_proj and v_proj; a fused matrix has another */
 		if (fmt_str_has(t->name, ".attn_q.weight") || fmt_str_has(t->name, ".attn_v.weight"))
 			over = over || ckd_add(&e->lora_qv, e->lora_qv, sides);

@@ -153,7 +153,9 @@ static bool add_adapter(struct states *s, const struct fmt_view *v, const struct
 	struct trained a = { .rows = o->rank, .in_layer = true }, b = { .cols = o->rank, .in_layer = true };
 
 	fmt_estimate_sides(v, t, &b.rows, &a.cols);
-	s->n_adapters++;
+	if (t->second_half) /* the same module: more rows of one adapter */
+		a.cols = 0;
+	s->n_adapters += !t->second_half;
 	return !ckd_mul(&a.n, a.rows, a.cols) && !ckd_mul(&b.n, b.rows, b.cols) && !ckd_add(&s->trainable, s->trainable, a.n) &&
 	       !ckd_add(&s->trainable, s->trainable, b.n) && add_state(&s->states, o->optimizer, &a) &&
 	       add_state(&s->states, o->optimizer, &b);

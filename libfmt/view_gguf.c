@@ -20,14 +20,15 @@ static int32_t split_name(struct fmt_str name, struct fmt_str *rest)
 	return (int32_t)layer;
 }
 
-static enum fmt_role role_of(const struct fmt_arch *arch, int32_t layer, struct fmt_str rest)
+/* The description's row of a tensor; NULL: it has none. */
+static const struct arch_tensor *row_of(const struct fmt_arch *arch, int32_t layer, struct fmt_str rest)
 {
 	const struct arch_tensor *row = !arch ? NULL : layer < 0 ? arch->globals : arch->layers;
 
 	for (; row && row->role; row++)
 		if (fmt_str_is(rest, row->gguf))
-			return row->role;
-	return FMT_ROLE_NONE;
+			return row;
+	return NULL;
 }
 
 /* How many of the file's tensors a description knows. */
@@ -39,7 +40,7 @@ static uint64_t n_known(const struct fmt_arch *arch, const struct fmt_model *m)
 		struct fmt_str rest;
 		int32_t layer = split_name(m->tensors[i].name, &rest);
 
-		n += role_of(arch, layer, rest) != FMT_ROLE_NONE;
+		n += row_of(arch, layer, rest) != NULL;
 	}
 	return n;
 }
@@ -74,12 +75,14 @@ static void describe(const struct fmt_view *v, const struct fmt_tensor *from, st
 {
 	struct fmt_str rest;
 	int32_t layer = split_name(from->name, &rest);
+	const struct arch_tensor *row = row_of(v->arch, layer, rest);
 
 	*t = (struct fmt_view_tensor){
-		.name = from->name, .role = role_of(v->arch, layer, rest), .part = fmt_component_of(from->name), .layer = layer, .type = from->type,
+		.name = from->name, .role = row ? row->role : FMT_ROLE_NONE, .part = fmt_component_of(from->name), .layer = layer, .type = from->type,
 		.n_dims = from->n_dims, .n_elems = from->n_elems, .n_bytes = from->n_bytes,
 	};
 	memcpy(t->dims, from->dims, sizeof t->dims);
+	t->second_half = row && row->move == MOVE_SECOND;
 	/* what is F32 in a file of other types was kept so; one dimension always is */
 	t->keep_f32 = from->n_dims < 2 || fmt_str_ends(from->name, "_norm.weight");
 }

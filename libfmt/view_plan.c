@@ -178,6 +178,7 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	if (p->err->code)
 		return false;
 	t->part = fmt_component_of(t->name);
+	t->second_half = row->move == MOVE_SECOND;
 	t->keep_f32 = stays_f32(t);
 	return true;
 }
