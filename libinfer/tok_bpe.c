@@ -224,23 +224,6 @@ static bool encode(struct tok_run *r, const struct tok_text *text, size_t start,
 	return true;
 }
 
-/* End of the first part of [at, end) that can be encoded by itself: just before a U+2581 that follows another
- * character. */
-static size_t part_end(const char *p, size_t at, size_t end)
-{
-	bool other = false;
-
-	for (; at < end; at++) {
-		bool meta = end - at >= 3 && !memcmp(p + at, "\xe2\x96\x81", 3);
-
-		if (meta && other)
-			return at;
-		other |= !meta;
-		at += meta ? 2 : 0;
-	}
-	return end;
-}
-
 bool tok_model_bpe(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
 {
 	if (!r->bpe) {
@@ -248,12 +231,5 @@ bool tok_model_bpe(struct tok_run *r, const struct tok_text *text, size_t start,
 		if (!r->bpe)
 			return fmt_fail_nomem(r->err, sizeof *r->bpe);
 	}
-	while (start < end) {
-		size_t stop = r->t->cut_at_meta ? part_end(text->bytes.p, start, end) : end;
-
-		if (!encode(r, text, start, stop))
-			return false;
-		start = stop;
-	}
-	return true;
+	return encode(r, text, start, end);
 }

@@ -4,6 +4,7 @@
 
 #include "tok_added.h"
 #include "tok_run.h"
+#include "tok_words.h"
 
 static struct infer_tokenizer *new_tokenizer(struct fmt_err *err)
 {
@@ -58,37 +59,11 @@ void tok_run_finish(struct tok_run *r)
 	regex_run_destroy(r->regex);
 	tok_bpe_destroy(r->bpe);
 	tok_lattice_destroy(r->lattice);
+	tok_words_destroy(r->words);
 	for (size_t i = 0; i < 2; i++)
 		tok_text_finish(&r->work[i]);
 	for (size_t i = 0; i < TOK_MAX_STEPS; i++)
 		tok_text_finish(&r->deep[i]);
-}
-
-static bool emit_at(struct tok_run *r, int32_t id, uint64_t start)
-{
-	struct infer_tokens *out = r->out;
-
-	if (out->n == out->cap) {
-		uint64_t cap = out->cap ? 2 * out->cap : 64;
-		int32_t *ids = realloc(out->ids, cap * sizeof *ids);
-		uint64_t *starts;
-
-		if (ids)
-			out->ids = ids;
-		starts = ids ? realloc(out->starts, cap * sizeof *starts) : NULL;
-		if (!starts)
-			return fmt_fail_nomem(r->err, cap * sizeof *starts);
-		out->starts = starts;
-		out->cap = cap;
-	}
-	out->ids[out->n] = id;
-	out->starts[out->n++] = start;
-	return true;
-}
-
-bool tok_emit(struct tok_run *r, int32_t id, const struct tok_text *text, size_t at)
-{
-	return emit_at(r, id, tok_text_origin(text, at));
 }
 
 enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
@@ -110,20 +85,6 @@ enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p
 			return REGEX_FAILED;
 	}
 	return regex_find(p->regex, r->regex, text, n, from, start, end, r->err);
-}
-
-bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
-{
-	switch (r->t->model) {
-	case TOK_MODEL_BPE:
-		return tok_model_bpe(r, text, start, end);
-	case TOK_MODEL_UNIGRAM:
-		return tok_model_unigram(r, text, start, end);
-	case TOK_MODEL_WORDPIECE:
-	case TOK_MODEL_WORDLEVEL:
-		return tok_model_words(r, text, start, end);
-	}
-	return false;
 }
 
 /* A part of a text between or at added tokens, on one of the two levels. */
@@ -156,7 +117,7 @@ static bool raw_part(void *ctx, size_t start, size_t end, const struct tok_added
 static bool emit_all(struct tok_run *r, const int32_t *ids, size_t n, uint64_t at)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!emit_at(r, ids[i], at))
+		if (!tok_emit_at(r, ids[i], at))
 			return false;
 	return true;
 }
@@ -164,7 +125,7 @@ static bool emit_all(struct tok_run *r, const int32_t *ids, size_t n, uint64_t a
 bool infer_tokenize(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags,
                     struct infer_tokens *out, struct fmt_err *err)
 {
-	struct tok_run r = { .t = t, .out = out, .err = err };
+	struct tok_run r = { .t = t, .out = out, .err = err, .text_bytes = n };
 	struct tok_text whole = { 0 };
 	struct level level = { &r, &whole, flags & INFER_TOK_PARSE_SPECIAL };
 	bool ok = tok_is_utf8(text, n) ? tok_text_borrow(&whole, text, n, 0, err) : tok_text_lossy(&whole, text, n, err);

@@ -3,6 +3,7 @@
 #define LIBINFER_TOK_RUN_H
 
 #include "tok_table.h"
+#include "tok_words.h"
 
 struct tok_bpe; /* scratch memory of the merging engine */
 struct tok_lattice; /* that of Unigram's search */
@@ -12,6 +13,12 @@ struct tok_run {
 	struct regex_run *regex; /* made when first needed */
 	struct tok_bpe *bpe;     /* likewise */
 	struct tok_lattice *lattice;
+	struct tok_words *words; /* and the words that the model has had */
+	size_t text_bytes;       /* of the whole text: how many words are worth keeping */
+	size_t mark;             /* of the last token's origin */
+	size_t word_start;       /* the split that the model has now, */
+	uint8_t word_at[TOK_WORD_IDS]; /* where its tokens begin, counted from there, */
+	size_t n_word;           /* and how many there are; only the first are in word_at */
 	struct tok_text work[2]; /* results of normalizer steps, in turn */
 	struct tok_text deep[TOK_MAX_STEPS]; /* results of splitting steps that change text, by step */
 	struct infer_tokens *out;
@@ -20,8 +27,12 @@ struct tok_run {
 
 void tok_run_finish(struct tok_run *r);
 
-/* Adds a token that begins at byte `at` of the text. */
+/* Adds a token: that begins at byte `at` of the text, from the model; or where it is known what it came from. */
+bool tok_emit_at(struct tok_run *r, int32_t id, uint64_t start);
 bool tok_emit(struct tok_run *r, int32_t id, const struct tok_text *text, size_t at);
+
+/* Takes back all tokens of the split that the model has now. */
+void tok_take_back(struct tok_run *r);
 
 /* Finds the pattern in text[from, n); REGEX_FAILED with r->err set. */
 enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,

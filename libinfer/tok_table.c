@@ -150,28 +150,6 @@ bool tok_put_id(int32_t **ids, size_t *n, size_t *cap, int32_t id, struct fmt_er
 	return true;
 }
 
-/* True if no token holds U+2581 behind another character, and U+2581 is itself known: then no merge can cross the
- * place before it, and a text without spaces as boundaries may still be cut there. */
-static bool may_cut_at_meta(const struct infer_tokenizer *t)
-{
-	static const char meta[] = "\xe2\x96\x81";
-
-	if (t->model != TOK_MODEL_BPE || t->byte_symbols || t->ignore_merges || t->continuing.n || t->word_end.n ||
-	    tok_find(t, meta, 3) == TOK_NONE)
-		return false;
-	for (size_t id = 0; id < t->n_entries; id++) {
-		struct fmt_str s = t->entries[id].key;
-		size_t at = 0;
-
-		while (s.n - at >= 3 && !memcmp(s.p + at, meta, 3))
-			at += 3;
-		for (; s.n - at >= 3; at++)
-			if (!memcmp(s.p + at, meta, 3))
-				return false;
-	}
-	return true;
-}
-
 /* Added tokens that are looked for in normalized text are normalized themselves. */
 static bool normalize_added(struct infer_tokenizer *t, struct fmt_err *err)
 {
@@ -201,8 +179,7 @@ bool tok_finish(struct infer_tokenizer *t, struct fmt_err *err)
 		return false;
 	t->raw = tok_trie_create(t, false, err);
 	t->normalized = t->raw ? tok_trie_create(t, true, err) : NULL;
-	t->cut_at_meta = may_cut_at_meta(t);
-	return t->normalized;
+	return t->normalized && tok_joins_create(t, err);
 }
 
 static void finish_pattern(struct tok_pattern *p)
@@ -255,6 +232,7 @@ void infer_tokenizer_destroy(struct infer_tokenizer *t)
 	free(t->added);
 	free(t->blobs);
 	free(t->entries);
+	free(t->joins);
 	free(t->index.slots);
 	free(t->merges.slots);
 	free(t->prefix);

@@ -163,7 +163,6 @@ struct infer_tokenizer {
 	bool byte_symbols;   /* the last splitting step was ByteLevel: the model sees bytes, keys are bytes */
 	bool ignore_merges;  /* a split that is a token is not taken apart */
 	bool byte_fallback, fuse_unk;
-	bool cut_at_meta;    /* U+2581 only ever begins a token: splits may be cut before it */
 	int32_t unk;         /* TOK_NONE: what is unknown is dropped */
 	int32_t bytes[256];  /* byte symbols, or the tokens <0xNN>; TOK_NONE where there is none */
 	struct tok_merges merges;
@@ -172,6 +171,7 @@ struct infer_tokenizer {
 	size_t max_key_bytes;                  /* of any key */
 	double unk_score;                      /* Unigram */
 
+	struct tok_joins *joins; /* where no merge can reach across; NULL: nothing is known about that */
 	int32_t *prefix, *suffix; /* what the template puts around a text */
 	size_t n_prefix, cap_prefix, n_suffix, cap_suffix;
 };
@@ -199,6 +199,11 @@ void tok_score_unknown(struct infer_tokenizer *t);
 
 /* Which tokens end a text or a turn: by the names in use, and by the keys of the view (may be NULL). */
 void tok_mark_ends(struct infer_tokenizer *t, const struct fmt_view *v);
+
+/* Which characters stand next to each other in tokens: t->joins, where cutting by it is safe. */
+bool tok_joins_create(struct infer_tokenizer *t, struct fmt_err *err);
+/* End of the first part of [at, end) that can be encoded by itself. */
+size_t tok_part_end(const struct tok_joins *j, const char *p, size_t at, size_t end);
 
 /* After everything is filled in: what the engines derive from it (tries, cutting). */
 bool tok_finish(struct infer_tokenizer *t, struct fmt_err *err);

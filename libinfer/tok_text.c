@@ -104,8 +104,7 @@ bool tok_text_put(struct tok_text *t, const char *p, size_t n, uint64_t origin, 
 	return !n || (mark(t, origin, true, err) && tok_bytes_put(&t->bytes, p, n, err));
 }
 
-/* The mark that holds for byte `at`. */
-static size_t find_mark(const struct tok_text *t, size_t at)
+size_t tok_text_mark(const struct tok_text *t, size_t at)
 {
 	size_t low = 0, high = t->n_marks;
 
@@ -122,7 +121,7 @@ static size_t find_mark(const struct tok_text *t, size_t at)
 
 bool tok_text_copy(struct tok_text *t, const struct tok_text *from, size_t start, size_t end, struct fmt_err *err)
 {
-	size_t i = find_mark(from, start);
+	size_t i = tok_text_mark(from, start);
 
 	while (start < end) {
 		size_t stop = i + 1 < from->n_marks && from->marks[i + 1].at < end ? from->marks[i + 1].at : end;
@@ -139,7 +138,7 @@ bool tok_text_copy(struct tok_text *t, const struct tok_text *from, size_t start
 
 uint64_t tok_text_origin(const struct tok_text *t, size_t at)
 {
-	return t->n_marks ? origin_by(&t->marks[find_mark(t, at)], at) : 0;
+	return t->n_marks ? origin_by(&t->marks[tok_text_mark(t, at)], at) : 0;
 }
 
 static bool is_tail(unsigned char c)

@@ -42,7 +42,8 @@ bool tok_text_put(struct tok_text *t, const char *p, size_t n, uint64_t origin, 
 /* Adds bytes [start, end) of another text with their origins. */
 bool tok_text_copy(struct tok_text *t, const struct tok_text *from, size_t start, size_t end, struct fmt_err *err);
 
-/* Where byte `at` (0 .. n) came from. */
+/* The mark that holds for byte `at`, and where that byte (0 .. n) came from. */
+size_t tok_text_mark(const struct tok_text *t, size_t at);
 uint64_t tok_text_origin(const struct tok_text *t, size_t at);
 
 /* Adds n bytes that may not be UTF-8: each maximal invalid part becomes U+FFFD, as Rust's lossy decoding has it. */

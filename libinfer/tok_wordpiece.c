@@ -45,7 +45,7 @@ bool tok_model_words(struct tok_run *r, const struct tok_text *text, size_t star
 	const struct infer_tokenizer *t = r->t;
 	const char *p = text->bytes.p;
 	struct tok_bytes buf = { 0 };
-	uint64_t first_id = r->out->n, n_chars = 0;
+	uint64_t n_chars = 0;
 	bool ok = true;
 	int32_t id;
 
@@ -61,7 +61,7 @@ bool tok_model_words(struct tok_run *r, const struct tok_text *text, size_t star
 		stop = end;
 		id = longest(t, p, at, at == start, &stop, &buf, r->err);
 		if (id == TOK_NONE) {
-			r->out->n = first_id;
+			tok_take_back(r);
 			ok = !r->err->code && emit_unknown(r, text, start);
 			break;
 		}
