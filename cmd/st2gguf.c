@@ -15,7 +15,7 @@
 #define MAX_THREADS 4096 /* more is a slip of the keyboard */
 
 struct options {
-	const char *quant, *output, *name, *effort_name;
+	const char *quant, *output, *name, *effort_name, *embed;
 	enum quant_effort effort;
 	struct fmt_view_opts view;
 	struct st2gguf_ask ask;
@@ -229,6 +229,13 @@ static bool find_effort(const char *name, enum quant_effort *effort)
 	return false;
 }
 
+/* NULL, not given: never. */
+static bool find_embed(const char *when, bool *embed)
+{
+	*embed = when && !strcmp(when, "always");
+	return !when || *embed || !strcmp(when, "never");
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -268,6 +275,8 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
 		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
 		{ CLI_STRING, 0, "pre", "NAME", &o.view.pre, "tokenizer.ggml.pre to write; default: found by itself", NULL },
+		{ CLI_STRING, 0, "embed-tokenizer", "WHEN", &o.embed,
+		  "always: put tokenizer.json into the output as well;\nnever, the default: what GGUF's own keys say", NULL },
 		{ CLI_FLAG, 0, "vocab-only", NULL, &o.view.vocab_only, "metadata and tokenizer, no tensors", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "The same under the names of convert_hf_to_gguf.py", NULL },
 		{ CLI_STRING, 0, "outtype", "TYPE", &o.quant, "--quant", NULL },
@@ -292,6 +301,8 @@ int main(int argc, char **argv)
 		return unknown_quant(&p, o.quant);
 	if (o.effort_name && !find_effort(o.effort_name, &o.effort))
 		return cli_usage_error(&p, "unknown effort '%s'; known are fast, normal, best", o.effort_name);
+	if (!find_embed(o.embed, &o.view.embed_tokenizer))
+		return cli_usage_error(&p, "--embed-tokenizer: '%s' is neither always nor never", o.embed);
 	if (p.threads > MAX_THREADS)
 		return cli_usage_error(&p, "--threads: at most %d", MAX_THREADS);
 	catch_signals();

@@ -142,6 +142,8 @@ bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	kv_u32(&l, "general.quantization_version", 2); /* ggml.h, GGML_QNT_VERSION */
 	if (!opts->no_tokenizer && !v->counted_only && !err->code)
 		tok_keys(&l, v, opts->pre);
+	if (opts->embed_tokenizer && !err->code)
+		tok_embed(&l, &im->dir);
 	v->kv = l.kv;
 	v->n_kv = l.n;
 	return !err->code && (opts->plan_only || add_notes(v, err));

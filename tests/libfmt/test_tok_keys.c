@@ -93,6 +93,25 @@ static void bad_tokenizers_are_refused(void **state)
 	remove_dir(&d);
 }
 
+/* The text as it lies there, byte for byte, and only where it is asked for. */
+static void tokenizer_json_is_embedded(void **state)
+{
+	static const struct fmt_view_opts embed = { .vocab_only = true, .embed_tokenizer = true };
+	struct built_dir d = tiny_dir();
+	struct fmt_view *v = open_view(&d, &embed);
+	const struct fmt_value *x = fmt_view_get(v, "tokenizer.huggingface.json");
+
+	(void)state;
+	assert_true(x && x->type == FMT_KV_STR && x->as.s.n);
+	assert_true(fmt_str_eq(x->as.s, v->tokenizer_json));
+	assert_true(fmt_view_get(v, "tokenizer.ggml.tokens"));
+	fmt_view_close(v);
+	v = open_view(&d, &vocab_only);
+	assert_null(fmt_view_get(v, "tokenizer.huggingface.json"));
+	fmt_view_close(v);
+	remove_dir(&d);
+}
+
 /* Without tokenizer.model a piece's score is minus the rank of its first merge. */
 static void sentencepiece_scores_come_from_ranks(void **state)
 {
@@ -194,6 +213,7 @@ int main(void)
 		cmocka_unit_test(byte_level_bpe_fills_the_embedding),
 		cmocka_unit_test(merges_have_two_forms),
 		cmocka_unit_test(bad_tokenizers_are_refused),
+		cmocka_unit_test(tokenizer_json_is_embedded),
 		cmocka_unit_test(sentencepiece_scores_come_from_ranks),
 		cmocka_unit_test(bad_sentencepiece_models_are_refused),
 		cmocka_unit_test(real_pre_tokenizers_have_their_names),

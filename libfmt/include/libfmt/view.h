@@ -54,6 +54,7 @@ struct fmt_view {
 struct fmt_view_opts {
 	const char *arch;   /* use this architecture whatever config.json says; NULL: as it says */
 	const char *pre;    /* tokenizer.ggml.pre to write; NULL: found from tokenizer.json */
+	bool embed_tokenizer; /* tokenizer.json's text as tokenizer.huggingface.json; FMT_MISSING if there is none */
 	bool vocab_only;    /* no tensors */
 	bool no_tokenizer;  /* leave tokenizer files alone (a model that has none) */
 	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
