@@ -237,11 +237,6 @@ static bool first_8th_no_imatrix(const struct place *p)
 	return no_imatrix(p) && first_8th(p);
 }
 
-static bool first_8th_not_falcon_no_imatrix(const struct place *p)
-{
-	return no_imatrix(p) && not_falcon(p) && first_8th(p);
-}
-
 static bool stacked(const struct place *p)
 {
 	return p->t->stacked;
@@ -323,8 +318,7 @@ static const struct rule {
 	{ R(Q4_K_M), K(FFN_DOWN), more_bits_not_falcon, FMT_Q6_K, "ffn_down at both ends and in every third layer" },
 	{ R(Q5_K_M), K(FFN_DOWN), more_bits, FMT_Q6_K, "ffn_down at both ends and in every third layer" },
 	{ R(Q4_K_S), K(FFN_DOWN), first_8th_not_falcon, FMT_Q5_K, "ffn_down of the first layers: a step up" },
-	{ R(IQ4_NL) | R(IQ4_XS), K(FFN_DOWN), first_8th_not_falcon_no_imatrix, FMT_Q5_K,
-	  "ffn_down of the first layers: a step up" },
+	{ R(IQ4_NL) | R(IQ4_XS), K(FFN_DOWN), first_8th_no_imatrix, FMT_Q5_K, "ffn_down of the first layers: a step up" },
 	{ R(Q4_0), K(FFN_DOWN), first_8th_with_imatrix, FMT_Q4_1, "ffn_down of the first layers: Q4_1" },
 	{ R(Q5_0), K(FFN_DOWN), first_8th_with_imatrix, FMT_Q5_1, "ffn_down of the first layers: Q5_1" },
 	{ R(IQ3_XS), K(FFN_GATE) | K(FFN_UP), middle, FMT_IQ3_XXS, "gate and up between the ends: a step down" },

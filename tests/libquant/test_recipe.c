@@ -174,6 +174,23 @@ static void llama_70b(void **state)
 	fmt_view_close(p.view);
 }
 
+/* Some rules leave Falcon out, one does not: the first layers of IQ4_XS. */
+static void falcon(void **state)
+{
+	static const struct shape s = { "falcon", 32, 8, 8, 0, 256, false };
+	struct plan p;
+
+	open_plan(state, &p, &s, "IQ4_XS");
+	check_type(&p, "blk.%u.ffn_down.weight", 3, FMT_Q5_K);
+	check_type(&p, "blk.%u.ffn_down.weight", 4, FMT_IQ4_XS);
+	check_type(&p, "output.weight", 0, FMT_Q8_0);
+	fmt_view_close(p.view);
+	open_plan(state, &p, &s, "Q4_K_S");
+	check_type(&p, "blk.%u.ffn_down.weight", 3, FMT_Q4_K);
+	check_type(&p, "blk.%u.attn_output.weight", 3, FMT_Q4_K);
+	fmt_view_close(p.view);
+}
+
 static void eight_experts(void **state)
 {
 	static const struct shape s = { "llama", 16, 8, 8, 8, 256, false };
@@ -234,6 +251,7 @@ int main(void)
 		cmocka_unit_test(layers_with_more_bits),
 		cmocka_unit_test(tied_embedding_is_output),
 		cmocka_unit_test(llama_70b),
+		cmocka_unit_test(falcon),
 		cmocka_unit_test(eight_experts),
 		cmocka_unit_test(rows_that_do_not_fit),
 		cmocka_unit_test(unknown_architecture),
