@@ -174,12 +174,50 @@ static bool convert(struct conversion *c, const struct options *o, struct fmt_er
 	return ok;
 }
 
+static bool is_config(const char *source)
+{
+	static const char ending[] = ".json";
+	size_t n = strlen(source), e = sizeof ending - 1;
+
+	return n >= e && !strcasecmp(source + n - e, ending);
+}
+
+/* A config.json alone says which tensors there will be, but has none: enough for a plan. */
+static struct fmt_view *open_source(const struct cli_program *p, const struct options *o, const char *source,
+                                    struct fmt_err *err)
+{
+	struct fmt_view_opts opts = o->view;
+	struct fmt_view *v;
+
+	if (!is_config(source))
+		return fmt_view_open(source, &opts, err);
+	if (!o->dry_run) {
+		fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "a config.json has no weights: give the directory, or --dry-run to see the "
+		         "plan");
+		fmt_err_file(err, source);
+		return NULL;
+	}
+	opts.plan_only = opts.no_tokenizer = true;
+	v = fmt_view_open(source, &opts, err);
+	if (!v)
+		return NULL;
+	if (!v->counted_only) {
+		cli_note(p, "note: the size is without a tokenizer, which config.json does not have");
+		return v;
+	}
+	fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s can be counted (llm-mem), but not yet be converted or run",
+	         (int)v->arch_name.n, v->arch_name.p);
+	fmt_err_file(err, source);
+	fmt_view_close(v);
+	return NULL;
+}
+
 static int run(struct cli_program *p, const struct options *o, const char *source)
 {
 	struct conversion c = { .program = p };
 	struct fmt_err err = { 0 };
 	char *default_name = NULL;
-	struct fmt_view *v = fmt_view_open(source, &o->view, &err);
+	struct fmt_view *v = open_source(p, o, source, &err);
 	bool ok = v;
 
 	if (ok) {
@@ -243,6 +281,7 @@ int main(int argc, char **argv)
 		.name = "st2gguf",
 		.usage = "st2gguf [--quant TYPE] SOURCE [-o OUTPUT]\nst2gguf --dry-run [--quant TYPE] SOURCE",
 		.about = "Converts a model's directory, a .safetensors or PyTorch file, or a GGUF into a GGUF, in one pass.\n"
+		         "With --dry-run a config.json is enough.\n"
 		         "TYPE: F32 BF16 F16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_NL IQ4_XS\n"
 		         "Q3_K_L Q3_K_M Q3_K_S IQ3_M IQ3_S IQ3_XS Q2_K MXFP4_MOE Q2_0 Q1_0 TQ2_0 TQ1_0; with --imatrix also\n"
 		         "IQ3_XXS Q2_K_S IQ2_M IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S; or auto: as it is stored.",

@@ -50,7 +50,7 @@ static void cut_type(char *name)
 
 static bool says_nothing(const char *name)
 {
-	static const char *const words[] = { "model", "pytorch_model", "consolidated", "consolidated.00" };
+	static const char *const words[] = { "model", "pytorch_model", "consolidated", "consolidated.00", "config" };
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (!strcasecmp(name, words[i]))
@@ -60,7 +60,7 @@ static bool says_nothing(const char *name)
 
 static void cut_endings(char *name)
 {
-	static const char *const endings[] = { ".gguf", ".safetensors", ".bin", ".pth", ".pt" };
+	static const char *const endings[] = { ".gguf", ".safetensors", ".bin", ".pth", ".pt", ".json" };
 
 	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
 		if (cut(name, endings[i]))

@@ -224,6 +224,16 @@ if [ -d "$shared/llama-pth" ]; then
     rm -rf as ./*.gguf
 fi
 
+# config.json alone is enough for a plan: the same tensors, types and bytes.
+expect 0 '' --dry-run --json --quant Q4_K_M "$llama"
+types | sort >before
+expect 0 'without a tokenizer' --dry-run --json --quant Q4_K_M "$llama/config.json"
+types | sort >after
+cmp before after || fail "the plan of config.json alone: $(diff before after)"
+grep -q '"output": "llama-Q4_K_M.gguf"' stdout || fail "the name of config.json's output: $(grep output stdout)"
+expect 2 'config.json: a config.json has no weights' --quant Q4_K_M "$llama/config.json"
+rm -f before after
+
 # Wrong usage.
 expect 2 "unknown type 'Q9'.*Q4_K_M" --quant Q9 "$llama" -o bad.gguf
 expect 2 'no SOURCE' --quant Q8_0
