@@ -35,15 +35,22 @@ static inline float quant_f16_widen(uint16_t h)
 	return quant_f32_of(sign | (a >= 0x0f800000 ? special : finite));
 }
 
-static inline uint16_t quant_f16_round(float f)
+/* The half of a magnitude below 65520, both as bits. */
+static inline uint32_t quant_f16_round_finite(uint32_t a)
 {
-	uint32_t u = quant_u32_of(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
 	/* Below 2^-14 one step is 2^-24, which is the last bit of a float between 1/2 and 1. */
 	uint32_t small = quant_u32_of(quant_f32_of(a < 0x38800000 ? a : 0) + 0.5f) - 0x3f000000;
 	/* Rebias, add just under half a step (half if the last bit kept is odd), cut. A carry walks into the
 	 * exponent, and past 65504 makes infinity. */
 	uint32_t normal = (a + 0xc8000000 + 0xfff + (a >> 13 & 1)) >> 13;
-	uint32_t h = a < 0x38800000 ? small : normal;
+
+	return a < 0x38800000 ? small : normal;
+}
+
+static inline uint16_t quant_f16_round(float f)
+{
+	uint32_t u = quant_u32_of(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
+	uint32_t h = quant_f16_round_finite(a);
 
 	h = a >= 0x47800000 ? 0x7c00 : h; /* 65536 and above */
 	h = a > 0x7f800000 ? 0x7e00 | (a >> 13 & 0x3ff) : h;

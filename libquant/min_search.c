@@ -40,17 +40,24 @@ static void ranges(const struct quant_group *g, bool free_min, struct range *r)
 	}
 }
 
+/* 0, but the compiler cannot know: where a lower bound is a constant gcc makes a comparison and a choice of the maximum. */
+static inline float zero_below(float top)
+{
+	return top - top;
+}
+
 /* Codes are the nearest to (x - low) * is. */
 static inline void sums_with(const struct quant_group *g, bool even, float top, const float *low, const float *inverse,
                              struct quant_min_sums *out)
 {
-	float lo[L], is[L], q1[L] = { 0 }, qq[L] = { 0 }, xq[L] = { 0 };
+	float lo[L], is[L], q1[L] = { 0 }, qq[L] = { 0 }, xq[L] = { 0 }, zero = zero_below(top);
+	int n = even ? QUANT_LANE_ELEMS : g->elems;
 
 	memcpy(lo, low, sizeof(lo));
 	memcpy(is, inverse, sizeof(is));
-	for (int i = 0; i < g->elems; i++) {
+	for (int i = 0; i < n; i++) {
 		for (int l = 0; l < L; l++) {
-			float q = quant_nearest_of((g->x[i][l] - lo[l]) * is[l], 0, top);
+			float q = quant_nearest_of((g->x[i][l] - lo[l]) * is[l], zero, top);
 			float wq = even ? q : g->w[i][l] * q;
 
 			q1[l] += wq;
@@ -196,7 +203,7 @@ void QUANT_AT(sums_min)(const struct quant_group *g, float top, const float s[L]
 void QUANT_AT(error_min)(const struct quant_group *g, float top, const float scale[L], const float min[L],
                          float err[L])
 {
-	float s[L], m[L], is[L], e[L] = { 0 };
+	float s[L], m[L], is[L], e[L] = { 0 }, zero = zero_below(top);
 
 	for (int l = 0; l < L; l++) {
 		s[l] = scale[l];
@@ -206,7 +213,7 @@ void QUANT_AT(error_min)(const struct quant_group *g, float top, const float sca
 	for (int i = 0; i < g->elems; i++) {
 		for (int l = 0; l < L; l++) {
 			float t = g->x[i][l] + m[l];
-			float q = quant_nearest_of(t * is[l], 0, top);
+			float q = quant_nearest_of(t * is[l], zero, top);
 			float r = t - s[l] * q;
 
 			e[l] += g->w[i][l] * (r * r);
@@ -218,7 +225,7 @@ void QUANT_AT(error_min)(const struct quant_group *g, float top, const float sca
 void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float scale[L], const float min[L],
                          uint32_t codes[][L])
 {
-	float m[L], is[L];
+	float m[L], is[L], zero = zero_below(top);
 
 	for (int l = 0; l < L; l++) {
 		m[l] = min[l];
@@ -226,5 +233,5 @@ void QUANT_AT(codes_min)(const struct quant_group *g, float top, const float sca
 	}
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
-			codes[i][l] = quant_nearest_above((g->x[i][l] + m[l]) * is[l], 0, top);
+			codes[i][l] = quant_nearest_above((g->x[i][l] + m[l]) * is[l], zero, top);
 }

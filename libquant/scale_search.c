@@ -32,7 +32,7 @@ struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quan
 	if (!(max > 0))
 		return imp;
 	imp.w = w;
-	imp.scale = 1 / unit_below(max);
+	imp.scale = quant_inverse_unit(unit_below(max));
 	for (size_t i = 0; i < n; i += L)
 		for (size_t l = 0; l < L; l++)
 			part[l] += w[i + l] * imp.scale;
@@ -66,9 +66,10 @@ static void weigh(struct quant_group *g, const struct quant_shape *shape, const 
 /* [elems][16] from n_lanes * elems consecutive values, zeros for the lanes that are not there. */
 static void load_rows(const float *x, int elems, int n_lanes, float *rows)
 {
-	float t[QUANT_GROUP_ELEMS] = { 0 };
+	float t[QUANT_GROUP_ELEMS];
 
 	if (n_lanes < L) {
+		memset(t, 0, sizeof(t));
 		memcpy(t, x, sizeof(float) * (size_t)(n_lanes * elems));
 		x = t;
 	}
@@ -132,7 +133,7 @@ static void normalize(struct quant_group *g, int block_lanes)
 	largest_of_block(most, block_lanes);
 	for (int l = 0; l < L; l++) {
 		g->unit[l] = unit_below(most[l]);
-		inverse[l] = 1 / g->unit[l];
+		inverse[l] = quant_inverse_unit(g->unit[l]);
 	}
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
@@ -187,9 +188,10 @@ static inline void sums(const struct quant_group *g, const struct quant_grid *gr
 {
 	float is[L], a[L] = { 0 }, b[L] = { 0 };
 	float lo = grid->lo, hi = grid->hi;
+	int n = even ? QUANT_LANE_ELEMS : g->elems;
 
 	memcpy(is, inverse, sizeof(is));
-	for (int i = 0; i < g->elems; i++) {
+	for (int i = 0; i < n; i++) {
 		for (int l = 0; l < L; l++) {
 			float q = round_to_grid(g->x[i][l] * is[l], lo, hi, iq4);
 			float wq = even ? q : g->w[i][l] * q;

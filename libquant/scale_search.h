@@ -50,7 +50,7 @@ struct quant_group {
 	_Alignas(64) float x[QUANT_LANE_ELEMS][QUANT_LANES]; /* divided by unit: the block's largest is in [1, 2) */
 	float w[QUANT_LANE_ELEMS][QUANT_LANES]; /* unset if even */
 	float unit[QUANT_LANES]; /* a power of two */
-	bool even;               /* all weights are 1: sums and codes only, no errors */
+	bool even;               /* all weights are 1, in lanes of 32: sums and codes only, no errors */
 	int elems;
 };
 
@@ -146,6 +146,12 @@ static inline float quant_choose(bool is_now, float now, float before)
 	uint32_t mask = 0 - (uint32_t)is_now;
 
 	return quant_f32_of((quant_u32_of(now) & mask) | (quant_u32_of(before) & ~mask));
+}
+
+/* 1 / unit, a power of two whose inverse is a normal number: exact, and no division. */
+static inline float quant_inverse_unit(float unit)
+{
+	return quant_f32_of(0x7f000000 - quant_u32_of(unit));
 }
 
 /* 1 / s, or 0 where that would be no use: all codes are then those of zero. */

@@ -7,25 +7,31 @@
 
 #define L QUANT_LANES
 
+static inline uint32_t half_bits(float d, float unit)
+{
+	uint32_t u = quant_u32_of(quant_clamp(d * unit, -65504.0f, 65504.0f)), h = quant_f16_round_finite(u & 0x7fffffff);
+
+	return h ? h | (u >> 16 & 0x8000) : 0;
+}
+
 uint16_t QUANT_AT(half_of)(float d, float unit, float *rounded)
 {
-	uint16_t h = quant_f16_round(quant_clamp(d * unit, -65504.0f, 65504.0f));
+	uint16_t h = (uint16_t)half_bits(d, unit);
 
-	if (h == 0x8000)
-		h = 0;
-	*rounded = quant_f16_widen(h) / unit;
+	*rounded = quant_f16_widen(h) * quant_inverse_unit(unit);
 	return h;
 }
 
 void QUANT_AT(half_each)(const float d[L], const float unit[L], uint16_t half[L], float rounded[L])
 {
-	for (int l = 0; l < L; l++) {
-		uint16_t h = quant_f16_round(quant_clamp(d[l] * unit[l], -65504.0f, 65504.0f));
+	uint32_t h[L];
 
-		half[l] = h == 0x8000 ? 0 : h;
-	}
 	for (int l = 0; l < L; l++)
-		rounded[l] = quant_f16_widen(half[l]) / unit[l];
+		h[l] = half_bits(d[l], unit[l]);
+	for (int l = 0; l < L; l++)
+		rounded[l] = quant_f16_widen((uint16_t)h[l]) * quant_inverse_unit(unit[l]);
+	for (int l = 0; l < L; l++)
+		half[l] = (uint16_t)h[l];
 }
 
 /* One attempt: the wide scale per block and lane, the codes under it and the error per lane. */
