@@ -92,26 +92,6 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	return arch;
 }
 
-/* Floats of 8 bits with scales beside them, under the names that matrices have anyway; and experts in blocks of MXFP4. */
-static bool is_read(const struct json *q, struct fmt_str method)
-{
-	return fmt_str_is(method, "fp8") || fmt_str_is(method, "mxfp4") || fmt_str_is(method, "fbgemm_fp8") ||
-	       (fmt_str_is(method, "compressed-tensors") && fmt_str_is(json_str(json_get(q, "format")), "float-quantized")) ||
-	       (fmt_str_is(method, "modelopt") && fmt_str_is(json_str(json_get(q, "quant_algo")), "FP8"));
-}
-
-/* Weights that are quantized otherwise have other names and shapes: say so instead of calling them surplus. */
-static bool check_quantization(const struct json *config, struct fmt_err *err)
-{
-	const struct json *q = arch_conf_find(config, "quantization_config", 19);
-	struct fmt_str method = json_str(json_get(q, "quant_method"));
-
-	if (!json_is(q, JSON_OBJECT) || is_read(q, method))
-		return true;
-	return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "quantization_config: weights quantized by '%.*s' are not "
-	                "supported", (int)(method.n < 60 ? method.n : 60), method.p ? method.p : "");
-}
-
 static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)
 {
 	struct fmt_view_impl *im = v->impl;
@@ -126,7 +106,8 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	v->arch = choose_arch(&im->dir, opts, &v->counted_only, err);
 	if (!v->arch)
 		return false;
-	if ((!opts->plan_only && !check_quantization(config, err)) || !arch_conf_read(v->arch, config, &im->conf, err)) {
+	packed_tables_init(&im->tables);
+	if ((!opts->plan_only && !packed_scheme_choose(config, NULL, &im->scheme, &im->settings, err)) || !arch_conf_read(v->arch, config, &im->conf, err)) {
 		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
 		return false;
 	}

@@ -9,6 +9,7 @@
 #include "hf_dir.h"
 #include "index.h"
 #include "kv_list.h"
+#include "packed.h"
 
 /* Where the contents of a tensor of the view come from: one tensor of the checkpoint, or several of one shape that are
  * stacked (experts), each moved by itself. */
@@ -16,8 +17,8 @@ struct view_source {
 	const struct fmt_tensor *tensor; /* in `weights`; the first of a stack; NULL: `made` */
 	const struct fmt_tensor *const *stack; /* [n_parts]; NULL: there is only `tensor` */
 	uint64_t n_parts;                /* rows of the view's tensor are divided evenly among them */
-	const struct fmt_tensor *const *scales; /* [n_parts], factors of the parts' elements; NULL: there are none */
-	uint64_t block_rows, block_cols; /* of a part: such a block has one factor */
+	const struct packed_part *packed; /* [n_parts], of parts that are quantized: `tensor` and `stack` are then stand-ins that
+	                                     have the name and the shape of the matrix; NULL: they are as they are */
 	const struct fmt_tensor *exponents; /* of `tensor`, which has blocks of MXFP4; NULL: it has none */
 	const float *made;
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
@@ -37,6 +38,9 @@ struct fmt_view_impl {
 	struct hf_dir dir;           /* of a checkpoint; its weights are v->weights too */
 	struct fmt_model *gguf;      /* of a GGUF */
 	struct arch_conf conf;       /* of a checkpoint */
+	const struct packed_scheme *scheme; /* by which it is quantized; NULL: none that is in need of one */
+	const struct json *settings; /* of it; NULL: there are none */
+	struct packed_tables tables;
 	struct fmt_view_tensor *tensors;
 	struct view_source *sources; /* one per tensor */
 	struct fmt_index keys, names;
@@ -57,6 +61,11 @@ struct view_shape {
 	uint32_t n;
 	uint64_t dims[FMT_MAX_DIMS];
 };
+
+#define VIEW_SHAPE_BYTES 100
+
+/* "2, 3, 4". out: VIEW_SHAPE_BYTES; returned. */
+const char *view_show_shape(const uint64_t *dims, uint32_t n_dims, char *out);
 
 /* The shape in the checkpoint of a row's tensor, or of each of those that are stacked, from that in the GGUF. */
 struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch_tensor *row, const struct fmt_view_tensor *t);

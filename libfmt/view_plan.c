@@ -19,15 +19,13 @@ struct plan {
 	struct fmt_err *err;
 };
 
-#define SHAPE_BYTES 100
-
-static const char *show_shape(const uint64_t *dims, uint32_t n_dims, char *out)
+const char *view_show_shape(const uint64_t *dims, uint32_t n_dims, char *out)
 {
 	size_t n = 0;
 
 	out[0] = 0;
-	for (uint32_t i = 0; i < n_dims && n < SHAPE_BYTES; i++)
-		n += (size_t)snprintf(out + n, SHAPE_BYTES - n, "%s%" PRIu64, i ? ", " : "", dims[i]);
+	for (uint32_t i = 0; i < n_dims && n < VIEW_SHAPE_BYTES; i++)
+		n += (size_t)snprintf(out + n, VIEW_SHAPE_BYTES - n, "%s%" PRIu64, i ? ", " : "", dims[i]);
 	return out;
 }
 
@@ -58,12 +56,12 @@ struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch
 
 static bool check_shape(struct plan *p, const struct fmt_tensor *t, const struct view_shape *want)
 {
-	char text[2 * SHAPE_BYTES + 80], a[SHAPE_BYTES], b[SHAPE_BYTES];
+	char text[2 * VIEW_SHAPE_BYTES + 80], a[VIEW_SHAPE_BYTES], b[VIEW_SHAPE_BYTES];
 
 	if (t->n_dims == want->n && !memcmp(t->dims, want->dims, want->n * sizeof *t->dims))
 		return true;
-	snprintf(text, sizeof text, "the shape is [%s], config.json asks for [%s]", show_shape(t->dims, t->n_dims, a),
-	         show_shape(want->dims, want->n, b));
+	snprintf(text, sizeof text, "the shape is [%s], config.json asks for [%s]", view_show_shape(t->dims, t->n_dims, a),
+	         view_show_shape(want->dims, want->n, b));
 	return fail_tensor(p, FMT_MISMATCH, t, text);
 }
 
@@ -76,8 +74,6 @@ static bool check_type(struct plan *p, const struct fmt_tensor *t)
 	case FMT_F16:
 	case FMT_BF16:
 	case FMT_F64:
-	case FMT_F8_E4M3:
-	case FMT_F8_E5M2:
 		return true;
 	default:
 		snprintf(text, sizeof text, "weights of type %s are not supported (F32, F16, BF16, F64, F8_E4M3 and F8_E5M2 are)",
@@ -196,93 +192,93 @@ void view_row_name(const struct fmt_arch *arch, const struct arch_tensor *row, i
 	snprintf(name, VIEW_NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
 }
 
+/* What stands for a quantized matrix in the plan: the name and the shape that it has when it is not. */
+static const struct fmt_tensor *stand_in(struct plan *p, const struct packed_part *part, const char *name,
+                                         const struct view_shape *shape)
+{
+	struct fmt_tensor *t = fmt_arena_alloc(&p->im->mem, 1, sizeof *t, p->err);
+
+	if (!t)
+		return NULL;
+	*t = (struct fmt_tensor){ .type = packed_type(part->m), .n_dims = shape->n, .file = part->tensors[0]->file };
+	t->name = fmt_arena_str(&p->im->mem, (struct fmt_str){ name, strlen(name) }, p->err);
+	memcpy(t->dims, shape->dims, sizeof t->dims);
+	t->n_elems = shape->dims[0] * shape->dims[1];
+	return t->name.p ? t : NULL;
+}
+
+/* Whether the plan has a matrix's layout already; if not it takes it. Matrices of a stack seldom differ. */
+static const struct packed *keep_layout(struct plan *p, const struct packed *m, const struct packed *known)
+{
+	struct packed *copy;
+
+	if (known && !memcmp(m, known, sizeof *m))
+		return known;
+	copy = fmt_arena_alloc(&p->im->mem, 1, sizeof *copy, p->err);
+	if (copy)
+		*copy = *m;
+	return copy;
+}
+
+/* Part `at` of a source, if the checkpoint has it quantized. false with p->err set, or without where it is not. */
+static bool find_packed(struct plan *p, const char *name, const struct view_shape *shape, uint64_t at, struct view_source *src,
+                        const struct fmt_tensor **t)
+{
+	struct packed_part part = { .number = 0 }, *parts = (struct packed_part *)src->packed;
+	struct packed m;
+	char module[VIEW_NAME_BYTES];
+	size_t n = strlen(name), end = sizeof ".weight" - 1;
+	struct packed_search s = {
+		.weights = p->weights, .settings = p->im->settings, .tables = &p->im->tables, .module = module,
+		.base_prefix = p->v->arch->base_prefix, .rows = shape->dims[0], .cols = shape->dims[1],
+		.used = p->used, .m = &m, .part = &part, .err = p->err,
+	};
+
+	if (shape->n != 2 || n <= end || strcmp(name + n - end, ".weight"))
+		return false;
+	memcpy(module, name, n - end);
+	module[n - end] = 0;
+	memset(&m, 0, sizeof m);
+	if (packed_find(p->im->scheme, &s) != PACKED_FOUND)
+		return false;
+	if (src->move == MOVE_TRANSPOSE)
+		return fail_tensor(p, FMT_UNSUPPORTED, part.tensors[0], "a matrix whose rows are inputs cannot be quantized");
+	part.m = keep_layout(p, &m, at ? parts[0].m : NULL);
+	if (!parts)
+		src->packed = parts = fmt_arena_alloc(&p->im->mem, src->n_parts, sizeof *parts, p->err);
+	if (!parts || !part.m)
+		return false;
+	parts[at] = part;
+	*t = stand_in(p, &part, name, shape);
+	if (at && !packed_same(part.m, parts[0].m))
+		return fail_tensor(p, FMT_UNSUPPORTED, part.tensors[0], "quantized in another way than expert 0");
+	return *t != NULL;
+}
+
 /* Finds one tensor of the checkpoint and sees that it is what the row asks for. */
 static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tensor *row, int32_t layer, uint64_t part,
-                                          const struct view_shape *shape)
+                                          const struct view_shape *shape, struct view_source *src)
 {
-	const struct fmt_tensor *t;
+	const struct fmt_tensor *t = NULL;
 	char name[VIEW_NAME_BYTES], why[80] = "";
 
 	view_row_name(p->v->arch, row, layer, part, name);
+	if (find_packed(p, name, shape, part, src, &t))
+		return t;
+	if (p->err->code)
+		return NULL;
 	if (row->role == FMT_ROLE_OUTPUT)
 		snprintf(why, sizeof why, " (config.json says tie_word_embeddings false)");
 	else if (strchr(row->hf, '*'))
 		snprintf(why, sizeof why, " (config.json says %" PRIu64 " experts)", p->conf->n[row->dims[0]]);
 	t = take(p, name, why);
-	return t && check_shape(p, t, shape) && check_type(p, t) ? t : NULL;
-}
-
-static bool is_fp8(const struct fmt_tensor *t)
-{
-	return t->type == FMT_F8_E4M3 || t->type == FMT_F8_E5M2;
-}
-
-/* The sides of the blocks that have a factor each: those of config.json, or else the scales have one for the whole matrix, or
- * one for each row. */
-static bool scale_blocks(struct plan *p, const struct fmt_tensor *t, const struct fmt_tensor *s, uint64_t *rows, uint64_t *cols)
-{
-	static const char key[] = "quantization_config.weight_block_size";
-	const struct json *sides = arch_conf_find(hf_json(&p->im->dir, HF_CONFIG), key, sizeof key - 1), *first = json_first(sides);
-	struct view_shape want = { .n = 2 };
-
-	if (t->n_dims != 2)
-		return fail_tensor(p, FMT_UNSUPPORTED, t, "only matrices can have 8 bits");
-	*rows = s->n_dims == 2 && s->dims[0] == t->dims[0] ? 1 : t->dims[0];
-	*cols = t->dims[1];
-	if (first && (!json_u64(first, rows) || !json_u64(json_next(first), cols) || !*rows || !*cols))
-		return fail_tensor(p, FMT_MALFORMED, t, "quantization_config.weight_block_size: expected two whole numbers above 0");
-	if (!first && s->n_elems == 1)
-		return true;
-	want.dims[0] = (t->dims[0] - 1) / *rows + 1;
-	want.dims[1] = (t->dims[1] - 1) / *cols + 1;
-	return check_shape(p, s, &want);
-}
-
-/* The factors of a matrix in 8 bits: NAME_scale_inv (DeepSeek) or NAME_scale, by which elements are multiplied in both. */
-static const struct fmt_tensor *find_scales(struct plan *p, const struct fmt_tensor *t, struct view_source *src)
-{
-	static const char *const ends[] = { "_scale", "_scale_inv" };
-	const struct fmt_tensor *s = NULL;
-	uint64_t rows = 0, cols = 0;
-
-	for (size_t i = 0; !s && i < sizeof ends / sizeof *ends; i++) {
-		char name[VIEW_NAME_BYTES + 16];
-		int n = snprintf(name, sizeof name, "%.*s%s", (int)t->name.n, t->name.p, ends[i]);
-
-		s = fmt_model_find(p->weights, (struct fmt_str){ name, (size_t)n });
-	}
-	if (!s) {
-		fail_tensor(p, FMT_MISSING, t, "its scales are missing (the same name and _scale_inv or _scale)");
+	if (!t || !check_shape(p, t, shape) || !check_type(p, t))
+		return NULL;
+	if (src->packed) {
+		fail_tensor(p, FMT_UNSUPPORTED, t, "not quantized, unlike expert 0");
 		return NULL;
 	}
-	if (s->type != FMT_F32 && s->type != FMT_BF16 && s->type != FMT_F16) {
-		fail_tensor(p, FMT_UNSUPPORTED, s, "scales are F32, BF16 or F16");
-		return NULL;
-	}
-	p->used[s - p->weights->tensors] = true;
-	if (!scale_blocks(p, t, s, &rows, &cols))
-		return NULL;
-	src->block_rows = rows;
-	src->block_cols = cols;
-	return s;
-}
-
-/* Those of every part, which are of one shape, and so in the same blocks. */
-static bool find_all_scales(struct plan *p, struct view_source *src)
-{
-	const struct fmt_tensor **scales = fmt_arena_alloc(&p->im->mem, src->n_parts, sizeof *scales, p->err);
-	uint64_t rows = 0;
-
-	for (uint64_t i = 0; scales && i < src->n_parts; i++) {
-		scales[i] = find_scales(p, view_part(src, i), src);
-		if (!scales[i])
-			return false;
-		if (i && (scales[i]->type != scales[0]->type || src->block_rows != rows))
-			return fail_tensor(p, FMT_UNSUPPORTED, scales[i], "other scales than those of expert 0");
-		rows = src->block_rows;
-	}
-	src->scales = scales;
-	return scales != NULL;
+	return t;
 }
 
 /* All the tensors of a stack, of which config.json may ask for ARCH_MAX_HEADS: the first that is missing ends it. */
@@ -292,8 +288,9 @@ static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t la
 	const struct fmt_tensor **stack = fmt_arena_alloc(&p->im->mem, n, sizeof *stack, p->err);
 	char text[120];
 
+	src->n_parts = n;
 	for (uint64_t i = 0; stack && i < n; i++) {
-		stack[i] = find_part(p, row, layer, i, shape);
+		stack[i] = find_part(p, row, layer, i, shape, src);
 		if (!stack[i])
 			return false;
 		if (stack[i]->type == stack[0]->type)
@@ -303,7 +300,6 @@ static bool find_stack(struct plan *p, const struct arch_tensor *row, int32_t la
 		return fail_tensor(p, FMT_UNSUPPORTED, stack[i], text);
 	}
 	src->stack = stack;
-	src->n_parts = n;
 	src->tensor = stack ? stack[0] : NULL;
 	return stack != NULL;
 }
@@ -355,10 +351,18 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 	if (blocks)
 		return find_blocks(p, blocks, name, &shape, src);
 	if (!strchr(row->hf, '*'))
-		src->tensor = find_part(p, row, layer, 0, &shape);
+		src->tensor = find_part(p, row, layer, 0, &shape, src);
 	else if (!find_stack(p, row, layer, &shape, src, t->dims[0]))
 		return false;
-	return src->tensor && (!is_fp8(src->tensor) || find_all_scales(p, src));
+	return src->tensor != NULL;
+}
+
+static void plan_planes(struct fmt_view_tensor *t, const struct packed *m)
+{
+	t->op = FMT_OP_JOIN;
+	t->n_planes = m->n_planes;
+	for (uint32_t i = 0; i < m->n_planes; i++)
+		t->planes[i] = m->planes[i].is;
 }
 
 static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
@@ -376,8 +380,9 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 		if (!find_source(p, row, layer, &t, &src))
 			return false;
 		t.type = src.exponents ? FMT_MXFP4 : src.tensor->type;
-		t.op = src.scales ? FMT_OP_SCALE : row->op;
-		t.scale_type = src.scales ? src.scales[0]->type : t.type;
+		t.op = row->op;
+		if (src.packed && src.packed->m->block == FMT_F32)
+			plan_planes(&t, src.packed->m);
 	} else if (!make_factors(p, row, &src, t.n_elems)) {
 		return false;
 	}
@@ -428,7 +433,8 @@ bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *con
 /* Beside quantized weights: for inputs and caches, which are not quantized here. */
 static bool is_scale_of_inputs(struct fmt_str name)
 {
-	static const char *const ends[] = { ".input_scale", ".input_scale_ub", ".activation_scale", ".k_scale", ".v_scale" };
+	static const char *const ends[] = { ".input_scale", ".input_scale_ub", ".input_zero_point", ".input_global_scale", ".activation_scale",
+		                             ".qscale_act", ".k_scale", ".v_scale" };
 
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
 		if (fmt_str_ends(name, ends[i]))

@@ -36,7 +36,8 @@ struct rows {
 	const struct fmt_view *v;
 	const struct view_source *source;
 	const struct fmt_tensor *part;
-	const struct fmt_tensor *scales; /* of the part: they are asked for instead of its elements; else NULL */
+	const struct packed_part *packed; /* of the part; NULL: it is not quantized */
+	uint32_t plane;                   /* of it */
 	uint64_t row, n_rows, row_bytes;
 	uint64_t size; /* bytes of an element */
 	uint8_t *dst;
@@ -44,37 +45,11 @@ struct rows {
 
 typedef bool move_fn(const struct rows *r, struct fmt_err *err);
 
-/* dst[i] = src[i / block], n items. */
-static void spread(uint8_t *dst, const uint8_t *src, uint64_t n, uint64_t block, uint64_t size)
-{
-	for (uint64_t i = 0; i < n; i++)
-		memcpy(dst + i * size, src + i / block * size, (size_t)size);
-}
-
-/* The factors of n rows of the checkpoint: a row of them is that of block_rows rows. */
-static bool fetch_scales(const struct rows *r, uint64_t row, uint64_t n, uint8_t *dst, struct fmt_err *err)
-{
-	uint64_t n_cols = fmt_tensor_cols(r->part), bytes = n_cols * r->size;
-	uint8_t *few = malloc((size_t)(fmt_tensor_cols(r->scales) * r->size));
-	bool ok = few || fmt_fail_nomem(err, fmt_tensor_cols(r->scales) * r->size);
-
-	for (uint64_t i = 0; ok && i < n; i++) {
-		if (i && (row + i) % r->source->block_rows) {
-			memcpy(dst + i * bytes, dst + (i - 1) * bytes, (size_t)bytes);
-			continue;
-		}
-		ok = fmt_tensor_read(r->v->weights, r->scales, (row + i) / r->source->block_rows, 1, few, err);
-		if (ok)
-			spread(dst + i * bytes, few, n_cols, r->source->block_cols, r->size);
-	}
-	free(few);
-	return ok;
-}
-
 /* n rows as the checkpoint has them. */
 static bool fetch(const struct rows *r, uint64_t row, uint64_t n, uint8_t *dst, struct fmt_err *err)
 {
-	return r->scales ? fetch_scales(r, row, n, dst, err) : fmt_tensor_read(r->v->weights, r->part, row, n, dst, err);
+	return r->packed ? packed_read(r->v->weights, r->packed, r->plane, row, n, dst, err) :
+	                   fmt_tensor_read(r->v->weights, r->part, row, n, dst, err);
 }
 
 static bool read_plain(const struct rows *r, struct fmt_err *err)
@@ -158,7 +133,7 @@ static bool read_columns(const struct rows *r, uint64_t first_row, uint64_t n_al
 {
 	uint64_t bytes = fmt_tensor_cols(r->part) * r->size;
 	uint64_t step = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
-	const uint8_t *mapped = r->scales ? NULL : fmt_tensor_map(r->v->weights, r->part);
+	const uint8_t *mapped = r->packed ? NULL : fmt_tensor_map(r->v->weights, r->part);
 	uint8_t *piece = mapped ? NULL : malloc((size_t)(step * bytes));
 	bool ok = mapped || piece;
 
@@ -311,14 +286,14 @@ static move_fn *const moves[] = {
 	[MOVE_SECOND] = read_half,
 };
 
-/* Rows of a tensor that has some, or their factors: those of each part in turn. */
-static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_t n_rows, bool scales, struct fmt_err *err)
+/* Rows of a tensor that has some: those of each part in turn. */
+static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_t n_rows, struct fmt_err *err)
 {
 	while (n_rows) {
 		uint64_t left = part_rows - row % part_rows;
 
 		r->part = view_part(r->source, row / part_rows);
-		r->scales = scales ? r->source->scales[row / part_rows] : NULL;
+		r->packed = r->source->packed ? &r->source->packed[row / part_rows] : NULL;
 		r->row = row % part_rows;
 		r->n_rows = n_rows < left ? n_rows : left;
 		if (!(r->source->exponents ? read_mxfp4 : moves[r->source->move])(r, err))
@@ -331,17 +306,17 @@ static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_
 }
 
 static bool read_rows(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
-                      bool scales, struct fmt_err *err)
+                      uint32_t plane, struct fmt_err *err)
 {
 	const struct view_source *s = source_of(v, t);
-	enum fmt_type type = scales ? t->scale_type : t->type;
+	enum fmt_type type = t->n_planes ? t->planes[plane].type : t->type;
 	uint64_t n_cols = t->n_dims ? t->dims[t->n_dims - 1] : 1, n_all = n_cols ? t->n_elems / n_cols : 0;
-	struct rows r = { .v = v, .source = s, .size = fmt_type_info(type)->block_bytes, .dst = dst };
+	struct rows r = { .v = v, .source = s, .plane = plane, .size = fmt_type_info(type)->block_bytes, .dst = dst };
 
-	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(type, n_cols, &r.row_bytes) || (scales && !s->scales))
+	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(type, n_cols, &r.row_bytes))
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': no such rows", (int)t->name.n, t->name.p);
 	if (s->tensor)
-		return read_parts(&r, n_rows ? n_all / s->n_parts : 1, row, n_rows, scales, err);
+		return read_parts(&r, n_rows ? n_all / s->n_parts : 1, row, n_rows, err);
 	memcpy(dst, (const uint8_t *)s->made + row * r.row_bytes, (size_t)(n_rows * r.row_bytes));
 	return true;
 }
@@ -349,13 +324,15 @@ static bool read_rows(const struct fmt_view *v, const struct fmt_view_tensor *t,
 bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                    struct fmt_err *err)
 {
-	return read_rows(v, t, row, n_rows, dst, false, err);
+	return read_rows(v, t, row, n_rows, dst, 0, err);
 }
 
-bool fmt_view_read_scales(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
-                          struct fmt_err *err)
+bool fmt_view_read_plane(const struct fmt_view *v, const struct fmt_view_tensor *t, uint32_t plane, uint64_t row, uint64_t n_rows,
+                         void *dst, struct fmt_err *err)
 {
-	return read_rows(v, t, row, n_rows, dst, true, err);
+	if (plane >= t->n_planes)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': no such plane", (int)t->name.n, t->name.p);
+	return read_rows(v, t, row, n_rows, dst, plane, err);
 }
 
 const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t)
@@ -364,12 +341,12 @@ const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor 
 
 	if (!s->tensor)
 		return s->made;
-	return s->move == MOVE_NONE && !s->stack ? fmt_tensor_map(v->weights, s->tensor) : NULL;
+	return s->move == MOVE_NONE && !s->stack && !s->packed ? fmt_tensor_map(v->weights, s->tensor) : NULL;
 }
 
 const void *fmt_view_map_part(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t i)
 {
 	const struct view_source *s = source_of(v, t);
 
-	return s->stack && s->move == MOVE_NONE && i < s->n_parts ? fmt_tensor_map(v->weights, s->stack[i]) : NULL;
+	return s->stack && s->move == MOVE_NONE && !s->packed && i < s->n_parts ? fmt_tensor_map(v->weights, s->stack[i]) : NULL;
 }

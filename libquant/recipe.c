@@ -233,7 +233,7 @@ static struct quant_mix_tensor place(const struct quant_mix_model *m, const stru
 /* The type of a tensor that no recipe changes. From a checkpoint it is what an unquantized GGUF of it would hold. */
 static enum fmt_type kept_type(const struct fmt_view *v, const struct fmt_view_tensor *vt)
 {
-	if (v->from_dir && (vt->keep_f32 || !is_float(vt->type)))
+	if (v->from_dir && (vt->keep_f32 || vt->op == FMT_OP_JOIN || !is_float(vt->type)))
 		return FMT_F32;
 	return vt->type;
 }

@@ -201,7 +201,7 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 			return false;
 	} else if (is_block_type(to)) {
 		drop_nonfinite(b->x, (size_t)(p->n_rows * p->cols));
-	} else if (is_block_type(p->vt->type)) {
+	} else if (is_block_type(p->vt->type) || p->vt->op == FMT_OP_JOIN) {
 		same_nan(b->x, (size_t)(p->n_rows * p->cols));
 	}
 	for (uint64_t i = 0; i < p->n_rows; i++)

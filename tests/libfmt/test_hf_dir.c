@@ -26,8 +26,8 @@ static void bad_directories_are_refused(void **state)
 	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: unknown architecture ''");
 	write_config(&d, "\"architectures\": [\"GemmaForever\"]");
 	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: unknown architecture 'GemmaForever'; known: llama, mistral, mixtral, ");
-	write_config(&d, TINY_CONFIG ", \"quantization_config\": {\"quant_method\": \"gptq\"}");
-	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: quantization_config: weights quantized by 'gptq'");
+	write_config(&d, TINY_CONFIG ", \"quantization_config\": {\"quant_method\": \"aqlm\"}");
+	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "/config.json: quantization_config: weights quantized by 'aqlm'");
 	write_config(&d, TINY_CONFIG ", \"rms_norm_eps\": \"small\"");
 	assert_refused(&d, &vocab_only, FMT_MALFORMED, "/config.json: rms_norm_eps: expected a number");
 

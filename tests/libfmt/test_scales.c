@@ -28,18 +28,18 @@ static void assert_scales(const char *settings, const char *name, uint64_t rows,
 	struct fmt_err err = { .code = FMT_OK };
 	float scale[64];
 
-	assert_int_equal(t->op, FMT_OP_SCALE);
+	assert_int_equal(t->op, FMT_OP_JOIN);
 	assert_int_equal(t->type, FMT_F8_E4M3);
-	assert_int_equal(t->scale_type, FMT_F32);
+	assert_int_equal(t->planes[1].type, FMT_F32);
 	assert_null(fmt_view_map(v, t));
-	assert_true(fmt_view_read_scales(v, t, 0, 8, scale, &err));
+	assert_true(fmt_view_read_plane(v, t, 1, 0, 8, scale, &err));
 	for (size_t r = 0; r < 8; r++)
 		for (size_t c = 0; c < 8; c++)
 			assert_true(scale[8 * r + c] == (float)(moved[r] / height * ((8 + width - 1) / width) + c / width));
-	assert_true(fmt_view_read_scales(v, t, 5, 1, scale, &err));
+	assert_true(fmt_view_read_plane(v, t, 1, 5, 1, scale, &err));
 	assert_true(scale[0] == (float)(6 / height * ((8 + width - 1) / width)));
-	assert_false(fmt_view_read_scales(v, t, 8, 1, scale, &err));
-	assert_false(fmt_view_read_scales(v, fmt_view_role(v, FMT_ROLE_ATTN_Q, 1), 0, 1, scale, &err));
+	assert_false(fmt_view_read_plane(v, t, 1, 8, 1, scale, &err));
+	assert_false(fmt_view_read_plane(v, fmt_view_role(v, FMT_ROLE_ATTN_Q, 1), 1, 0, 1, scale, &err));
 	fmt_view_close(v);
 	remove_dir(&d);
 }
@@ -68,13 +68,12 @@ static void factors_that_do_not_fit_are_refused(void **state)
 	(void)state;
 	assert_not("\"quant_method\": \"fp8\"", "other", 1, 0, FMT_MISSING, "tensor '" Q "': its scales are missing");
 	assert_not("\"quant_method\": \"fp8\", \"weight_block_size\": [3, 5]", Q "_scale_inv", 2, 2, FMT_MISMATCH,
-	           "tensor '" Q "_scale_inv': the shape is [2, 2], config.json asks for [3, 2]");
+	           "tensor '" Q "_scale_inv': the shape is [2, 2], a matrix of [8, 8] so packed asks for [3, 2]");
 	assert_not("\"quant_method\": \"fp8\", \"weight_block_size\": [0, 5]", Q "_scale_inv", 3, 2, FMT_MALFORMED, "weight_block_size");
 	assert_not("\"quant_method\": \"fp8\", \"weight_block_size\": [3]", Q "_scale_inv", 3, 2, FMT_MALFORMED, "weight_block_size");
 	assert_not("\"quant_method\": \"fp8\"", Q "_scale", 4, 2, FMT_MISMATCH, "the shape is [4, 2]");
-	assert_not("\"quant_method\": \"gptq\"", Q "_scale", 1, 1, FMT_UNSUPPORTED, "quantized by 'gptq'");
-	assert_not("\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\"", Q "_scale", 1, 1, FMT_UNSUPPORTED,
-	           "'compressed-tensors'");
+	assert_not("\"quant_method\": \"quark\"", Q "_scale", 1, 1, FMT_UNSUPPORTED, "by 'quark' are not supported: export it");
+	assert_not("\"quant_method\": \"new\"", Q "_scale", 1, 1, FMT_UNSUPPORTED, "by 'new' are not supported: convert");
 }
 
 /* Bounds of inputs are no weights. */

@@ -12,17 +12,30 @@ enum fmt_op {
 	FMT_OP_NONE,
 	FMT_OP_ADD_ONE, /* Gemma's norms */
 	FMT_OP_NEG_EXP, /* -exp(x): Mamba's A */
-	FMT_OP_SCALE,   /* each element times its own factor: see fmt_view_read_scales */
+	FMT_OP_JOIN,    /* the element is made of several numbers: see struct fmt_plane */
 };
+
+/* Quantized checkpoints have codes, scales, zero points ... of each element. Each of these is a plane of the tensor: one item
+ * per element, whatever the file shares among many. The first plane's items, as floats, are joined with those of the second,
+ * the result with the third's, and so on, each step rounded to float32. */
+enum fmt_join { FMT_JOIN_MUL, FMT_JOIN_DIV, FMT_JOIN_ADD, FMT_JOIN_SUB };
+
+struct fmt_plane {
+	enum fmt_type type;
+	enum fmt_join join; /* with what the planes before it made; of the first: nothing */
+};
+
+#define FMT_MAX_PLANES 4
 
 struct fmt_view_tensor {
 	struct fmt_str name;         /* GGUF name: "blk.0.attn_q.weight" */
 	enum fmt_role role;          /* what the architecture calls it; FMT_ROLE_NONE if it does not know it */
 	enum fmt_component part;     /* what its name says, of every architecture */
 	int32_t layer;               /* N of "blk.N.", or -1 */
-	enum fmt_type type;          /* of the bytes that fmt_view_read gives (BF16, F32, Q4_K ...) */
+	enum fmt_type type;          /* of the bytes that fmt_view_read gives (BF16, F32, Q4_K ...); of FMT_OP_JOIN: of plane 0 */
 	enum fmt_op op;              /* to apply to the decoded floats */
-	enum fmt_type scale_type;    /* of FMT_OP_SCALE: of the bytes that fmt_view_read_scales gives */
+	uint32_t n_planes;           /* of FMT_OP_JOIN; else 0 */
+	struct fmt_plane planes[FMT_MAX_PLANES];
 	uint32_t n_dims;
 	uint64_t dims[FMT_MAX_DIMS]; /* innermost last, GGUF's shape */
 	uint64_t n_elems;
@@ -100,10 +113,9 @@ bool fmt_view_f32(const struct fmt_view *v, const char *suffix, float absent, fl
 /* Reads rows of a tensor, in its `type`, `op` not yet applied. As fmt_tensor_read: any thread, bounded memory. */
 bool fmt_view_read(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
                    struct fmt_err *err);
-/* The factor of each element of the same rows, where t->op is FMT_OP_SCALE: as many elements of t->scale_type as those rows
- * have. */
-bool fmt_view_read_scales(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, void *dst,
-                          struct fmt_err *err);
+/* The same rows of one plane, where t->op is FMT_OP_JOIN: as many items of t->planes[plane].type as they have elements. */
+bool fmt_view_read_plane(const struct fmt_view *v, const struct fmt_view_tensor *t, uint32_t plane, uint64_t row, uint64_t n_rows,
+                         void *dst, struct fmt_err *err);
 /* The tensor's bytes in a mapping, where no transform stands between; else NULL. As fmt_tensor_map. */
 const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor *t);
 /* The same for part i of dims[0] of a tensor that is stacked from as many of the checkpoint's (experts), which lie apart;

@@ -1,0 +1,314 @@
+"""The peers' side of scripts/compare-sources: quantized checkpoints, and what their values are by definition.
+
+usage: compare_sources.py make MODELS DIR [NAME...]      folders DIR/quantized/NAME and DIR/plain/NAME, the second with the
+                                                         decoded values as F32
+       compare_sources.py fixtures LLAMA TESTDATA        the same of a model of a few kilobytes, for testdata/quantized, and
+                                                         there the SHA-256 of the decoded values
+
+Each scheme is a few lines that quantize by rounding and decode by the scheme's published definition; nothing of the project
+is used. Where transformers decodes itself, its own code gives the values.
+"""
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+
+import torch
+from safetensors.torch import load_file, save_file
+
+LINEAR = re.compile(r"model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj|"
+                    r"block_sparse_moe\.experts\.\d+\.w[123])\.weight$")
+LEFT = "model.layers.0.self_attn.o_proj"  # every variant has one matrix in 16 bits
+
+
+def words(codes, bits, dim):
+    """Packs codes along a dimension into words of 32 bits, as a stream of bits; 3 bits run across words."""
+    codes = codes.movedim(dim, -1).to(torch.int64)
+    n = codes.shape[-1]
+    total = -(-n * bits // 32)
+    out = torch.zeros(*codes.shape[:-1], total, dtype=torch.int64)
+    for i in range(n):
+        at, off = divmod(i * bits, 32)
+        out[..., at] |= codes[..., i] << off & 0xffffffff
+        if off + bits > 32:
+            out[..., at + 1] |= codes[..., i] >> 32 - off
+    return out.where(out < 2**31, out - 2**32).to(torch.int32).movedim(-1, dim).contiguous()
+
+
+def words_whole(codes, bits, dim):
+    """The same with whole codes only in a word."""
+    per = 32 // bits
+    codes = codes.movedim(dim, -1).to(torch.int64)
+    codes = torch.nn.functional.pad(codes, (0, -codes.shape[-1] % per)).unflatten(-1, (-1, per))
+    out = (codes << torch.arange(per) * bits).sum(-1)
+    return out.where(out < 2**31, out - 2**32).to(torch.int32).movedim(-1, dim).contiguous()
+
+
+def grid(w, index, n, bits, sym, dtype):
+    """Scales and whole zero points of the groups that `index` puts columns in: [rows, n]."""
+    low, high = torch.zeros(len(w), n), torch.zeros(len(w), n)
+    for g in range(n):
+        low[:, g], high[:, g] = w[:, index == g].amin(1).clamp(max=0), w[:, index == g].amax(1).clamp(min=0)
+    top = 2**bits - 1
+    if sym:
+        scale = (torch.maximum(-low, high) * 2 / top).clamp(min=1e-5).to(dtype)
+        return scale, torch.full_like(low, 2**(bits - 1))
+    scale = ((high - low) / top).clamp(min=1e-5).to(dtype)
+    return scale, (-low / scale.float()).round().clamp(0, top)
+
+
+def affine(w, index, n, bits, sym=False, dtype=torch.float16):
+    scale, zero = grid(w, index, n, bits, sym, dtype)
+    q = (w / scale.float()[:, index] + zero[:, index]).round().clamp(0, 2**bits - 1)
+    return q, scale, zero, (q - zero[:, index]) * scale.float()[:, index]
+
+
+def groups_of(cols, size, order=False):
+    index = torch.arange(cols) // size
+    return index[torch.randperm(cols)] if order else index
+
+
+def gptq(bits=4, group=128, order=False, v2=False, sym=False, no_list=False):
+    def quantize(w):
+        size = w.shape[1] if group == -1 else group
+        index = groups_of(w.shape[1], size, order)
+        q, scale, zero, x = affine(w, index, int(index.max()) + 1, bits, sym)
+        if not v2:  # a stored zero point of -1 has no place: such kernels begin at 1
+            zero = zero.clamp(min=1)
+            x = (q - zero[:, index]) * scale.float()[:, index]
+        out = {"qweight": words(q, bits, 1).T.contiguous(), "scales": scale.T.contiguous(),
+               "qzeros": words((zero - int(not v2)).T, bits, 1), "g_idx": index.to(torch.int32)}
+        if no_list:
+            del out["g_idx"]
+        return out, x
+    return quantize, {"quant_method": "gptq", "bits": bits, "group_size": group, "desc_act": order, "sym": sym,
+                      "checkpoint_format": "gptq_v2" if v2 else "gptq"}
+
+
+def awq(group=128):
+    def quantize(w):
+        index = groups_of(w.shape[1], w.shape[1] if group == -1 else group)
+        q, scale, zero, x = affine(w, index, int(index.max()) + 1, 4)
+
+        def pack(codes):  # [rows, outputs]
+            eight = codes.to(torch.int64).unflatten(-1, (-1, 8))[..., [0, 2, 4, 6, 1, 3, 5, 7]]
+            out = (eight << torch.arange(8) * 4).sum(-1)
+            return out.where(out < 2**31, out - 2**32).to(torch.int32)
+        return {"qweight": pack(q.T), "qzeros": pack(zero.T), "scales": scale.T.contiguous()}, x
+    return quantize, {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm", "zero_point": True,
+                      "modules_to_not_convert": [LEFT]}
+
+
+def compressed(fmt, *groups):
+    names = {"config_groups": {"group_%d" % i: g for i, g in enumerate(groups)}, "format": fmt, "ignore": ["lm_head", "re:.*layers\\.0.*o_proj"],
+             "quant_method": "compressed-tensors", "quantization_status": "compressed"}
+    return names
+
+
+def weights(bits, strategy, group=None, kind="int", sym=True, **more):
+    return {"targets": ["Linear"], "weights": dict({"num_bits": bits, "type": kind, "symmetric": sym, "strategy": strategy,
+                                                    "group_size": group, "dynamic": False}, **more)}
+
+
+def ct_pack(bits=4, group=128, sym=True, order=False, dtype=torch.bfloat16):
+    """group 0: a scale per row, -1: one for the matrix"""
+    def quantize(w):
+        index = groups_of(w.shape[1], group if group > 0 else w.shape[1], order)
+        n = int(index.max()) + 1
+        half = 2**(bits - 1)
+        q, scale, zero, x = affine(w, index, n, bits, sym, dtype)
+        if group == -1:
+            scale = scale.amax().reshape(1)
+            q = (w / scale.float() + half).round().clamp(0, 2 * half - 1)
+            x = (q - half) * scale.float()
+        out = {"weight_packed": words_whole(q, bits, 1), "weight_scale": scale,
+               "weight_shape": torch.tensor(w.shape, dtype=torch.int64)}
+        if not sym:
+            out["weight_zero_point"] = words_whole(zero, bits, 0)
+        if order:
+            out["weight_g_idx"] = index.to(torch.int32)
+        return out, x
+    strategy = "group" if group > 0 else "tensor" if group else "channel"
+    return quantize, compressed("pack-quantized", weights(bits, strategy, group if group > 0 else None, sym=sym,
+                                                          actorder="group" if order else None))
+
+
+def ct_mixed():
+    four, eight = ct_pack(4, 128, False)[0], ct_pack(8, 0)[0]
+    groups = [dict(weights(4, "group", 128, sym=False), targets=["re:.*self_attn.*"]), dict(weights(8, "channel"), targets=["Linear"])]
+    return (lambda w: four(w) if w.shape[0] == w.shape[1] else eight(w)), compressed("pack-quantized", *groups)
+
+
+def ct_int(channel=True, sym=True, fmt="int-quantized"):
+    def quantize(w):
+        index = torch.zeros(w.shape[1], dtype=torch.int64)
+        q, scale, zero, x = affine(w, index, 1, 8, sym, torch.bfloat16)
+        if not channel:
+            scale = scale.amax().reshape(1)
+            q = (w / scale.float() + 128).round().clamp(0, 255)
+            x = (q - 128) * scale.float()
+        out = {"weight": (q - 128).to(torch.int8), "weight_scale": scale}
+        if not sym:
+            out["weight_zero_point"] = (zero - 128).to(torch.int8)
+        return out, x
+    return quantize, compressed(fmt, weights(8, "channel" if channel else "tensor", sym=sym))
+
+
+def ct_float(strategy):
+    def quantize(w):
+        rows, cols = w.shape
+        block = {"tensor": (rows, cols), "channel": (1, cols), "group": (1, 96), "block": (48, 80)}[strategy]
+        full = torch.nn.functional.pad(w, (0, -cols % block[1], 0, -rows % block[0]))
+        parts = full.unflatten(1, (-1, block[1])).unflatten(0, (-1, block[0]))
+        scale = (parts.abs().amax((1, 3)) / 448).to(torch.bfloat16)
+        wide = scale.float().repeat_interleave(block[0], 0).repeat_interleave(block[1], 1)[:rows, :cols]
+        q = (w / wide).to(torch.float8_e4m3fn)
+        if strategy == "tensor":
+            scale = scale.reshape(1)
+        return {"weight": q, "weight_scale": scale}, q.float() * wide
+    return quantize, compressed("float-quantized", weights(8, strategy, 96 if strategy == "group" else None, "float",
+                                                           block_structure=[48, 80] if strategy == "block" else None))
+
+
+E2M1 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, -0., -.5, -1, -1.5, -2, -3, -4, -6])
+
+
+def nibbles(q):
+    q = q.to(torch.uint8).unflatten(-1, (-1, 2))
+    return q[..., 0] | q[..., 1] << 4
+
+
+def nearest(x, levels):
+    return (x.unsqueeze(-1) - levels).abs().argmin(-1)
+
+
+def nvfp4(modelopt):
+    def quantize(w):
+        all_ = (w.abs().amax() / (6 * 448)).float()  # by which scales are multiplied
+        of16 = (w.unflatten(1, (-1, 16)).abs().amax(2) / 6 / all_).to(torch.float8_e4m3fn)
+        if modelopt:
+            scale = of16.float() * all_
+        else:
+            over = 1 / all_
+            scale = of16.float() / over
+        wide = scale.repeat_interleave(16, 1)
+        q = nearest(w / wide, E2M1)
+        x = E2M1[q] * wide
+        if modelopt:
+            return {"weight": nibbles(q), "weight_scale": of16, "weight_scale_2": all_, "input_scale": torch.tensor(0.5)}, x
+        return {"weight_packed": nibbles(q), "weight_scale": of16, "weight_global_scale": over.reshape(1),
+                "input_global_scale": torch.ones(1)}, x
+    if modelopt:
+        return quantize, {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["lm_head", LEFT],
+                          "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "float", "group_size": 16}}}}
+    return quantize, compressed("nvfp4-pack-quantized", weights(4, "tensor_group", 16, "float"))
+
+
+def mxfp4():
+    def quantize(w):
+        top = w.unflatten(1, (-1, 32)).abs().amax(2)
+        e = (torch.floor(torch.log2(top)) - 2).clamp(min=-126)
+        wide = torch.pow(2.0, e).repeat_interleave(32, 1)
+        q = nearest(w / wide, E2M1)
+        return {"weight_packed": nibbles(q), "weight_scale": (e + 127).to(torch.uint8)}, E2M1[q] * wide
+    return quantize, compressed("mxfp4-pack-quantized", weights(4, "group", 32, "float"))
+
+
+def modelopt_fp8():
+    def quantize(w):
+        scale = w.abs().amax() / 448
+        q = (w / scale).to(torch.float8_e4m3fn)
+        return {"weight": q, "weight_scale": scale, "input_scale": torch.tensor(1.)}, q.float() * scale
+    return quantize, {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head", LEFT]}
+
+
+# name: (model, scheme)
+VARIANTS = {
+    "gptq-4": ("llama", gptq()),
+    "gptq-2": ("llama", gptq(2, 64)),
+    "gptq-3": ("llama", gptq(3, 64)),
+    "gptq-3-order": ("llama", gptq(3, 64, order=True, v2=True)),
+    "gptq-8": ("llama", gptq(8, 128, sym=True)),
+    "gptq-rows": ("llama", gptq(4, -1)),
+    "gptq-order": ("llama", gptq(4, 64, order=True)),
+    "gptq-v2": ("llama", gptq(4, 128, v2=True)),
+    "gptq-8-v2": ("llama", gptq(8, 32, v2=True, order=True)),
+    "gptq-ragged": ("llama", gptq(4, 96)),
+    "gptq-no-list": ("llama", gptq(4, 96, no_list=True)),
+    "gptq-experts": ("mixtral", gptq(4, 64, order=True)),
+    "awq": ("llama", awq()),
+    "awq-32": ("llama", awq(32)),
+    "awq-rows": ("llama", awq(-1)),
+    "awq-experts": ("mixtral", awq(64)),
+    "ct-pack-4": ("llama", ct_pack()),
+    "ct-pack-8": ("llama", ct_pack(8, 64)),
+    "ct-pack-3": ("llama", ct_pack(3, 64)),
+    "ct-pack-rows": ("llama", ct_pack(8, 0)),
+    "ct-pack-tensor": ("llama", ct_pack(8, -1)),
+    "ct-pack-zeros": ("llama", ct_pack(4, 128, sym=False)),
+    "ct-pack-zeros-8": ("llama", ct_pack(8, 0, sym=False, dtype=torch.float16)),
+    "ct-pack-order": ("llama", ct_pack(4, 64, sym=False, order=True)),
+    "ct-pack-ragged": ("llama", ct_pack(4, 96, sym=False)),
+    "ct-pack-experts": ("mixtral", ct_pack(4, 64)),
+    "ct-mixed": ("llama", ct_mixed()),
+    "ct-int": ("llama", ct_int()),
+    "ct-int-zeros": ("llama", ct_int(sym=False)),
+    "ct-int-tensor": ("llama", ct_int(False, fmt="naive-quantized")),
+    "ct-float-tensor": ("llama", ct_float("tensor")),
+    "ct-float-rows": ("llama", ct_float("channel")),
+    "ct-float-groups": ("llama", ct_float("group")),
+    "ct-float-blocks": ("llama", ct_float("block")),
+    "ct-nvfp4": ("llama", nvfp4(False)),
+    "ct-nvfp4-experts": ("mixtral", nvfp4(False)),
+    "ct-mxfp4": ("llama", mxfp4()),
+    "modelopt-fp8": ("llama", modelopt_fp8()),
+    "modelopt-nvfp4": ("llama", nvfp4(True)),
+}
+
+
+def build(tensors, config, scheme, quantized, plain):
+    """Writes both folders; whatever else belongs to the model is there already. Returns the decoded matrices by name."""
+    quantize, settings = scheme
+    torch.manual_seed(1)
+    out, decoded = {}, {}
+    for name, w in tensors.items():
+        module = name.removesuffix(".weight")
+        if not LINEAR.match(name) or module == LEFT:
+            out[name] = w
+            continue
+        parts, decoded[name] = quantize(w.float())
+        out.update((module + "." + k, v.contiguous()) for k, v in parts.items())
+    save_file(out, os.path.join(quantized, "model.safetensors"), {"format": "pt"})
+    save_file(dict(tensors, **{k: v.contiguous() for k, v in decoded.items()}), os.path.join(plain, "model.safetensors"), {"format": "pt"})
+    for folder, more in ((quantized, settings), (plain, {})):
+        with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
+            json.dump(dict(config, **({"quantization_config": more} if more else {})), f, indent=1)
+    return decoded
+
+
+def read_model(folder):
+    tensors = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".safetensors"):
+            tensors.update(load_file(os.path.join(folder, name)))
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
+        return tensors, json.load(f)
+
+
+def make(models, out, *names):
+    for name in names or VARIANTS:
+        base, scheme = VARIANTS[name]
+        folders = [os.path.join(out, kind, name) for kind in ("quantized", "plain")]
+        for folder in folders:
+            os.makedirs(folder)
+            for file in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+                         "tokenizer.model"):
+                if os.path.exists(os.path.join(models, base, file)):
+                    shutil.copy(os.path.join(models, base, file), folder)
+        build(*read_model(os.path.join(models, base)), scheme, *folders)
+
+
+if __name__ == "__main__":
+    make(*sys.argv[2:])
