@@ -15,6 +15,30 @@
 	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
 #define SUFFIX "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 
+/* The cased letters and the punctuation that DeepSeek LLM spells out. */
+#define CASED_LETTERS \
+	"A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓ" \
+	"ʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-Ί" \
+	"ΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-Ֆ" \
+	"Ⴀ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿ" \
+	"ᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕ" \
+	"ἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώ" \
+	"ᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐ" \
+	"ῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇ" \
+	"ℊ-ℓℕℙ-ℝℤΩℨK-ℭ" \
+	"ℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄ" \
+	"Ⰰ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭ" \
+	"Ꚁ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿ" \
+	"ﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏" \
+	"𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟" \
+	"𞤀-𞥃"
+#define WIDE_PUNCTUATION "!-/:-~！-／：-～‘-‟　-。"
+#define IDEOGRAPHS "[一-龥ࠀ-一가-퟿]+"
+#define DEEPSEEK_WORDS \
+	"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
+#define KANA_AND_IDEOGRAPHS "[一-龥぀-ゟ゠-ヿ]+"
+#define NO_HAN(set) "(?:(?!\\p{Han})" set ")"
+
 static const struct fmt_pre
 	gpt2 = { { WORDS_GPT2 }, false, false },
 	digits_gpt2 = { { "\\p{N}", WORDS_GPT2 }, false, false },
@@ -26,11 +50,40 @@ static const struct fmt_pre
 	o200 = { { O200("\\p{N}{1,3}", SUFFIX) }, false, false },
 	tekken = { { O200("\\p{N}", "") }, true, true },
 	falcon = { { "[\\p{P}\\$\\+<=>\\^~\\|`]+", WORDS_GPT2, "[0-9][0-9][0-9]" }, false, false },
-	coder = { { "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[\xe4\xb8\x80-\xe9\xbe\xa5\xe0\xa0\x80-\xe4\xb7\xbf\xea\xb0\x80-\xed\x9e\xa3]+",
-	            "\\p{N}" }, false, false },
-	deepseek3 = { { "\\p{N}{1,3}", "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+",
-	                "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
-	                " ?[\\p{P}\\p{S}]+[\\r\\n]*" SPACES }, false, false },
+	coder = { { "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", IDEOGRAPHS, "\\p{N}" }, false, false },
+	deepseek = { { "[\\r\\n]", "\\s?[" CASED_LETTERS "]+", "\\s?[" WIDE_PUNCTUATION "]+", "\\s+$", IDEOGRAPHS, "\\p{N}+" },
+	             false, false },
+	deepseek3 = { { "\\p{N}{1,3}", KANA_AND_IDEOGRAPHS, DEEPSEEK_WORDS " ?[\\p{P}\\p{S}]+[\\r\\n]*" SPACES }, false, false },
+	spark = { { "\\p{N}{1,3}", KANA_AND_IDEOGRAPHS, DEEPSEEK_WORDS " ?[\\p{P}\\p{S}]+|[\\r\\n]|\\s+(?!\\S)|\\s+", "\\p{N}" },
+	          false, false },
+	/* digits in threes from the right */
+	afmoe = { { "\\p{N}{1,3}(?=(?:\\p{N}{3})*(?!\\p{N}))",
+	            "[一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+",
+	            DEEPSEEK_WORDS " ?[\\p{P}\\p{S}]+[\\r\\n]*" SPACES }, false, false },
+	aya = { { "\\d{1,3}(?=(?:\\d{3})*\\b)", O200("\\p{N}{1,3}", SUFFIX) }, false, false },
+	superbpe = { { "\\p{N}+", "(?=(\\d{3})+(?!\\d))" }, false, false },
+	o200_whole = { { O200("\\p{N}{1,3}", SUFFIX) }, true, false },
+	youtu = { { "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+", O200("\\p{N}", SUFFIX) }, true, false },
+	kimi = { { "[\\p{Han}]+|[^\\r\\n\\p{L}\\p{N}]?" NO_HAN(UPPER) "*" NO_HAN(LOWER) "+" SUFFIX
+	           "|[^\\r\\n\\p{L}\\p{N}]?" NO_HAN(UPPER) "+" NO_HAN(LOWER) "*" SUFFIX
+	           "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES }, false, false },
+	minicpm = { { "\\p{N}{1,3}", CL("\\p{N}+") }, true, false },
+	lines_first = { { "[^\\n]+|[\\n]+", CL("\\p{N}") }, false, false },
+	seed = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+" SPACES },
+	         false, false },
+	ling = { { "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]"
+	           "|\\s+(?!\\S)|\\s+" }, false, false },
+	exaone = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}"
+	             "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+" }, false, false },
+	no_short = { { "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES }, false, false },
+	jais2 = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+	            "|\\s*[\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)"
+	            "|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s{1}" }, false, false },
+	chameleon = { { "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", "([\\t\\n]|    |  )", "\\p{N}",
+	                "[\\p{P}!-/:-@\\[-`{-~]", WORDS_GPT2 }, false, true },
+	/* SentencePiece's way by rank: words are not parted */
+	gemma = { { "[^\\n]+|[\\n]+" }, false, true, true, true },
+	sarvam = { { "[^\\n]+|[\\n]+" }, false, false, true, false },
 	bloom = { { " ?[^(\\s|.,!?\xe2\x80\xa6\xe3\x80\x82\xef\xbc\x8c\xe3\x80\x81\xe0\xa5\xa4\xdb\x94\xd8\x8c)]+" }, false, false },
 	viking = { { " ?[^(\\s|.,!?\xe2\x80\xa6\xe3\x80\x82\xef\xbc\x8c\xe3\x80\x81\xe0\xa5\xa4\xdb\x94\xd8\x8c)]+", "\\p{N}" },
 	           false, false },
@@ -60,9 +113,14 @@ static const struct {
 	{ "gpt-4o", &o200 }, { "llama4", &o200 }, { "kanana2", &o200 }, { "talkie", &o200 }, { "minimax-m2", &o200 },
 	{ "tekken", &tekken },
 	/* their own */
-	{ "falcon", &falcon }, { "deepseek-coder", &coder }, { "deepseek-v3", &deepseek3 },
-	{ "hunyuan-dense", &deepseek3 }, { "joyai-llm", &deepseek3 }, { "bloom", &bloom }, { "poro-chat", &bloom },
-	{ "gpt3-finnish", &bloom }, { "viking", &viking },
+	{ "falcon", &falcon }, { "deepseek-llm", &deepseek }, { "deepseek-coder", &coder }, { "deepseek-v3", &deepseek3 },
+	{ "hunyuan-dense", &deepseek3 }, { "joyai-llm", &deepseek3 }, { "hy_v4", &deepseek3 }, { "spark2_5", &spark },
+	{ "afmoe", &afmoe }, { "bloom", &bloom }, { "poro-chat", &bloom }, { "gpt3-finnish", &bloom }, { "viking", &viking },
+	{ "tiny_aya", &aya }, { "cohere2moe", &aya }, { "superbpe", &superbpe }, { "granite-embed-multi-97m", &o200_whole },
+	{ "youtu", &youtu }, { "kimi-k2", &kimi }, { "minicpm5", &minicpm }, { "laguna", &lines_first }, { "seed-coder", &seed },
+	{ "bailingmoe", &ling }, { "bailingmoe2", &ling }, { "llada-moe", &ling }, { "exaone-moe", &exaone },
+	{ "ufakzeka", &no_short }, { "jais-2", &jais2 }, { "chameleon", &chameleon },
+	{ "gemma4", &gemma }, { "granite-embed-multi-311m", &gemma }, { "sarvam-moe", &sarvam },
 };
 
 const struct fmt_pre *fmt_pre_find(struct fmt_str name)

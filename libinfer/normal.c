@@ -79,6 +79,14 @@ size_t normal_lower(uint32_t code, uint32_t out[3])
 	return 1;
 }
 
+uint32_t normal_base(uint32_t code)
+{
+	utf8proc_int32_t made[8];
+	utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)code, made, 8, UTF8PROC_DECOMPOSE, NULL);
+
+	return n > 0 ? (uint32_t)made[0] : code;
+}
+
 size_t normal_upper(uint32_t code, bool title, uint32_t out[3])
 {
 	if (code == 0xdf) { /* of the characters with a longer upper case the only one that is a letter of its own */

@@ -14,6 +14,9 @@ bool normal_form(enum normal_form form, const struct tok_text *text, size_t star
 /* Lower case of one code point, at most 3 of them (U+0130 gives two). Returns their number. */
 size_t normal_lower(uint32_t code, uint32_t out[3]);
 
+/* The first code point of the full canonical decomposition. */
+uint32_t normal_base(uint32_t code);
+
 /* Upper case (or title case) of one code point, likewise: "ß" gives "SS". */
 size_t normal_upper(uint32_t code, bool title, uint32_t out[3]);
 

@@ -115,25 +115,30 @@ static bool stands_alone(const char *text, size_t n, size_t start, size_t end)
 	       (end == n || !uni_is_word(uni_get(text + end, &len)));
 }
 
-static size_t spaces_before(const char *text, size_t low, size_t at)
+static bool is_space(uint32_t code, bool ascii)
+{
+	return uni_is_space(code) && (code < 0x80 || !ascii);
+}
+
+static size_t spaces_before(const char *text, size_t low, size_t at, bool ascii)
 {
 	size_t len;
 
 	while (at > low) {
 		size_t before = low + uni_before(text + low, at - low);
 
-		if (!uni_is_space(uni_get(text + before, &len)))
+		if (!is_space(uni_get(text + before, &len), ascii))
 			break;
 		at = before;
 	}
 	return at;
 }
 
-static size_t spaces_behind(const char *text, size_t n, size_t at)
+static size_t spaces_behind(const char *text, size_t n, size_t at, bool ascii)
 {
 	size_t len;
 
-	while (at < n && uni_is_space(uni_get(text + at, &len)))
+	while (at < n && is_space(uni_get(text + at, &len), ascii))
 		at += len;
 	return at;
 }
@@ -158,9 +163,9 @@ bool tok_cut(const struct infer_tokenizer *t, const struct tok_trie *x, const ch
 		if ((a->special && !parse_special) || (a->single_word && !stands_alone(p, n, from, to)))
 			continue;
 		if (a->lstrip)
-			from = spaces_before(p, done, from);
+			from = spaces_before(p, done, from, a->ascii);
 		if (a->rstrip)
-			to = spaces_behind(p, n, to);
+			to = spaces_behind(p, n, to, a->ascii);
 		if (done < from && !fn(ctx, start + done, start + from, NULL))
 			return false;
 		if (!fn(ctx, start + from, start + to, a))

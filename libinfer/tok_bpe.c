@@ -200,10 +200,21 @@ static bool merge(struct tok_run *r, const struct candidate *c)
 	return (left->prev == NIL || push(r, left->prev)) && push(r, c->at);
 }
 
+/* Whether the split is looked up as a whole. */
+static bool may_be_whole(const struct infer_tokenizer *t, const char *p, size_t n)
+{
+	if (!t->whole_newlines)
+		return t->ignore_merges;
+	while (n && p[n - 1] == '\n')
+		n--;
+	return !n;
+}
+
 static bool encode(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
 {
 	struct tok_bpe *b = r->bpe;
-	int32_t whole = r->t->ignore_merges ? tok_find(r->t, text->bytes.p + start, end - start) : TOK_NONE;
+	const char *p = text->bytes.p + start;
+	int32_t whole = may_be_whole(r->t, p, end - start) ? tok_find(r->t, p, end - start) : TOK_NONE;
 
 	if (whole != TOK_NONE)
 		return tok_emit(r, whole, text, start);

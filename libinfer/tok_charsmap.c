@@ -32,6 +32,10 @@ struct tok_charsmap *tok_charsmap_create(const void *data, size_t n, struct fmt_
 		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "precompiled_charsmap: a trie of %zu bytes in %zu", trie_bytes, n);
 		return NULL;
 	}
+	if (!tok_is_utf8((const char *)p + 4 + trie_bytes, n - 4 - trie_bytes)) {
+		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "precompiled_charsmap: replacements that are not UTF-8");
+		return NULL;
+	}
 	m = calloc(1, sizeof *m);
 	if (m) {
 		m->n_units = trie_bytes / 4;
@@ -65,50 +69,88 @@ static uint32_t offset_of(uint32_t unit)
 	return unit >> 10 << ((unit & 1u << 9) >> 6);
 }
 
-/* The replacement of the shortest key that begins p (the reference takes the first it finds); NULL if there is none. */
-static const char *lookup(const struct tok_charsmap *m, const char *p, size_t n)
+static bool is_tail(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* The replacement of a key that begins p, of *len bytes: the shortest (the reference takes the first that it finds), or
+ * the longest; NULL if there is none. */
+static const char *lookup(const struct tok_charsmap *m, const char *p, size_t n, bool longest, size_t *len)
 {
 	uint32_t node = offset_of(m->units[0]);
+	const char *found = NULL;
 
 	for (size_t i = 0; i < n && p[i]; i++) {
 		uint32_t unit;
 
 		node ^= (unsigned char)p[i];
 		if (node >= m->n_units)
-			return NULL;
+			break;
 		unit = m->units[node];
 		if ((unit & (1u << 31 | 0xff)) != (unsigned char)p[i])
-			return NULL;
+			break;
 		node ^= offset_of(unit);
 		if (unit >> 8 & 1) {
 			uint32_t value = node < m->n_units ? m->units[node] & 0x7fffffff : UINT32_MAX;
 
-			return value <= m->n_texts ? m->texts + value : NULL;
+			/* a value within a character is a lie: the text has to stay UTF-8 */
+			found = value <= m->n_texts && !is_tail(m->texts[value]) ? m->texts + value : NULL;
+			*len = i + 1;
+			if (!longest)
+				break;
 		}
 	}
-	return NULL;
+	return found;
 }
 
-bool tok_charsmap_run(const struct tok_charsmap *m, const struct tok_text *text, size_t start, size_t end,
-                      struct tok_text *out, struct fmt_err *err)
+static bool put_or_keep(const struct tok_text *text, size_t at, size_t len, const char *to, struct tok_text *out,
+                        struct fmt_err *err)
+{
+	return to ? tok_text_put(out, to, strlen(to), tok_text_origin(text, at), err)
+	          : tok_text_copy(out, text, at, at + len, err);
+}
+
+/* llama.cpp's way: whatever the longest key is, wherever it ends. */
+static bool run_longest(const struct tok_charsmap *m, const struct tok_text *text, size_t start, size_t end,
+                        struct tok_text *out, struct fmt_err *err)
 {
 	const char *p = text->bytes.p;
 	size_t len;
 
+	for (size_t at = start; at < end; at += len) {
+		const char *to = lookup(m, p + at, end - at, true, &len);
+
+		if (!to)
+			uni_get(p + at, &len);
+		while (at + len < end && is_tail(p[at + len]))
+			len++;
+		if (!put_or_keep(text, at, len, to, out, err))
+			return false;
+	}
+	return true;
+}
+
+bool tok_charsmap_run(const struct tok_charsmap *m, bool longest, const struct tok_text *text, size_t start, size_t end,
+                      struct tok_text *out, struct fmt_err *err)
+{
+	const char *p = text->bytes.p;
+	size_t len, key;
+
+	if (longest)
+		return run_longest(m, text, start, end, out, err);
 	for (size_t at = start; at < end;) {
 		size_t cluster = at + normal_grapheme(p + at, end - at);
-		const char *to = cluster - at < MAX_CLUSTER_BYTES ? lookup(m, p + at, cluster - at) : NULL;
+		const char *to = cluster - at < MAX_CLUSTER_BYTES ? lookup(m, p + at, cluster - at, false, &key) : NULL;
 
 		if (to) {
-			if (!tok_text_put(out, to, strlen(to), tok_text_origin(text, at), err))
+			if (!put_or_keep(text, at, cluster - at, to, out, err))
 				return false;
 			at = cluster;
 		}
 		for (; at < cluster; at += len) {
 			uni_get(p + at, &len);
-			to = lookup(m, p + at, len);
-			if (!(to ? tok_text_put(out, to, strlen(to), tok_text_origin(text, at), err)
-			         : tok_text_copy(out, text, at, at + len, err)))
+			if (!put_or_keep(text, at, len, lookup(m, p + at, len, false, &key), out, err))
 				return false;
 		}
 	}

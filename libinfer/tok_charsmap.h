@@ -11,8 +11,8 @@ struct tok_charsmap *tok_charsmap_create(const void *data, size_t n, struct fmt_
 void tok_charsmap_destroy(struct tok_charsmap *m); /* NULL is fine */
 
 /* Adds text[start, end) to *out with every replacement made, as Hugging Face does it: whole grapheme clusters first,
- * then characters. */
-bool tok_charsmap_run(const struct tok_charsmap *m, const struct tok_text *text, size_t start, size_t end,
+ * then characters. Or as llama.cpp does: the longest that begins at each place. */
+bool tok_charsmap_run(const struct tok_charsmap *m, bool longest, const struct tok_text *text, size_t start, size_t end,
                       struct tok_text *out, struct fmt_err *err);
 
 #endif

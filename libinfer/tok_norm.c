@@ -148,17 +148,61 @@ static size_t clean(uint32_t code, const char *p, size_t len, char *to)
 	return code != ' ' && uni_is_space(code) ? 1 : SIZE_MAX;
 }
 
-/* The blocks of ideographs that BERT knows. */
-static bool is_ideograph(uint32_t c)
+static size_t base(uint32_t code, const char *p, size_t len, char *to)
 {
-	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) ||
-	       (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
-	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+	uint32_t first = normal_base(code);
+
+	(void)p;
+	(void)len;
+	return first == code ? SIZE_MAX : uni_put(first, to);
+}
+
+static size_t without_marks(uint32_t code, const char *p, size_t len, char *to)
+{
+	(void)p;
+	(void)len;
+	(void)to;
+	return uni_is(code, UNI_SET_M) ? 0 : SIZE_MAX;
+}
+
+static size_t plain_words(uint32_t code, const char *p, size_t len, char *to)
+{
+	(void)p;
+	(void)len;
+	if (uni_is_space(code)) {
+		*to = ' ';
+		return code == ' ' ? SIZE_MAX : 1;
+	}
+	return !code || code == 0xfffd || uni_is(code, UNI_SET_C & ~(1u << UNI_CN)) ? 0 : SIZE_MAX;
+}
+
+/* SentencePiece's spaces as llama.cpp makes them. */
+static bool spaces(const struct step *s)
+{
+	const char *p = s->in->bytes.p;
+	const struct tok_bytes *space = &s->norm->text;
+	bool in_word = false, first = true;
+	size_t kept = s->start;
+
+	for (size_t at = s->start; at < s->end; at++) {
+		if (p[at] == ' ') {
+			if (!copy(s, kept, at) || (!s->norm->right && !put(s, space->p, space->n, at)))
+				return false;
+			kept = at + 1;
+			in_word = false;
+		} else if (!in_word) {
+			if ((s->norm->right || (s->norm->left && first)) && !put(s, space->p, space->n, at))
+				return false;
+			in_word = true;
+			first = false;
+		}
+	}
+	return copy(s, kept, s->end);
 }
 
 static size_t space_ideograph(uint32_t code, const char *p, size_t len, char *to)
 {
-	if (!is_ideograph(code))
+	if (!uni_is_bert_ideograph(code))
 		return SIZE_MAX;
 	to[0] = ' ';
 	memcpy(to + 1, p, len);
@@ -196,7 +240,15 @@ static bool run_step(const struct step *s)
 	case TOK_NORM_CJK:
 		return each_char(s, space_ideograph);
 	case TOK_NORM_CHARSMAP:
-		return tok_charsmap_run(s->norm->charsmap, s->in, s->start, s->end, s->out, s->r->err);
+		return tok_charsmap_run(s->norm->charsmap, s->norm->left, s->in, s->start, s->end, s->out, s->r->err);
+	case TOK_NORM_SPACES:
+		return spaces(s);
+	case TOK_NORM_BASE:
+		return each_char(s, base);
+	case TOK_NORM_MARKS:
+		return each_char(s, without_marks);
+	case TOK_NORM_WORDS:
+		return each_char(s, plain_words);
 	}
 	return false;
 }

@@ -120,6 +120,16 @@ static bool run_space(struct tok_run *r, size_t step, const struct tok_text *tex
 	       tok_text_copy(to, text, start, end, r->err) && run_from(r, step + 1, to, 0, to->bytes.n);
 }
 
+static bool run_front(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
+{
+	const struct tok_bytes *front = &r->t->splits[step].text;
+	struct tok_text *to = &r->deep[step];
+
+	tok_text_clear(to);
+	return tok_text_put(to, front->p, front->n, tok_text_origin(text, start), r->err) &&
+	       tok_text_copy(to, text, start, end, r->err) && run_from(r, step + 1, to, 0, to->bytes.n);
+}
+
 /* ByteLevel: each byte as a letter. As the last step it leaves the bytes as they are: the vocabulary's keys then are
  * bytes too. */
 static bool run_bytes(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
@@ -186,6 +196,8 @@ static bool run_from(struct tok_run *r, size_t step, const struct tok_text *text
 		return cut_class(&c, s->is, start, end);
 	case TOK_SPLIT_SPACE:
 		return run_space(r, step, text, start, end);
+	case TOK_SPLIT_FRONT:
+		return run_front(r, step, text, start, end);
 	case TOK_SPLIT_BYTES:
 		return run_bytes(r, step, text, start, end);
 	case TOK_SPLIT_META:

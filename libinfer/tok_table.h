@@ -39,7 +39,11 @@ enum tok_norm_kind {
 	TOK_NORM_BYTES,         /* ByteLevel: each byte as a letter */
 	TOK_NORM_CLEAN,         /* Bert: control characters out, white space to spaces */
 	TOK_NORM_CJK,           /* Bert: spaces around ideographs */
-	TOK_NORM_CHARSMAP,      /* Precompiled: SentencePiece's trie of replacements */
+	TOK_NORM_CHARSMAP,      /* Precompiled: SentencePiece's trie of replacements; left: the longest at each place */
+	TOK_NORM_SPACES,        /* SentencePiece: text for spaces; left: one in front, right: one for a run of them */
+	TOK_NORM_BASE,          /* llama.cpp's NFD: the first character of what a character is made of */
+	TOK_NORM_MARKS,         /* llama.cpp: drop marks */
+	TOK_NORM_WORDS,         /* llama.cpp: control characters out, white space to spaces */
 };
 
 struct tok_norm {
@@ -64,6 +68,7 @@ enum tok_split_kind {
 	TOK_SPLIT_PATTERN, /* pattern, behavior, invert */
 	TOK_SPLIT_CLASS,   /* characters for which `is` holds, behavior */
 	TOK_SPLIT_SPACE,   /* a space in front of what does not begin with one */
+	TOK_SPLIT_FRONT,   /* text in front */
 	TOK_SPLIT_BYTES,   /* ByteLevel: each byte becomes a letter */
 	TOK_SPLIT_META,    /* Metaspace: spaces become `text`; prepend, split */
 };
@@ -102,6 +107,7 @@ struct tok_added {
 	struct tok_bytes text; /* what is looked for; normalized if `normalized` */
 	int32_t id;
 	bool special, normalized, lstrip, rstrip, single_word;
+	bool ascii; /* strips ASCII's white space only */
 };
 
 enum tok_model_kind { TOK_MODEL_BPE, TOK_MODEL_UNIGRAM, TOK_MODEL_WORDPIECE, TOK_MODEL_WORDLEVEL };
@@ -162,6 +168,7 @@ struct infer_tokenizer {
 	enum tok_model_kind model;
 	bool byte_symbols;   /* the last splitting step was ByteLevel: the model sees bytes, keys are bytes */
 	bool ignore_merges;  /* a split that is a token is not taken apart */
+	bool whole_newlines; /* nor one of line feeds alone */
 	bool byte_fallback, fuse_unk;
 	int32_t unk;         /* TOK_NONE: what is unknown is dropped */
 	int32_t bytes[256];  /* byte symbols, or the tokens <0xNN>; TOK_NONE where there is none */

@@ -56,6 +56,13 @@ bool uni_is_word(uint32_t code)
 	       (code >= 0x1f170 && code <= 0x1f189);
 }
 
+bool uni_is_bert_ideograph(uint32_t c)
+{
+	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) ||
+	       (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
+	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+}
+
 bool uni_in(uint32_t code, const struct uni_range *ranges)
 {
 	while (ranges->last < code)

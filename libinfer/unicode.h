@@ -46,6 +46,9 @@ bool uni_is_space(uint32_t code);
 /* What \w takes: letters, marks, decimal digits, letter numbers, connectors and joiners. */
 bool uni_is_word(uint32_t code);
 
+/* The blocks of ideographs that BERT knows, with the slip that all copies of its code have (U+2B820 left out). */
+bool uni_is_bert_ideograph(uint32_t code);
+
 /* Characters that are new to parts of Hugging Face's library (BertNormalizer, StripAccents, Punctuation): ascending, and
  * ended by a range from UINT32_MAX. */
 struct uni_range {

@@ -93,7 +93,8 @@ def check(work):
     return 1 if total else 0
 
 
-if sys.argv[1] == "make":
-    make(pathlib.Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
-else:
-    sys.exit(check(pathlib.Path(sys.argv[2])))
+if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        make(pathlib.Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
+    else:
+        sys.exit(check(pathlib.Path(sys.argv[2])))

@@ -11,6 +11,8 @@ struct fmt_pre {
 	const char *patterns[FMT_PRE_MAX_PATTERNS + 1]; /* expressions, applied one after the other; NULL at the end */
 	bool ignore_merges; /* a whole split that is a token is taken before merging */
 	bool add_bos;       /* unless the file says otherwise */
+	bool plain;         /* no alphabet of bytes: spaces become U+2581, what is no token <0xNN> */
+	bool newlines;      /* a run of line feeds that is a token is taken before merging; BOS whatever the file says */
 };
 
 /* The row of a name; NULL if llama.cpp knows no such name, or its splits are not described here. Any thread.
