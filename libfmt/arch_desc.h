@@ -157,6 +157,7 @@ enum arch_param {
 	P_NO_ROPE_EVERY, /* every n-th layer knows no positions, unless a list says which */
 	P_ROPE_TYPE, /* enum arch_rope */
 	P_ROPE_THETA,
+	P_ROPE_THETA_WINDOW, /* in layers with a window, where it is another */
 	P_ROPE_PART, /* the part of a head that rotates; unset: all of it */
 	P_ROPE_DIM, /* elements of a head that rotate */
 	P_ROPE_PAIRS, /* half of them: one frequency each */
@@ -369,6 +370,9 @@ extern const struct arch_param_row arch_rope_usual[];
 /* The same for those that llama.cpp has no other scaling for than a linear one; P_ROPE_PART too. */
 extern const struct arch_param_row arch_rope_simple[];
 
+/* P_ROPE_DIM and P_ROPE_PAIRS of heads that rotate as a whole: for those with rows of their own for the rest. */
+extern const struct arch_param_row arch_rope_widths[];
+
 extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_mistral;
 extern const struct fmt_arch arch_cohere;
@@ -377,6 +381,7 @@ extern const struct fmt_arch arch_deepseek2;
 extern const struct fmt_arch arch_deepseek3;
 extern const struct fmt_arch arch_falcon;
 extern const struct fmt_arch arch_gemma2;
+extern const struct fmt_arch arch_gemma3;
 extern const struct fmt_arch arch_glm4;
 extern const struct fmt_arch arch_glm4moe;
 extern const struct fmt_arch arch_gpt2;
@@ -412,7 +417,6 @@ extern const struct fmt_arch arch_mpt;
 extern const struct fmt_arch arch_gptbigcode;
 extern const struct fmt_arch arch_qwen35moe;
 extern const struct fmt_arch arch_gemma;
-extern const struct fmt_arch arch_gemma3;
 extern const struct fmt_arch arch_glm;
 extern const struct fmt_arch arch_ministral;
 extern const struct fmt_arch arch_ministral3;
@@ -453,8 +457,9 @@ extern const struct fmt_arch arch_granite_hybrid;
 extern const struct fmt_arch arch_lfm2;
 extern const struct fmt_arch arch_lfm2moe;
 
-/* A description in arch_counted, by class or, where there is none, by model_type; NULL if there is none. */
-const struct fmt_arch *arch_counted_find(struct fmt_str class, struct fmt_str type);
+/* The first description of a table that is for that class and that model_type, of which one may be empty; NULL if there is
+ * none. */
+const struct fmt_arch *arch_find(const struct fmt_arch *const *table, struct fmt_str class, struct fmt_str type);
 
 /* The description of a Hugging Face model_type ("llama"); NULL if there is none. */
 const struct fmt_arch *arch_by_type(struct fmt_str name);

@@ -12,6 +12,7 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_falcon,
 	&arch_gemma,
 	&arch_gemma2,
+	&arch_gemma3,
 	&arch_gpt2,
 	&arch_gptneox,
 	&arch_gptoss,
@@ -47,7 +48,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_mpt,
 	&arch_gptbigcode,
 	&arch_qwen35moe,
-	&arch_gemma3,
 	&arch_glm,
 	&arch_ministral,
 	&arch_ministral3,
@@ -108,6 +108,7 @@ const struct arch_key arch_common_keys[] = {
 	{ "rope.scaling.yarn_beta_fast", FMT_KV_F32, P_YARN_BETA_FAST, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
+	{ "rope.freq_base_swa", FMT_KV_F32, P_ROPE_THETA_WINDOW },
 	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
 	{ "expert_count", FMT_KV_U32, P_EXPERTS },
 	{ "expert_used_count", FMT_KV_U32, P_EXPERTS_USED },
@@ -131,18 +132,25 @@ const struct fmt_arch *fmt_arch_by_gguf(struct fmt_str name)
 	return NULL;
 }
 
-static const struct fmt_arch *by_word(const struct fmt_arch *const *table, struct fmt_str name, bool types)
+static bool has_word(const char *const *words, struct fmt_str word)
 {
-	for (const struct fmt_arch *const *a = table; *a; a++)
-		for (const char *const *w = types ? (*a)->types : (*a)->classes; *w; w++)
-			if (fmt_str_is(name, *w))
-				return *a;
+	for (; *words; words++)
+		if (fmt_str_is(word, *words))
+			return true;
+	return false;
+}
+
+const struct fmt_arch *arch_find(const struct fmt_arch *const *table, struct fmt_str class, struct fmt_str type)
+{
+	for (; (class.n || type.n) && *table; table++)
+		if ((!class.n || has_word((*table)->classes, class)) && (!type.n || has_word((*table)->types, type)))
+			return *table;
 	return NULL;
 }
 
 const struct fmt_arch *fmt_arch_by_class(struct fmt_str name)
 {
-	return by_word(arch_table, name, false);
+	return arch_find(arch_table, name, FMT_STR(""));
 }
 
 bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_layer)
@@ -157,10 +165,5 @@ bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_
 
 const struct fmt_arch *arch_by_type(struct fmt_str name)
 {
-	return by_word(arch_table, name, true);
-}
-
-const struct fmt_arch *arch_counted_find(struct fmt_str class, struct fmt_str type)
-{
-	return class.n ? by_word(arch_counted, class, false) : by_word(arch_counted, type, true);
+	return arch_find(arch_table, FMT_STR(""), name);
 }

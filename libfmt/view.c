@@ -46,6 +46,28 @@ static const char *list_known(const struct fmt_view_opts *opts, char *out, size_
 	return out;
 }
 
+/* The description for a class and a model_type, of which the second says what the language model is where the class joins it
+ * and other parts.
+ * counted   out: it is one that can only be counted */
+static const struct fmt_arch *by_words(struct fmt_str class, struct fmt_str type, bool joins, bool *counted)
+{
+	const struct fmt_arch *const *const tables[] = { arch_table, arch_counted };
+	const struct fmt_str none = { "", 0 };
+	const struct {
+		struct fmt_str class, type;
+	} tries[] = { { class, type }, { joins ? none : class, joins || !class.n ? type : none }, { class, none } };
+
+	for (size_t i = 0; i < 2 * sizeof tries / sizeof *tries; i++) {
+		const struct fmt_arch *arch = arch_find(tables[i % 2], tries[i / 2].class, tries[i / 2].type);
+
+		*counted = i % 2;
+		if (arch)
+			return arch;
+	}
+	*counted = false;
+	return NULL;
+}
+
 /* The description that config.json asks for: by its class, else by its model_type. */
 static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct fmt_view_opts *opts, bool *counted_only,
                                           struct fmt_err *err)
@@ -53,7 +75,7 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	const struct json *config = hf_json(d, HF_CONFIG);
 	struct fmt_str class = json_str(json_first(arch_conf_find(config, "architectures", 13)));
 	struct fmt_str type = json_str(arch_conf_find(config, "model_type", 10));
-	const struct fmt_arch *arch, *counted = arch_counted_find(class, type);
+	const struct fmt_arch *arch;
 	char known[320];
 
 	if (opts->arch) {
@@ -69,27 +91,18 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 			         list_known(opts, known, sizeof known));
 		return arch;
 	}
-	arch = class.n ? fmt_arch_by_class(class) : arch_by_type(type);
-	if (!arch && !counted && opts->plan_only && json_is(json_get(config, "text_config"), JSON_OBJECT)) {
-		/* a class that joins a language model and other parts: what the language model is, its own type says */
-		counted = arch_counted_find(FMT_STR(""), type);
-		arch = arch_by_type(type);
-	}
-	if (!arch && opts->plan_only) {
-		arch = counted;
-		*counted_only = counted != NULL;
-	}
-	if (!arch) {
-		if (opts->plan_only)
-			arch_unknown(config, class, type, err);
-		else
-			fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, counted ? "'%.*s' can be counted (llm-mem), but not yet be converted "
+	arch = by_words(class, type, json_is(json_get(config, "text_config"), JSON_OBJECT), counted_only);
+	if (arch && (opts->plan_only || !*counted_only))
+		return arch;
+	if (opts->plan_only)
+		arch_unknown(config, class, type, err);
+	else
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, arch ? "'%.*s' can be counted (llm-mem), but not yet be converted "
 		         "or run; known: %s" : "unknown architecture '%.*s'; known: %s",
 		         (int)(class.n ? class.n : type.n), class.n ? class.p : type.n ? type.p : "",
 		         list_known(opts, known, sizeof known));
-		fmt_err_file(err, hf_file_path(d, HF_CONFIG));
-	}
-	return arch;
+	fmt_err_file(err, hf_file_path(d, HF_CONFIG));
+	return NULL;
 }
 
 static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)

@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "limit.h"
+#include "text_part.h"
 #include "view_impl.h"
 
 struct comparison {
 	const struct fmt_view *v;
 	const struct fmt_model *m;
 	bool *used;
+	bool parts; /* the language model is one of several */
 	void (*found)(void *ctx, enum fmt_difference d, const char *name);
 	void *ctx;
 };
@@ -16,7 +18,7 @@ struct comparison {
 static const struct fmt_tensor *find(const struct comparison *c, const char *name)
 {
 	const char *base = c->v->arch->base_prefix;
-	const struct fmt_tensor *t = fmt_model_find(c->m, (struct fmt_str){ name, strlen(name) });
+	const struct fmt_tensor *t = text_part_find(c->m, name);
 
 	if (!t && base && !strncmp(name, base, strlen(base)))
 		t = fmt_model_find(c->m, (struct fmt_str){ name + strlen(base), strlen(name) - strlen(base) });
@@ -43,7 +45,7 @@ static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, c
 	}
 }
 
-/* Buffers carry nothing, and layers of multi-token prediction are declared. */
+/* Buffers carry nothing, layers of multi-token prediction are declared, and other parts are not described. */
 static bool is_expected(const struct comparison *c, struct fmt_str name)
 {
 	for (const char *const *skip = c->v->arch->skip; skip && *skip; skip++) {
@@ -52,13 +54,13 @@ static bool is_expected(const struct comparison *c, struct fmt_str name)
 		if (name.n >= n && !memcmp(name.p + name.n - n, *skip, n))
 			return true;
 	}
-	return view_in_next_layer(c->v->arch, &c->v->impl->conf, name);
+	return view_in_next_layer(c->v->arch, &c->v->impl->conf, name) || (c->parts && text_part_is_other(name));
 }
 
 bool fmt_view_compare(const struct fmt_view *v, const struct fmt_model *m,
                       void (*found)(void *ctx, enum fmt_difference d, const char *name), void *ctx, struct fmt_err *err)
 {
-	struct comparison c = { .v = v, .m = m, .found = found, .ctx = ctx };
+	struct comparison c = { .v = v, .m = m, .parts = text_part_is_one(m), .found = found, .ctx = ctx };
 	struct fmt_arena mem;
 
 	fmt_arena_init(&mem, LIMIT_VIEW_BYTES + m->n_tensors);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rope_factors.h"
+#include "text_part.h"
 #include "view_impl.h"
 
 /* A plan while it is made: which of the checkpoint's tensors have been used. */
@@ -85,7 +86,7 @@ static bool check_type(struct plan *p, const struct fmt_tensor *t)
 /* The checkpoint's tensor of that name, with its base prefix or without, marked as used. */
 static const struct fmt_tensor *take(struct plan *p, const char *name, const char *why)
 {
-	const struct fmt_tensor *t = fmt_model_find(p->weights, (struct fmt_str){ name, strlen(name) });
+	const struct fmt_tensor *t = text_part_find(p->weights, name);
 	const char *base = p->v->arch->base_prefix;
 
 	if (!t && base && !strncmp(name, base, strlen(base)))
@@ -446,7 +447,8 @@ static bool is_scale_of_inputs(struct fmt_str name)
 static bool check_left_over(struct plan *p)
 {
 	bool tied = p->conf->set[P_TIED] && p->conf->n[P_TIED];
-	uint64_t n_next = 0;
+	bool parts = text_part_is_one(p->weights);
+	uint64_t n_next = 0, n_other = 0;
 
 	for (uint64_t i = 0; i < p->weights->n_tensors; i++) {
 		const struct fmt_tensor *t = &p->weights->tensors[i];
@@ -462,13 +464,19 @@ static bool check_left_over(struct plan *p)
 			n_next++;
 			continue;
 		}
-		if (tied && fmt_str_is(t->name, "lm_head.weight")) {
+		if (parts && text_part_is_other(t->name)) {
+			n_other++;
+			continue;
+		}
+		if (tied && fmt_str_ends(t->name, "lm_head.weight")) {
 			if (!view_note(p->v, p->err, "lm_head.weight is left out: config.json ties it to the embedding"))
 				return false;
 			continue;
 		}
 		return fail_tensor(p, FMT_MISMATCH, t, "no place for it in this architecture and config.json");
 	}
+	if (n_other && !view_note(p->v, p->err, "%" PRIu64 " tensors of other parts than the language model are left out", n_other))
+		return false;
 	return !n_next || view_note(p->v, p->err, "%" PRIu64 " tensors for multi-token prediction are left out (layers from %" PRIu64
 	                            " on)", n_next, p->conf->n[P_LAYERS]);
 }

@@ -36,6 +36,7 @@ struct infer_rope {
 	float *inv_freq;   /* [n_dims / 2] radians per position */
 	float *inv_freq_long;   /* the same for runs with more than n_ctx_short positions (LongRoPE); NULL: none of their own */
 	uint32_t n_ctx_short;
+	float *inv_freq_window; /* in layers with a window, where magnitude is 1; NULL: the same */
 	float magnitude;   /* factor on sin and cos (YaRN's attention factor) */
 };
 
@@ -143,6 +144,9 @@ struct infer_forward {
 	enum infer_pairs pairs;          /* how its rotary embedding pairs elements */
 	uint32_t no_rope_every;          /* every n-th layer has no_rope, where the model does not say which; 0: none has */
 	bool rope_in_windows;            /* layers without a window have no_rope */
+	bool window_rope;                /* layers with a window have rotary positions of their own, which are never scaled: */
+	float window_base;               /* rope.freq_base_swa where the model does not say; 0: rope.freq_base */
+	uint32_t wide_scale_layers;      /* a model of so many layers that has no attention.scale scales by 1 / sqrt(D / Hq); 0: none */
 	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */
 	bool latent;                     /* attention is latent */

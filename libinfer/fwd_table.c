@@ -8,6 +8,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_falcon,
 	&infer_fwd_gemma,
 	&infer_fwd_gemma2,
+	&infer_fwd_gemma3,
 	&infer_fwd_gpt2,
 	&infer_fwd_gptneox,
 	&infer_fwd_gptoss,

@@ -159,6 +159,14 @@ static bool read_eps(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* 1 / sqrt(d_k); but Gemma's 27B are known by their number of layers, and scale as if heads were as wide as D / Hq. */
+static float usual_scale(const struct infer_model *m)
+{
+	bool wide = m->forward->wide_scale_layers && m->n_layers == m->forward->wide_scale_layers;
+
+	return (float)(1 / sqrt((double)(wide ? m->d_model / m->layers[0].n_head : m->d_k)));
+}
+
 /* What happens to attention scores and to logits. A scale of 0 is the usual one, as llama.cpp has it. */
 static bool read_scores(struct infer_model *m, struct fmt_err *err)
 {
@@ -173,7 +181,7 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 	m->parallel = !parallel || parallel->type != FMT_KV_BOOL || parallel->as.b;
 	m->gelu = gelu && gelu->type == FMT_KV_BOOL && gelu->as.b ? INFER_GELU_TANH : INFER_GELU_ERF;
 	if (!(m->attn_scale > 0))
-		m->attn_scale = (float)(1 / sqrt((double)m->d_k));
+		m->attn_scale = usual_scale(m);
 	return true;
 }
 

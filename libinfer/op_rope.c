@@ -8,24 +8,32 @@ struct rotation {
 	float *x;
 	uint32_t n_heads;
 	size_t width, from; /* of a head; where in it the elements that turn begin */
+	const float *sin, *cos; /* [T, half] */
 };
 
-/* The angle is rounded to float32 before sin and cos, as Hugging Face's code computes it. */
-void op_rope_angles(struct infer_run *r)
+/* sin_t and cos_t [T, half]. The angle is rounded to float32 before sin and cos, as Hugging Face's code computes it. */
+static void angles(const struct infer_run *r, const float *inv_freq, float magnitude, float *sin_t, float *cos_t)
 {
-	const struct infer_rope *rope = &r->model->rope;
-	bool far = rope->inv_freq_long && r->kv.n_ctx > rope->n_ctx_short;
-	const float *inv_freq = far ? rope->inv_freq_long : rope->inv_freq;
-	size_t half = rope->n_dims / 2;
+	size_t half = r->model->rope.n_dims / 2;
 
 	for (uint32_t t = 0; t < r->n_tok; t++)
 		for (size_t i = 0; i < half; i++) {
 			float s, c;
 
 			infer_sincosf((float)(r->pos + t) * inv_freq[i], &s, &c);
-			r->sin[t * half + i] = s * rope->magnitude;
-			r->cos[t * half + i] = c * rope->magnitude;
+			sin_t[t * half + i] = s * magnitude;
+			cos_t[t * half + i] = c * magnitude;
 		}
+}
+
+void op_rope_angles(struct infer_run *r)
+{
+	const struct infer_rope *rope = &r->model->rope;
+	bool far = rope->inv_freq_long && r->kv.n_ctx > rope->n_ctx_short;
+
+	angles(r, far ? rope->inv_freq_long : rope->inv_freq, rope->magnitude, r->sin, r->cos);
+	if (rope->inv_freq_window)
+		angles(r, rope->inv_freq_window, 1, r->sin_window, r->cos_window);
 }
 
 /* Turns n_pairs pairs, the two elements of each `apart`, the pairs `step`. */
@@ -43,7 +51,7 @@ static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 {
 	const struct rotation *c = ctx;
 	size_t half = c->r->model->rope.n_dims / 2;
-	const float *sin_t = c->r->sin + t * half, *cos_t = c->r->cos + t * half;
+	const float *sin_t = c->sin + t * half, *cos_t = c->cos + t * half;
 
 	(void)worker;
 	for (uint32_t head = 0; head < c->n_heads; head++) {
@@ -58,9 +66,12 @@ static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 
 void op_rope_part(struct infer_run *r, float *x, uint32_t n_heads, size_t width, size_t from)
 {
-	struct rotation c = { .r = r, .x = x, .n_heads = n_heads, .width = width, .from = from };
+	const struct infer_layer *l = &r->model->layers[r->layer];
+	bool own = l->window && r->model->rope.inv_freq_window;
+	struct rotation c = { .r = r, .x = x, .n_heads = n_heads, .width = width, .from = from,
+	                      .sin = own ? r->sin_window : r->sin, .cos = own ? r->cos_window : r->cos };
 
-	if (!r->model->layers[r->layer].no_rope)
+	if (!l->no_rope)
 		quant_pool_run(r->pool, r->n_tok, rotate_token, &c);
 	op_done(r, "rope", NULL, x, r->n_tok, n_heads * width, false);
 }

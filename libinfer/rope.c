@@ -6,6 +6,7 @@
  * - yarn: a ramp between plain and linear, and a magnitude (arXiv:2309.00071);
  * - longrope: divided by the factors of rope_factors_short.weight, or of rope_factors_long.weight in a run with room for
  *   more than the first context, and a magnitude (arXiv:2402.13753);
+ * - in layers with a window, of those architectures that have another base there (Gemma 3): plain with that base;
  * - dynamic: plain up to the model's own context, to which the run is then held: past it the frequencies would depend
  *   on how long the text becomes, and so on how it is cut into batches. */
 #include "bind.h"
@@ -147,6 +148,11 @@ static bool divide(const struct infer_rope *rope, float *freq, const struct infe
 	return true;
 }
 
+static bool check_base(const char *key, float base, struct fmt_err *err)
+{
+	return (base > 0 && base <= 1e30f) || fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "%s is %g", key, (double)base);
+}
+
 /* Two sets of divisors, for texts within the context that was trained first and for longer ones. */
 static bool long_rope(struct infer_model *m, float base, struct fmt_err *err)
 {
@@ -167,6 +173,23 @@ static bool long_rope(struct infer_model *m, float base, struct fmt_err *err)
 	       fmt_view_f32(m->view, "rope.scaling.attn_factor", 1, &rope->magnitude, err);
 }
 
+/* Frequencies of layers with a window: another base, no scaling. */
+static bool window_rope(struct infer_model *m, float base, struct fmt_err *err)
+{
+	struct infer_rope *rope = &m->rope;
+
+	if (!m->forward->window_rope)
+		return true;
+	if (!fmt_view_f32(m->view, "rope.freq_base_swa", m->forward->window_base > 0 ? m->forward->window_base : base, &base, err) ||
+	    !check_base("rope.freq_base_swa", base, err))
+		return false;
+	rope->inv_freq_window = malloc((rope->n_dims / 2 + 1) * sizeof *rope->inv_freq_window);
+	if (!rope->inv_freq_window)
+		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq_window);
+	plain(rope, rope->inv_freq_window, base);
+	return true;
+}
+
 bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 {
 	struct infer_rope *rope = &m->rope;
@@ -181,8 +204,8 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
 		                "rope.dimension_count is %u, but heads are %u wide and turn in pairs", rope->n_dims,
 		                m->d_k);
-	if (!(base > 0) || base > 1e30f)
-		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "rope.freq_base is %g", (double)base);
+	if (!check_base("rope.freq_base", base, err))
+		return false;
 	if (fmt_view_arch_get(m->view, "rope.scaling.dynamic_factor")) {
 		m->max_ctx = m->n_ctx_train;
 		m->max_ctx_why = "the model's dynamic rope scaling is followed up to";
@@ -193,7 +216,7 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 	if (!rope->inv_freq)
 		return fmt_fail_nomem(err, (uint64_t)rope->n_dims / 2 * sizeof *rope->inv_freq);
 	plain(rope, rope->inv_freq, base);
-	if (!scale(m, base, err) || !long_rope(m, base, err))
+	if (!scale(m, base, err) || !long_rope(m, base, err) || !window_rope(m, base, err))
 		return false;
 	return !m->w[FMT_ROLE_ROPE_FREQS].tensor || divide(rope, rope->inv_freq, &m->w[FMT_ROLE_ROPE_FREQS], "rope_freqs", err);
 }
@@ -202,4 +225,5 @@ void infer_rope_finish(struct infer_rope *rope)
 {
 	free(rope->inv_freq);
 	free(rope->inv_freq_long);
+	free(rope->inv_freq_window);
 }

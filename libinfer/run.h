@@ -55,6 +55,7 @@ struct infer_run {
 	float *latent_y;    /* heads * latent.width, or latent.n_queries */
 	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */
 	float *cos, *sin;   /* rope.n_dims / 2 */
+	float *cos_window, *sin_window; /* the same, of rope.inv_freq_window */
 
 	struct infer_route route; /* of a mixture of experts */
 

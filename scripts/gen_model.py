@@ -15,6 +15,7 @@ N_IDS = 96
 # adds tokens of its own to a tokenizer that does not look like the class's, and the reference converter wants its own files.
 TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../shared/models/qwen2", "qwen2"),
               "Gemma": ("../shared/models/gemma2", None), "Gemma2": ("../shared/models/gemma2", None),
+              "Gemma3Text": ("../shared/models/gemma2", None), "Gemma3": ("../shared/models/gemma2", None),
               "Phi3": ("../shared/models/phi3", None), "GPT2": ("../shared/models/gpt2", "gpt-2"),
               "DeepseekV2": ("../shared/models/deepseek_v3", "deepseek-v3"),
               "DeepseekV3": ("../shared/models/deepseek_v3", "deepseek-v3")}
@@ -30,6 +31,8 @@ LLAMA3 = dict(rope_theta=500000.0, rope_type="llama3", factor=32.0, low_freq_fac
 MIXTRAL = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
 QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, head_dim=24)
 GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_logit_softcapping=5.0, tie_word_embeddings=True)
+GEMMA3 = dict(head_dim=24, num_hidden_layers=7, sliding_window=17, tie_word_embeddings=True, rms_norm_eps=1e-6)
+VISION = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 FALCON = dict(max_position_embeddings=2048, tie_word_embeddings=True)
 PHI3 = dict(vocab_size=1029)
 DEEPSEEK = dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
@@ -173,6 +176,13 @@ MODELS = {
                                      rope_parameters=dict(ROPE, rope_type="default"))),
     "gptoss-mxfp4": ("GptOss", dict(GPT_OSS, rope_parameters=dict(YARN, truncate=False), quantization_config=dict(
         quant_method="mxfp4"))),
+    "gemma3": ("Gemma3Text", dict(GEMMA3, query_pre_attn_scalar=24)),
+    "gemma3-linear": ("Gemma3Text", dict(GEMMA3, num_key_value_heads=4, query_pre_attn_scalar=24, rope_parameters=dict(
+        full_attention=dict(rope_type="linear", rope_theta=50000.0, factor=4.0),
+        sliding_attention=dict(rope_type="default", rope_theta=500.0)))),
+    "gemma3-scale": ("Gemma3Text", dict(GEMMA3, query_pre_attn_scalar=50, final_logit_softcapping=5.0, num_hidden_layers=6,
+                                        layer_types=["full_attention", "sliding_attention", "sliding_attention"] * 2)),
+    "gemma3-sees": ("Gemma3", dict(GEMMA3, query_pre_attn_scalar=24, vision_config=VISION)),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
@@ -235,14 +245,33 @@ def replace_by_blocks(path, stored):
 
 def as_transformers_4(path):
     """Rewrites config.json in the older spelling: rope_theta, rope_scaling, torch_dtype."""
-    config = json.load(open(path))
+    whole = json.load(open(path))
+    config = whole.get("text_config", whole)
     rope = config.pop("rope_parameters", None) or {}
+    if "full_attention" in rope:
+        config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        rope = rope["full_attention"]
     config["rope_theta"] = rope.pop("rope_theta", 10000.0)
     if "partial_rotary_factor" in rope:
         config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
     config["rope_scaling"] = rope if rope.get("rope_type", "default") != "default" else None
     config["torch_dtype"] = config.pop("dtype", "float32")
-    json.dump(config, open(path, "w"))
+    json.dump(whole, open(path, "w"))
+
+
+def configure(kind, settings):
+    """A configuration of transformers, and the class that it is for. Of a model that sees, settings are those of its language
+    model, but for vision_config."""
+    import transformers
+    settings = {k: v for k, v in dict(BASE, **settings).items() if v is not ...}
+    vision = settings.pop("vision_config", None)
+    config_class = getattr(transformers, kind + "Config")
+    if vision:
+        config = config_class(text_config=settings, vision_config=vision, tie_word_embeddings=settings["tie_word_embeddings"])
+        config.text_config._attn_implementation = "eager"
+        return config, getattr(transformers, kind + "ForConditionalGeneration")
+    stem = kind.removesuffix("Text")
+    return config_class(**settings), getattr(transformers, stem + "ForCausalLM", None) or getattr(transformers, stem + "LMHeadModel")
 
 
 def make(name, folder):
@@ -252,9 +281,8 @@ def make(name, folder):
     transformers.utils.logging.disable_progress_bar()
     seed = list(MODELS).index(name)
     kind, settings = MODELS[name]
-    config = getattr(transformers, kind + "Config")(**{k: v for k, v in dict(BASE, **settings).items() if v is not ...})
+    config, model_class = configure(kind, settings)
     config._attn_implementation = "eager"
-    model_class = getattr(transformers, kind + "ForCausalLM", None) or getattr(transformers, kind + "LMHeadModel")
     model = model_class(config).eval()
     randomize(model, seed)
     if kind == "DeepseekV2":

@@ -75,25 +75,6 @@ static const struct arch_param_row norm_bias[] = {
 	{ P_NONE },
 };
 
-const struct fmt_arch arch_gemma3 = {
-	.gguf = "gemma3",
-	.own_windows = true,
-	.classes = (const char *const[]){ "Gemma3ForCausalLM", "Gemma3ForConditionalGeneration", NULL },
-	.types = (const char *const[]){ "gemma3_text", "gemma3", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 26 }, { P_CONTEXT, 131072 }, { P_MODEL, 2304 }, { P_FF, 9216 }, { P_HEADS, 8 },
-		{ P_HEADS_KV, 4 }, { P_HEAD_DIM, 256 }, { P_VOCAB, 262208 }, { P_TIED, 1 }, { P_WINDOW, 4096 },
-		{ P_FULL_EVERY, 6 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, head_norms,
-		pattern, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, arch_norms_after,
-		NULL },
-	.layer_prefix = "model.layers.",
-};
-
 const struct fmt_arch arch_glm = {
 	.gguf = "glm",
 	.classes = (const char *const[]){ "GlmForCausalLM", NULL },

@@ -22,6 +22,12 @@ const struct arch_param_row arch_rope_simple[] = {
 	{ P_NONE },
 };
 
+const struct arch_param_row arch_rope_widths[] = {
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
+	{ P_NONE },
+};
+
 static const struct arch_word usual_types[] = {
 	{ "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { "dynamic", ROPE_DYNAMIC }, { "yarn", ROPE_YARN }, { NULL, 0 },
 };

@@ -10,6 +10,7 @@ extern const struct infer_forward infer_fwd_cohere2;
 extern const struct infer_forward infer_fwd_falcon;
 extern const struct infer_forward infer_fwd_gemma;
 extern const struct infer_forward infer_fwd_gemma2;
+extern const struct infer_forward infer_fwd_gemma3;
 extern const struct infer_forward infer_fwd_gpt2;
 extern const struct infer_forward infer_fwd_gptneox;
 extern const struct infer_forward infer_fwd_gptoss;

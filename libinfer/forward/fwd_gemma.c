@@ -1,5 +1,6 @@
 /* Gemma (arXiv:2403.08295): Llama's block with a GELU, and an embedding multiplied by sqrt(D). Gemma 2 (arXiv:2408.00118):
- * norms after each block too, scores and logits squeezed into a range, and a window on every other layer.
+ * norms after each block too, scores and logits squeezed into a range, and a window on every other layer. Gemma 3
+ * (arXiv:2503.19786): norms on the heads of q and k in place of squeezed scores, windows on five layers of six.
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -17,6 +18,8 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_NONE, DIM_Q, DIM_MODEL },
 	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_NONE, DIM_K, DIM_MODEL },
 	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_NONE, DIM_V, DIM_MODEL },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm", FMT_ROLE_NONE, DIM_ONE, DIM_Q_NORM, .optional = true },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm", FMT_ROLE_NONE, DIM_ONE, DIM_K_NORM, .optional = true },
 	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_NONE, DIM_MODEL, DIM_HEADS_V },
 	{ FMT_ROLE_ATTN_POST_NORM, "post_attention_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL, .optional = true },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
@@ -43,6 +46,8 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear(r, r->q, r->h, &w[FMT_ROLE_ATTN_Q]);       /* q = h Wq'                     [T, Hq*Dk] */
 	op_linear(r, r->k, r->h, &w[FMT_ROLE_ATTN_K]);       /* k = h Wk'                     [T, Hk*Dk] */
 	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv'                     [T, Hk*Dv] */
+	op_headnorm(r, r->q, l->n_head, &w[FMT_ROLE_ATTN_Q_NORM]); /* Gemma 3                           */
+	op_headnorm(r, r->k, l->n_head_kv, &w[FMT_ROLE_ATTN_K_NORM]);
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(cap(q k' scale)) v [T, Hq*Dv] */
@@ -84,4 +89,16 @@ const struct infer_forward infer_fwd_gemma2 = {
 	.global = global,
 	.layer = layer,
 	.pairs = INFER_HALVES,
+	.wide_scale_layers = 46,
+};
+
+const struct infer_forward infer_fwd_gemma3 = {
+	.arch = "gemma3",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+	.window_rope = true,
+	.window_base = 10000,
+	.wide_scale_layers = 62,
 };

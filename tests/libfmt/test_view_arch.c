@@ -8,6 +8,10 @@
 	"\"architectures\": [\"Gemma2ForCausalLM\"], \"hidden_size\": 8, \"intermediate_size\": 12, \"num_hidden_layers\": 2, " \
 	"\"num_attention_heads\": 2, \"num_key_value_heads\": 1, \"head_dim\": 4, \"vocab_size\": 10, " \
 	"\"query_pre_attn_scalar\": 4"
+#define GEMMA3 \
+	"\"hidden_size\": 8, \"intermediate_size\": 12, \"num_hidden_layers\": 1, \"num_attention_heads\": 2, " \
+	"\"num_key_value_heads\": 1, \"head_dim\": 4, \"vocab_size\": 10, \"query_pre_attn_scalar\": 4, " \
+	"\"rope_theta\": 500, \"rope_local_base_freq\": 50"
 #define PHI3 \
 	"\"architectures\": [\"Phi3ForCausalLM\"], \"hidden_size\": 8, \"intermediate_size\": 12, \"num_hidden_layers\": 1, " \
 	"\"num_attention_heads\": 2, \"vocab_size\": 10, \"max_position_embeddings\": 64, \"original_max_position_embeddings\": 16"
@@ -284,6 +288,72 @@ static void phi3_always_has_a_window_key(void **state)
 	"\"num_ln_in_parallel_attn\": 1"
 
 /* Two groups of two queries, a key and a value, each two rows: all queries first, then the keys, then the values. */
+/* The language model under `prefix`, an image encoder beside it. */
+static struct built_dir seeing_dir(const char *prefix, const char *head)
+{
+	static const struct {
+		const char *name;
+		uint64_t rows, cols;
+	} rows[] = {
+		{ "embed_tokens.weight", 10, 8 },
+		{ "norm.weight", 8, 0 },
+		{ "layers.0.input_layernorm.weight", 8, 0 },
+		{ "layers.0.self_attn.q_proj.weight", 8, 8 },
+		{ "layers.0.self_attn.q_norm.weight", 4, 0 },
+		{ "layers.0.self_attn.k_proj.weight", 4, 8 },
+		{ "layers.0.self_attn.k_norm.weight", 4, 0 },
+		{ "layers.0.self_attn.v_proj.weight", 4, 8 },
+		{ "layers.0.self_attn.o_proj.weight", 8, 8 },
+		{ "layers.0.post_attention_layernorm.weight", 8, 0 },
+		{ "layers.0.pre_feedforward_layernorm.weight", 8, 0 },
+		{ "layers.0.mlp.gate_proj.weight", 12, 8 },
+		{ "layers.0.mlp.up_proj.weight", 12, 8 },
+		{ "layers.0.mlp.down_proj.weight", 8, 12 },
+		{ "layers.0.post_feedforward_layernorm.weight", 8, 0 },
+	};
+	static char names[sizeof rows / sizeof *rows][96];
+	struct built_dir d = dir_of("\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"model_type\": \"gemma3\", "
+	                            "\"text_config\": {\"model_type\": \"gemma3_text\", " GEMMA3 "}, \"vision_config\": {}");
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(names[i], sizeof names[i], "%s%s", prefix, rows[i].name);
+		add_tensor(&d, names[i], rows[i].rows, rows[i].cols);
+	}
+	add_tensor(&d, head, 10, 8);
+	add_tensor(&d, "vision_tower.weight", 3, 3);
+	add_tensor(&d, "model.multi_modal_projector.weight", 3, 3);
+	return d;
+}
+
+static void other_parts_are_left_out(void **state)
+{
+	static const char *const names[][2] = { { "language_model.model.", "language_model.lm_head.weight" },
+		                                { "model.language_model.", "lm_head.weight" } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct built_dir d = seeing_dir(names[i][0], names[i][1]);
+		struct fmt_err err = { .code = FMT_OK };
+		struct fmt_view *v;
+		float base = 0;
+
+		write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
+		v = open_view(&d, NULL);
+		assert_int_equal(v->n_tensors, 15);
+		assert_int_equal(v->n_notes, 2);
+		assert_string_equal(v->notes[0], "lm_head.weight is left out: config.json ties it to the embedding");
+		assert_string_equal(v->notes[1], "2 tensors of other parts than the language model are left out");
+		assert_true(fmt_view_f32(v, "rope.freq_base", 0, &base, &err));
+		assert_true(base == 500);
+		assert_true(fmt_view_f32(v, "rope.freq_base_swa", 0, &base, &err));
+		assert_true(base == 50);
+		fmt_view_close(v);
+		write_config(&d, "\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"text_config\": {\"model_type\": \"mistral4\"}");
+		assert_refused(&d, NULL, FMT_UNSUPPORTED, "can be counted (llm-mem), but not yet be converted");
+		remove_dir(&d);
+	}
+}
+
 static void groups_of_heads_come_apart(void **state)
 {
 	static const unsigned want[16] = { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15 };
@@ -333,6 +403,7 @@ int main(void)
 		cmocka_unit_test(gpt2_is_refused_where_it_is_another_model),
 		cmocka_unit_test(gemma_norms_are_plus_one),
 		cmocka_unit_test(windows_follow_layer_types),
+		cmocka_unit_test(other_parts_are_left_out),
 		cmocka_unit_test(groups_of_heads_come_apart),
 		cmocka_unit_test(longrope_makes_two_tensors),
 		cmocka_unit_test(bad_factors_are_refused),
