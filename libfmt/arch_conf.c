@@ -345,9 +345,9 @@ static bool check_rope(struct arch_conf *conf, struct fmt_err *err)
 	    !conf->set[P_ROPE_FACTOR])
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET,
 		                "rope_parameters.factor (or rope_scaling.factor): this RoPE scaling needs it");
-	if (type == ROPE_LLAMA3 && conf->f[P_ROPE_LOW] >= conf->f[P_ROPE_HIGH])
+	if (type == ROPE_LLAMA3 && conf->f[P_ROPE_LOW] > conf->f[P_ROPE_HIGH])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
-		                "rope scaling: low_freq_factor %g is not below high_freq_factor %g", conf->f[P_ROPE_LOW],
+		                "rope scaling: low_freq_factor %g is above high_freq_factor %g", conf->f[P_ROPE_LOW],
 		                conf->f[P_ROPE_HIGH]);
 	return true;
 }

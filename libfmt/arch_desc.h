@@ -148,6 +148,10 @@ enum arch_param {
 	P_RESIDUAL_SCALE, /* on what a layer adds, */
 	P_LOGIT_SCALE,  /* and a divisor of logits */
 	P_CLIP,         /* queries, keys and values are held within +- this */
+	P_L2_NORM,      /* queries and keys are normed after they have turned, without weights */
+	P_TEMPERED,     /* queries grow with the logarithm of their position: */
+	P_TEMPERATURE,  /* 1 + this * ln(1 + floor(position / P_TEMPERATURE_LENGTH)) */
+	P_TEMPERATURE_LENGTH,
 	P_ATTN_CAP,     /* attention scores are squeezed into +- this */
 	P_FINAL_CAP,    /* and so are logits */
 	P_LOGIT_FACTOR, /* and they are multiplied by this */
@@ -247,7 +251,7 @@ struct arch_key {
 	enum arch_param value;
 	struct arch_when when;
 	const char *text; /* of a string: what it says */
-	double usual; /* of a real: what readers take where the key is absent, so that it is not written; 0: always is */
+	double usual; /* of a number: what readers take where the key is absent, so that it is not written; 0: always is */
 	double times; /* a factor on a FMT_KV_F32; 0: none */
 };
 
@@ -262,6 +266,8 @@ enum arch_move {
 	MOVE_TRANSPOSE,   /* rows are columns in the checkpoint; of a stack, matrix by matrix */
 	MOVE_EVEN_COLUMNS, /* the same, of every second column: 0, 2, ... */
 	MOVE_ODD_COLUMNS, /* 1, 3, ... */
+	MOVE_FIRST_COLUMNS, /* the same, of the first half of the columns */
+	MOVE_SECOND_COLUMNS, /* of the other half */
 	MOVE_EVEN,        /* of each row every second element: 0, 2, ... */
 	MOVE_ODD,         /* 1, 3, ... */
 	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
@@ -347,6 +353,8 @@ struct fmt_arch {
 	bool own_windows;             /* llama.cpp has this architecture's windows */
 	uint32_t full_every;          /* in a GGUF that has a window, but no attention.sliding_window_pattern: every n-th layer
 	                                 sees everything; 0: none does */
+	uint32_t usual_window;        /* in a GGUF that does not say one; 0: none. Its key is 0 where no layer has a window */
+	bool windows_rotate;          /* of P_NO_ROPE_EVERY: layers that rotate have the window; else those that do not */
 	const struct arch_default *defaults; /* or NULL: the rows have their own */
 	const struct arch_tensor *const *parts; /* more tables like `layers`, shared with others, ended by NULL; or NULL */
 	unsigned kinds;               /* LAYER_*, what layer_types may say besides windows; 0: what the params allow */
@@ -374,7 +382,11 @@ extern const struct arch_param_row arch_rope_simple[];
 extern const struct arch_param_row arch_rope_widths[];
 
 extern const struct fmt_arch arch_llama;
+extern const struct fmt_arch arch_llama4;
 extern const struct fmt_arch arch_mistral;
+extern const struct fmt_arch arch_mistral3;
+extern const struct fmt_arch arch_ministral;
+extern const struct fmt_arch arch_ministral3;
 extern const struct fmt_arch arch_cohere;
 extern const struct fmt_arch arch_cohere2;
 extern const struct fmt_arch arch_deepseek2;
@@ -418,8 +430,6 @@ extern const struct fmt_arch arch_gptbigcode;
 extern const struct fmt_arch arch_qwen35moe;
 extern const struct fmt_arch arch_gemma;
 extern const struct fmt_arch arch_glm;
-extern const struct fmt_arch arch_ministral;
-extern const struct fmt_arch arch_ministral3;
 extern const struct fmt_arch arch_seed_oss;
 extern const struct fmt_arch arch_ernie4_5;
 extern const struct fmt_arch arch_hunyuan_dense;
@@ -432,7 +442,6 @@ extern const struct fmt_arch arch_qwen2vl;
 extern const struct fmt_arch arch_qwen3vl;
 extern const struct fmt_arch arch_qwen3vlmoe;
 extern const struct fmt_arch arch_phimoe;
-extern const struct fmt_arch arch_llama4;
 extern const struct fmt_arch arch_minimaxm2;
 extern const struct fmt_arch arch_ernie4_5_moe;
 extern const struct fmt_arch arch_dots1;

@@ -52,12 +52,12 @@ static bool check_count(const struct arch_conf *conf, const char *key, const str
 	                conf->n[P_LAYERS]);
 }
 
-static bool has_window(const struct arch_conf *conf, uint64_t layer)
+static bool has_window(const struct fmt_arch *arch, const struct arch_conf *conf, uint64_t layer)
 {
 	if (!conf->set[P_WINDOW])
 		return false;
 	if (conf->set[P_NO_ROPE_EVERY])
-		return conf->layer[layer] & LAYER_NO_ROPE;
+		return !(conf->layer[layer] & LAYER_NO_ROPE) == arch->windows_rotate;
 	if (conf->set[P_WINDOW_FROM] && layer < conf->n[P_WINDOW_FROM])
 		return false;
 	return !conf->set[P_FULL_EVERY] || (layer + 1) % conf->n[P_FULL_EVERY] != 0;
@@ -196,7 +196,7 @@ static bool read_no_rope(const struct json *config, struct arch_conf *conf, stru
 	if (!find_list(config, "no_rope_layers", &list, err))
 		return false;
 	j = json_first(list);
-	given = list != NULL;
+	given = j != NULL; /* an empty list says nothing */
 	if (given && json_count(list) != conf->n[P_LAYERS])
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "no_rope_layers: %zu numbers for %" PRIu64 " layers",
 		                json_count(list), conf->n[P_LAYERS]);
@@ -227,7 +227,7 @@ static unsigned mixer_by_rule(const struct fmt_arch *arch, const struct arch_con
 		return LAYER_FULL;
 	if (arch->mixer)
 		return arch->mixer;
-	return !attends ? LAYER_LINEAR : has_window(conf, i) ? LAYER_WINDOW : LAYER_FULL;
+	return !attends ? LAYER_LINEAR : has_window(arch, conf, i) ? LAYER_WINDOW : LAYER_FULL;
 }
 
 bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, struct arch_conf *conf,

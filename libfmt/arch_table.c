@@ -3,7 +3,11 @@
 
 const struct fmt_arch *const arch_table[] = {
 	&arch_llama,
+	&arch_llama4,
 	&arch_mistral,
+	&arch_mistral3,
+	&arch_ministral,
+	&arch_ministral3,
 	&arch_mixtral,
 	&arch_deepseek2,
 	&arch_deepseek3,
@@ -49,8 +53,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_gptbigcode,
 	&arch_qwen35moe,
 	&arch_glm,
-	&arch_ministral,
-	&arch_ministral3,
 	&arch_seed_oss,
 	&arch_ernie4_5,
 	&arch_hunyuan_dense,
@@ -63,7 +65,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_qwen3vl,
 	&arch_qwen3vlmoe,
 	&arch_phimoe,
-	&arch_llama4,
 	&arch_minimaxm2,
 	&arch_ernie4_5_moe,
 	&arch_dots1,

@@ -17,7 +17,7 @@ static float factor_of(float wavelength, const struct arch_conf *conf)
 
 	if ((double)wavelength < old_context / high)
 		return 1.0f;
-	if ((double)wavelength > old_context / low)
+	if ((double)wavelength > old_context / low || low >= high)
 		return (float)conf->f[P_ROPE_FACTOR];
 	smooth = (1.0f / wavelength) * (float)old_context - (float)low;
 	smooth /= (float)(high - low);

@@ -27,13 +27,17 @@ bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
 	return true;
 }
 
-/* Adds the first model_type of every description of a table to a text, for an error. */
+/* Adds the first model_type of every description of a table to a text, for an error; what is too much, as dots. */
 static void add_names(const struct fmt_arch *const *table, char *out, size_t n)
 {
+	static const char more[] = ", ...";
 	size_t at = strlen(out);
 
-	for (const struct fmt_arch *const *a = table; *a && at < n; a++)
-		at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", (*a)->types[0]);
+	for (const struct fmt_arch *const *a = table; *a && !(at && out[at - 1] == '.'); a++) {
+		bool fits = strlen((*a)->types[0]) + 2 + sizeof more < n - at;
+
+		at += (size_t)snprintf(out + at, n - at, "%s%s", at ? ", " : "", fits ? (*a)->types[0] : "...");
+	}
 }
 
 /* What is known, by model types, which are shorter than classes. */

@@ -115,7 +115,7 @@ bool fmt_view_window(const struct fmt_view *v, int32_t layer, uint32_t *out, str
 	const struct fmt_value *pattern = fmt_view_arch_get(v, suffix);
 	uint32_t n;
 
-	if (!fmt_view_u32(v, "attention.sliding_window", layer, 0, out, err) ||
+	if (!fmt_view_u32(v, "attention.sliding_window", layer, v->arch ? v->arch->usual_window : 0, out, err) ||
 	    !fmt_view_u32(v, suffix, layer, v->arch ? v->arch->full_every : 0, &n, err))
 		return false;
 	if (pattern && pattern->type == FMT_KV_ARR ? !n : n && ((uint32_t)layer + 1) % n == 0)

@@ -68,6 +68,11 @@ static void add_pattern(struct kv_list *l, const char *key, enum arch_param valu
 		add_flags(l, key, conf, LAYER_NO_ROPE, false);
 }
 
+static bool is_usual(const struct arch_conf *conf, const struct arch_key *row)
+{
+	return row->usual > 0 && (row->type == FMT_KV_F32 ? conf->f[row->value] : (double)conf->n[row->value]) == row->usual;
+}
+
 static void add_key(struct kv_list *l, const struct fmt_view *v, const struct arch_key *row)
 {
 	const struct arch_conf *conf = &v->impl->conf;
@@ -77,11 +82,14 @@ static void add_key(struct kv_list *l, const struct fmt_view *v, const struct ar
 		kv_u32(l, "general.file_type", stored_file_type(v));
 		return;
 	}
-	if (!conf->set[row->value] || !arch_conf_when(conf, row->when) || (row->usual > 0 && conf->f[row->value] == row->usual))
-		return;
-	if (row->value == P_WINDOW && !n_layers(conf, LAYER_WINDOW))
+	if (!conf->set[row->value] || !arch_conf_when(conf, row->when) || is_usual(conf, row))
 		return;
 	key = kv_key(l, v->arch->gguf, row->suffix);
+	if (row->value == P_WINDOW && !n_layers(conf, LAYER_WINDOW)) {
+		if (v->arch->usual_window && row->type == FMT_KV_U32)
+			kv_u32(l, key, 0);
+		return;
+	}
 	switch (row->type) {
 	case FMT_KV_U32:
 		kv_u32(l, key, (uint32_t)conf->n[row->value]);
@@ -117,6 +125,10 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] && n_layers(c, LAYER_WINDOW) && !v->arch->own_windows &&
 	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no sliding window for '%s'", c->n[P_WINDOW],
 	               v->arch->gguf))
+		return false;
+	if (v->arch->usual_window && c->set[P_WINDOW] && c->n[P_WINDOW] != v->arch->usual_window &&
+	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: windows of '%s' are %" PRIu32 " tokens wide there",
+	               c->n[P_WINDOW], v->arch->gguf, v->arch->usual_window))
 		return false;
 	if (c->n[P_ROPE_TYPE] == ROPE_DYNAMIC &&
 	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))

@@ -118,12 +118,17 @@ static bool skips_columns(enum arch_move move)
 	return move == MOVE_EVEN_COLUMNS || move == MOVE_ODD_COLUMNS;
 }
 
+static bool takes_half(enum arch_move move)
+{
+	return skips_columns(move) || move == MOVE_FIRST_COLUMNS || move == MOVE_SECOND_COLUMNS;
+}
+
 /* Rows that are columns in the checkpoint: a bit of each of its n rows that lie at `from`, rows `first` and on. */
 static void scatter_rows(const struct rows *r, const uint8_t *from, uint64_t first, uint64_t n)
 {
 	uint64_t bytes = fmt_tensor_cols(r->part) * r->size, step = skips_columns(r->source->move) ? 2 * r->size : r->size;
 
-	from += r->row * step + (is_odd(r->source->move) ? r->size : 0);
+	from += r->row * step + (is_odd(r->source->move) ? r->size : r->source->move == MOVE_SECOND_COLUMNS ? bytes / 2 : 0);
 	for (uint64_t i = 0; i < n; i++)
 		scatter(r->dst + (first + i) * r->size, r->row_bytes, from + i * bytes, step, r->n_rows, r->size);
 }
@@ -154,7 +159,7 @@ static bool read_columns(const struct rows *r, uint64_t first_row, uint64_t n_al
 /* A matrix, or the matrices of a stack in turn. */
 static bool read_transposed(const struct rows *r, struct fmt_err *err)
 {
-	uint64_t n_columns = fmt_tensor_cols(r->part) / (skips_columns(r->source->move) ? 2 : 1);
+	uint64_t n_columns = fmt_tensor_cols(r->part) / (takes_half(r->source->move) ? 2 : 1);
 	uint64_t height = r->part->dims[r->part->n_dims - 2];
 
 	for (uint64_t done = 0; done < r->n_rows;) {
@@ -277,6 +282,8 @@ static move_fn *const moves[] = {
 	[MOVE_TRANSPOSE] = read_transposed,
 	[MOVE_EVEN_COLUMNS] = read_transposed,
 	[MOVE_ODD_COLUMNS] = read_transposed,
+	[MOVE_FIRST_COLUMNS] = read_transposed,
+	[MOVE_SECOND_COLUMNS] = read_transposed,
 	[MOVE_EVEN] = read_every_second,
 	[MOVE_ODD] = read_every_second,
 	[MOVE_LATENT_K] = read_latent_k,

@@ -36,7 +36,8 @@ struct infer_rope {
 	float *inv_freq;   /* [n_dims / 2] radians per position */
 	float *inv_freq_long;   /* the same for runs with more than n_ctx_short positions (LongRoPE); NULL: none of their own */
 	uint32_t n_ctx_short;
-	float *inv_freq_window; /* in layers with a window, where magnitude is 1; NULL: the same */
+	bool apart_in_windows;  /* layers with a window turn otherwise: */
+	float *inv_freq_window; /* by these, where magnitude is 1 */
 	float magnitude;   /* factor on sin and cos (YaRN's attention factor) */
 };
 
@@ -67,6 +68,7 @@ struct infer_moe {
 	uint32_t n_groups_used;     /* a token's experts are of so many groups, those with the highest scores: */
 	uint32_t group_top;         /* the sum of this many of their best, 1 or 2 */
 	float scale;                /* a factor on the weights, last; 0: none */
+	bool weigh_input;           /* weights are applied to what experts read, not to what they make */
 	bool normalise;             /* the weights of a token's experts are made to add up to 1 */
 };
 
@@ -81,6 +83,13 @@ struct infer_model {
 	float attn_scale;   /* of attention scores: 1 / sqrt(d_k), or what the model says */
 	float embd_scale, residual_scale; /* factors on the embedding, and on what each half of a layer adds */
 	float logit_scale;  /* a divisor of logits; of Command-R a factor */
+	bool chunked;       /* windows do not slide */
+	bool l2_norm;       /* queries and keys are normed once they have turned, without weights */
+	struct {
+		float scale;      /* of the logarithm; 0: queries do not grow */
+		uint32_t length;  /* positions over which they stay the same */
+		uint32_t from;    /* position 0 counts as this one */
+	} temperature;
 	float clip;         /* queries, keys and values are held within +- this; 0: are not */
 	float attn_cap;     /* they are squeezed into +- this; 0: are not */
 	float final_cap;    /* and so are logits */
@@ -146,6 +155,8 @@ struct infer_forward {
 	bool rope_in_windows;            /* layers without a window have no_rope */
 	bool window_rope;                /* layers with a window have rotary positions of their own, which are never scaled: */
 	float window_base;               /* rope.freq_base_swa where the model does not say; 0: rope.freq_base */
+	bool chunked;                    /* windows do not slide: a token sees those before it in a chunk of that many */
+	bool llama4;                     /* temperature and norms of Llama 4, its usual values where the model does not say */
 	uint32_t wide_scale_layers;      /* a model of so many layers that has no attention.scale scales by 1 / sqrt(D / Hq); 0: none */
 	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */

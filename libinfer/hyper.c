@@ -99,7 +99,7 @@ static bool read_groups(struct infer_model *m, struct fmt_err *err)
 	struct infer_moe *moe = &m->moe;
 	uint32_t gating, n_shared;
 
-	if (!fmt_view_u32(m->view, "expert_gating_func", -1, GATING_SOFTMAX, &gating, err) ||
+	if (!fmt_view_u32(m->view, "expert_gating_func", -1, m->forward->llama4 ? GATING_SIGMOID : GATING_SOFTMAX, &gating, err) ||
 	    !fmt_view_u32(m->view, "expert_group_count", -1, 0, &moe->n_groups, err) ||
 	    !fmt_view_u32(m->view, "expert_group_used_count", -1, moe->n_groups, &moe->n_groups_used, err) ||
 	    !fmt_view_u32(m->view, "expert_group_top", -1, 2, &moe->group_top, err) ||
@@ -110,6 +110,7 @@ static bool read_groups(struct infer_model *m, struct fmt_err *err)
 		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "expert_gating_func %u is not known here: 1 (softmax) and 2 (sigmoid) "
 		                "are", gating);
 	moe->sigmoid = gating == GATING_SIGMOID;
+	moe->weigh_input = m->forward->llama4;
 	if (!moe->d_shared && n_shared) {
 		if (n_shared > UINT32_MAX / moe->d_ff)
 			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "expert_shared_count is %u", n_shared);
@@ -185,6 +186,24 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* How queries grow with their position: by Llama 4's usual values, or where the model says how much. */
+static bool read_temperature(struct infer_model *m, struct fmt_err *err)
+{
+	const struct fmt_value *norm = fmt_view_arch_get(m->view, "attention.qk_norm");
+	bool llama4 = m->forward->llama4;
+	uint32_t length;
+
+	/* llama.cpp knows the model whose queries and keys are taken as they are by its 128 experts */
+	m->l2_norm = llama4 && (norm && norm->type == FMT_KV_BOOL ? norm->as.b : m->moe.n_experts != 128);
+	m->temperature.from = llama4;
+	m->chunked = m->forward->chunked;
+	if (!fmt_view_u32(m->view, "rope.scaling.original_context_length", -1, m->n_ctx_train, &length, err) ||
+	    !fmt_view_u32(m->view, "attention.temperature_length", -1, llama4 ? 8192 : length, &m->temperature.length, err) ||
+	    !read_real(m->view, "attention.temperature_scale", llama4 ? 0.1f : 0, &m->temperature.scale, err))
+		return false;
+	return !(m->temperature.scale > 0) || need_positive("attention.temperature_length", m->temperature.length, err);
+}
+
 /* A factor that is absent is 1; and 0 is absent, as llama.cpp has it. */
 static bool read_factor(const struct fmt_view *v, const char *key, float *out, struct fmt_err *err)
 {
@@ -238,7 +257,7 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	head_width = m->d_model / m->layers[0].n_head;
 	return read_one(v, "attention.key_length", head_width, &m->d_k, err) &&
 	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_latent(m, err) && read_eps(m, err) &&
-	       read_scores(m, err) &&
+	       read_scores(m, err) && read_temperature(m, err) &&
 	       read_factor(v, "embedding_scale", &m->embd_scale, err) &&
 	       read_factor(v, "residual_scale", &m->residual_scale, err) &&
 	       read_factor(v, "logit_scale", &m->logit_scale, err);

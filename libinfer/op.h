@@ -60,6 +60,12 @@ void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct i
  * where it is [n_heads * d_k]; nothing where the model has no such weight. */
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w);
 
+/* The same of every head, w all 1. */
+void op_headnorm_bare(struct infer_run *r, float *x, uint32_t n_heads);
+
+/* x *= 1 + scale * ln(1 + floor(position / length)), n elements of every token: the model's temperature (arXiv:2501.19399). */
+void op_temperature(struct infer_run *r, float *x, size_t n);
+
 /* y [T, rows] = x [T, cols] W' + bias, W [rows, cols] of any type, decoded to float32 as it is used. */
 void op_linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 /* y += x W' + bias */
@@ -124,8 +130,8 @@ void op_route(struct infer_run *r, const float *x, const struct infer_w *router)
 /* The same with the rest of struct infer_moe: scores by a sigmoid, a correction [n_experts] to them that counts in the choice
  * but not in the weights (where the model has it), groups, and a factor (arXiv:2412.19437). */
 void op_route_corrected(struct infer_run *r, const float *x, const struct infer_w *router, const struct infer_w *correction);
-/* y [T, D] += sum over each token's experts e, in ascending order, of weight * (silu(x Wgate_e') * (x Wup_e')) Wdown_e'.
- * Uses r->route, r->g and r->u. */
+/* y [T, D] += sum over each token's experts e, in ascending order, of weight * (silu(x Wgate_e') * (x Wup_e')) Wdown_e'; or,
+ * where the model weighs the input, with weight * x for x and no weight outside. Uses r->route, r->g and r->u. */
 void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,
                     const struct infer_w *down);
 

@@ -58,13 +58,23 @@ static void softmax(float *a, size_t n, const float *sink)
 		a[i] *= inverse;
 }
 
+/* What the token before position `end` sees begins here. */
+static size_t first_seen(const struct attention *c, size_t end)
+{
+	if (!c->window)
+		return 0;
+	if (c->r->model->chunked)
+		return (end - 1) / c->window * c->window;
+	return end > c->window ? end - c->window : 0;
+}
+
 /* One token and one group of G queries: scores [G, n_seen] in scratch. */
 static void attend_item(void *ctx, uint64_t item, unsigned worker)
 {
 	const struct attention *c = ctx;
 	const struct infer_run *r = c->r;
 	size_t t = item / c->n_groups, first = item % c->n_groups * c->head_rows;
-	size_t end = r->pos + t + 1, start = c->window && end > c->window ? end - c->window : 0, n_seen = end - start;
+	size_t end = r->pos + t + 1, start = first_seen(c, end), n_seen = end - start;
 	const float *q = c->q + item * c->group * c->d_k;
 	float *scores = infer_scratch(r, worker);
 

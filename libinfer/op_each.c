@@ -9,6 +9,22 @@ void op_scale(struct infer_run *r, float *x, size_t n, float factor)
 	op_done(r, "scale", NULL, x, r->n_tok, n, false);
 }
 
+void op_temperature(struct infer_run *r, float *x, size_t n)
+{
+	const struct infer_model *m = r->model;
+
+	if (!(m->temperature.scale > 0))
+		return;
+	for (size_t t = 0; t < r->n_tok; t++) {
+		uint64_t step = ((uint64_t)r->pos + t + m->temperature.from) / m->temperature.length;
+		float factor = 1 + m->temperature.scale * (float)infer_log(1 + (double)step);
+
+		for (size_t i = 0; i < n; i++)
+			x[t * n + i] *= factor;
+	}
+	op_done(r, "temperature", NULL, x, r->n_tok, n, false);
+}
+
 void op_clear(struct infer_run *r, float *x, size_t n)
 {
 	for (size_t i = 0; i < r->n_tok * n; i++)

@@ -175,8 +175,13 @@ static void gather_token(void *ctx, uint64_t t, unsigned worker)
 	size_t n = c->r->model->d_model, n_used = c->r->model->moe.n_used;
 
 	(void)worker;
-	for (size_t i = t * n_used; i < (t + 1) * n_used; i++)
-		memcpy(c->r->route.x + c->r->route.row[i] * n, c->x + t * n, n * sizeof *c->x);
+	for (size_t i = t * n_used; i < (t + 1) * n_used; i++) {
+		float *x = c->r->route.x + c->r->route.row[i] * n;
+
+		memcpy(x, c->x + t * n, n * sizeof *x);
+		for (size_t d = 0; c->r->model->moe.weigh_input && d < n; d++)
+			x[d] *= c->r->route.weight[i];
+	}
 }
 
 static void sum_token(void *ctx, uint64_t t, unsigned worker)
@@ -184,6 +189,7 @@ static void sum_token(void *ctx, uint64_t t, unsigned worker)
 	const struct rows *c = ctx;
 	const struct infer_route *route = &c->r->route;
 	size_t n = c->r->model->d_model, n_used = c->r->model->moe.n_used;
+	bool weigh = !c->r->model->moe.weigh_input;
 	float *y = c->y + t * n;
 
 	(void)worker;
@@ -191,7 +197,7 @@ static void sum_token(void *ctx, uint64_t t, unsigned worker)
 		float sum = 0;
 
 		for (size_t i = t * n_used; i < (t + 1) * n_used; i++)
-			sum += route->weight[i] * route->y[route->row[i] * n + d];
+			sum += (weigh ? route->weight[i] : 1) * route->y[route->row[i] * n + d];
 		y[d] += sum;
 	}
 }

@@ -64,7 +64,7 @@ static void rmsnorm_row(void *ctx, uint64_t row, unsigned worker)
 	(void)worker;
 	scale = (float)(1 / sqrt(sum_of_squares(x, n) / (double)n + (double)c->r->model->eps));
 	for (size_t i = 0; i < n; i++)
-		y[i] = x[i] * scale * c->w->f32[i];
+		y[i] = x[i] * scale * (c->w->f32 ? c->w->f32[i] : 1);
 }
 
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w)
@@ -131,4 +131,13 @@ void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct i
 		return;
 	quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads * r->model->d_k / w->cols, rmsnorm_row, &c);
 	op_done(r, "norm", w, x, r->n_tok, (size_t)n_heads * r->model->d_k, false);
+}
+
+void op_headnorm_bare(struct infer_run *r, float *x, uint32_t n_heads)
+{
+	const struct infer_w none = { .rows = 1, .cols = r->model->d_k };
+	struct norm c = { .r = r, .y = x, .x = x, .w = &none };
+
+	quant_pool_run(r->pool, (uint64_t)r->n_tok * n_heads, rmsnorm_row, &c);
+	op_done(r, "norm", NULL, x, r->n_tok, (size_t)n_heads * r->model->d_k, false);
 }

@@ -32,7 +32,7 @@ void op_rope_angles(struct infer_run *r)
 	bool far = rope->inv_freq_long && r->kv.n_ctx > rope->n_ctx_short;
 
 	angles(r, far ? rope->inv_freq_long : rope->inv_freq, rope->magnitude, r->sin, r->cos);
-	if (rope->inv_freq_window)
+	if (rope->apart_in_windows)
 		angles(r, rope->inv_freq_window, 1, r->sin_window, r->cos_window);
 }
 
@@ -67,7 +67,7 @@ static void rotate_token(void *ctx, uint64_t t, unsigned worker)
 void op_rope_part(struct infer_run *r, float *x, uint32_t n_heads, size_t width, size_t from)
 {
 	const struct infer_layer *l = &r->model->layers[r->layer];
-	bool own = l->window && r->model->rope.inv_freq_window;
+	bool own = l->window && r->model->rope.apart_in_windows;
 	struct rotation c = { .r = r, .x = x, .n_heads = n_heads, .width = width, .from = from,
 	                      .sin = own ? r->sin_window : r->sin, .cos = own ? r->cos_window : r->cos };
 

@@ -76,6 +76,8 @@ static void set_magnitude(struct infer_model *m, const struct yarn *y)
 		m->attn_scale = (float)((double)m->attn_scale * all * all);
 		stretch = 1;
 	}
+	if (!m->forward->latent && y->log_multiplier > 0) /* Ministral 3, whose scores stay as they are */
+		stretch /= 1 + (double)y->log_multiplier * log_factor * 0.1;
 	m->rope.magnitude = y->magnitude > 0 ? y->magnitude : (float)((double)y->attn_factor * stretch);
 }
 
@@ -178,7 +180,7 @@ static bool window_rope(struct infer_model *m, float base, struct fmt_err *err)
 {
 	struct infer_rope *rope = &m->rope;
 
-	if (!m->forward->window_rope)
+	if (!rope->apart_in_windows)
 		return true;
 	if (!fmt_view_f32(m->view, "rope.freq_base_swa", m->forward->window_base > 0 ? m->forward->window_base : base, &base, err) ||
 	    !check_base("rope.freq_base_swa", base, err))
@@ -196,6 +198,7 @@ bool infer_rope_init(struct infer_model *m, struct fmt_err *err)
 	float base;
 
 	rope->pairs = m->forward->pairs;
+	rope->apart_in_windows = m->forward->window_rope;
 	rope->magnitude = 1;
 	if (!fmt_view_u32(m->view, "rope.dimension_count", -1, m->d_k, &rope->n_dims, err) ||
 	    !fmt_view_f32(m->view, "rope.freq_base", 10000, &base, err))

@@ -105,8 +105,8 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->u = carve(c, r->n_batch, w.ff);
 	r->cos = carve(c, r->n_batch, m->rope.n_dims / 2);
 	r->sin = carve(c, r->n_batch, m->rope.n_dims / 2);
-	r->cos_window = carve(c, m->forward->window_rope ? r->n_batch : 0, m->rope.n_dims / 2);
-	r->sin_window = carve(c, m->forward->window_rope ? r->n_batch : 0, m->rope.n_dims / 2);
+	r->cos_window = carve(c, m->rope.apart_in_windows ? r->n_batch : 0, m->rope.n_dims / 2);
+	r->sin_window = carve(c, m->rope.apart_in_windows ? r->n_batch : 0, m->rope.n_dims / 2);
 	carve_route(r, c);
 	if (w.cols > SIZE_MAX / ALIGN)
 		c->overflow = true;

@@ -33,6 +33,12 @@ QWEN3_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44,
 GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_logit_softcapping=5.0, tie_word_embeddings=True)
 GEMMA3 = dict(head_dim=24, num_hidden_layers=7, sliding_window=17, tie_word_embeddings=True, rms_norm_eps=1e-6)
 VISION = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
+PIXTRAL = dict(VISION, head_dim=8)
+MINISTRAL = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=16, beta_fast=4.0,
+                 beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.5)
+LLAMA4 = dict(num_hidden_layers=5, head_dim=16, num_local_experts=6, num_experts_per_tok=1, intermediate_size=44,
+              intermediate_size_mlp=100)
+LLAMA4_SEES = dict(VISION, vision_output_dim=16, projector_input_dim=16, projector_output_dim=16)
 FALCON = dict(max_position_embeddings=2048, tie_word_embeddings=True)
 PHI3 = dict(vocab_size=1029)
 DEEPSEEK = dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
@@ -183,6 +189,17 @@ MODELS = {
     "gemma3-scale": ("Gemma3Text", dict(GEMMA3, query_pre_attn_scalar=50, final_logit_softcapping=5.0, num_hidden_layers=6,
                                         layer_types=["full_attention", "sliding_attention", "sliding_attention"] * 2)),
     "gemma3-sees": ("Gemma3", dict(GEMMA3, query_pre_attn_scalar=24, vision_config=VISION)),
+    "mistral3": ("Mistral3", dict(text_config="Mistral", head_dim=24, sliding_window=None, vision_config=PIXTRAL)),
+    "ministral3": ("Ministral3", dict(head_dim=24, rope_parameters=MINISTRAL)),
+    "ministral3-sees": ("Mistral3", dict(text_config="Ministral3", head_dim=16, tie_word_embeddings=True, vision_config=PIXTRAL,
+                                         num_key_value_heads=4, rope_parameters=dict(MINISTRAL, llama_4_scaling_beta=0.7, mscale_all_dim=0.6))),
+    "ministral": ("Ministral", dict(head_dim=24, sliding_window=17, layer_types=["sliding_attention", "full_attention"] * 2,
+                                    num_hidden_layers=4)),
+    "llama4": ("Llama4Text", dict(LLAMA4, interleave_moe_layer_step=2)),
+    "llama4-chunks": ("Llama4Text", dict(LLAMA4, attention_chunk_size=17, floor_scale=9, attn_scale=0.7, num_experts_per_tok=2,
+                                         use_qk_norm=False, no_rope_layers=[1, 0, 1, 1, 0], moe_layers=[0, 3])),
+    "llama4-sees": ("Llama4", dict(LLAMA4, num_experts_per_tok=2, attn_temperature_tuning=False, vision_config=LLAMA4_SEES,
+                                   rope_parameters=dict(LLAMA3, high_freq_factor=1.0))),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
@@ -265,6 +282,9 @@ def configure(kind, settings):
     import transformers
     settings = {k: v for k, v in dict(BASE, **settings).items() if v is not ...}
     vision = settings.pop("vision_config", None)
+    if "text_config" in settings: # of a class that joins several
+        text = getattr(transformers, settings.pop("text_config") + "Config")
+        settings["model_type"] = text.model_type
     config_class = getattr(transformers, kind + "Config")
     if vision:
         config = config_class(text_config=settings, vision_config=vision, tie_word_embeddings=settings["tie_word_embeddings"])

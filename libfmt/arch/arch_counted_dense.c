@@ -90,36 +90,6 @@ const struct fmt_arch arch_glm = {
 	.layer_prefix = "model.layers.",
 };
 
-const struct fmt_arch arch_ministral = {
-	.gguf = "ministral",
-	.classes = (const char *const[]){ "MinistralForCausalLM", NULL },
-	.types = (const char *const[]){ "ministral", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 131072 }, { P_MODEL, 4096 }, { P_FF, 14336 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 8 }, { P_VOCAB, 32000 }, { P_WINDOW, 4096 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_window, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_ministral3 = {
-	.gguf = "ministral3",
-	.classes = (const char *const[]){ "Ministral3ForCausalLM", NULL },
-	.types = (const char *const[]){ "ministral3", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 34 }, { P_CONTEXT, 262144 }, { P_MODEL, 4096 }, { P_FF, 14336 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 8 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 131072 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_window, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
 const struct fmt_arch arch_seed_oss = {
 	.gguf = "seed_oss",
 	.classes = (const char *const[]){ "SeedOssForCausalLM", NULL },

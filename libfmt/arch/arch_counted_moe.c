@@ -69,26 +69,6 @@ static const struct arch_tensor phi_globals[] = {
 	{ FMT_ROLE_NONE },
 };
 
-/* Llama 4: dense layers have a width of their own; layers without RoPE attend to everything, the others within chunks. */
-static const struct arch_param_row llama4[] = {
-	{ P_FF, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 8192 }, .max = ARCH_MAX_WIDTH },
-	EXPERTS("num_local_experts"),
-	EXPERTS_USED("num_experts_per_tok"),
-	FF_EXPERT(NULL),
-	{ P_FF_SHARED, KIND_COUNT, NULL, { ELSE_SAME, P_FF }, .max = ARCH_MAX_WIDTH },
-	{ P_FF, KIND_COUNT, "intermediate_size_mlp", { ELSE_FIXED, .fixed = 16384 }, .max = ARCH_MAX_WIDTH },
-	{ P_MOE_STEP, KIND_COUNT, "interleave_moe_layer_step", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_LAYERS },
-	{ P_WINDOW, KIND_COUNT, "attention_chunk_size", { ELSE_FIXED, .fixed = 8192 }, { ELSE_UNSET }, .max = UINT32_MAX },
-	{ P_FULL_EVERY, KIND_COUNT, "no_rope_layer_interval", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_LAYERS },
-	{ P_NONE },
-};
-
-static const struct arch_numbers llama4_lists[] = {
-	{ "no_rope_layers", .in = LAYER_WINDOW, .out = LAYER_FULL, .flags = true },
-	{ "moe_layers", .in = LAYER_MOE, .out = LAYER_DENSE },
-	{ NULL },
-};
-
 static const struct arch_param_row ernie[] = {
 	{ P_ATTN_BIAS, KIND_FLAG, "use_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_O_BIAS, KIND_FLAG, NULL, { ELSE_SAME, P_ATTN_BIAS } },
@@ -187,25 +167,6 @@ const struct fmt_arch arch_phimoe = {
 	.globals = phi_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
 	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_llama4 = {
-	.gguf = "llama4",
-	.own_windows = true,
-	.classes = (const char *const[]){ "Llama4ForCausalLM", "Llama4ForConditionalGeneration", NULL },
-	.types = (const char *const[]){ "llama4_text", "llama4", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 48 }, { P_CONTEXT, 131072 }, { P_MODEL, 5120 }, { P_HEADS, 40 },
-		{ P_HEADS_KV, 8 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 202048 }, { P_EXPERTS, 16 },
-		{ P_EXPERTS_USED, 1 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, llama4, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, arch_experts,
-		arch_shared_experts, NULL },
-	.layer_prefix = "model.layers.",
-	.numbers = llama4_lists,
 };
 
 const struct fmt_arch arch_minimaxm2 = {

@@ -5,6 +5,7 @@
  * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k;
  * - GLM-4.5 (arXiv:2508.06471): biases, experts as DeepSeek chooses them, half of each head rotates;
  * - OLMoE (arXiv:2409.02060): experts, norms over all heads of q and of k, and q, k and v clipped in some;
+ * - Ministral 3: queries that grow with their position;
  * - SmolLM 3: every fourth layer without positions (arXiv:2501.18795).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
@@ -83,6 +84,7 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_clip(r, r->v, w[FMT_ROLE_ATTN_V].rows, r->model->clip);
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
+	op_temperature(r, r->q, w[FMT_ROLE_ATTN_Q].rows);    /* Ministral 3                              */
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' / sqrt(Dk)) v [T, Hq*Dv] */
 	op_linear_add(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);    /* x += h Wo' + bo               [T, D]     */
 
@@ -105,6 +107,15 @@ static void forward(struct infer_run *r)
 
 const struct infer_forward infer_fwd_llama = {
 	.arch = "llama",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_NEIGHBOURS,
+	.normalise = true,
+};
+
+const struct infer_forward infer_fwd_mistral3 = {
+	.arch = "mistral3",
 	.run = forward,
 	.global = global,
 	.layer = layer,

@@ -134,7 +134,7 @@ static void bad_numbers_name_their_key(void **state)
 	refused("{\"rope_scaling\": {\"type\": \"spiral\"}}", FMT_UNSUPPORTED, "rope_scaling.type is 'spiral'");
 	refused("{\"rope_scaling\": {\"type\": \"longrope\"}}", FMT_UNSUPPORTED, "known here: default, linear, dynamic, yarn, llama3");
 	refused("{\"rope_scaling\": {\"type\": \"linear\"}}", FMT_MISSING, "factor");
-	refused("{\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4}}",
+	refused("{\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 5, \"high_freq_factor\": 4}}",
 	        FMT_MISMATCH, "low_freq_factor");
 	refused("{\"rope_theta\": -1}", FMT_LIMIT, "rope_theta");
 }
