@@ -74,11 +74,21 @@ static bool open_tokenizer(struct job *j, const char *path)
 	return j->t;
 }
 
-static void print_ids(const struct infer_tokens *tokens, FILE *f)
+/* The ids with `between` them. By hand: there may be millions. */
+static void put_ids(const struct infer_tokens *tokens, char between)
 {
-	for (uint64_t i = 0; i < tokens->n; i++)
-		fprintf(f, "%s%ld", i ? " " : "", (long)tokens->ids[i]);
-	putc('\n', f);
+	for (uint64_t i = 0; i < tokens->n; i++) {
+		char digits[12], *p = digits + sizeof digits;
+		uint32_t id = (uint32_t)tokens->ids[i];
+
+		do
+			*--p = (char)('0' + id % 10);
+		while (id /= 10);
+		if (i)
+			*--p = between;
+		while (p < digits + sizeof digits)
+			putc_unlocked(*p++, stdout);
+	}
 }
 
 static void json_tokens(const struct job *j, const struct infer_tokens *tokens, struct fmt_str back)
@@ -145,7 +155,8 @@ static bool show(struct job *j, struct fmt_str text, const struct infer_tokens *
 		return true;
 	}
 	if (j->ids_only) {
-		print_ids(tokens, stdout);
+		put_ids(tokens, ' ');
+		putchar('\n');
 		return true;
 	}
 	if (!round_trip(j, text, &back, &n))
@@ -203,7 +214,7 @@ static bool render(struct job *j)
 }
 
 /* One line of a batch: a JSON string in, a JSON list of ids out. */
-static bool batch_line(struct job *j, const char *line, size_t n, struct infer_tokens *tokens)
+static bool batch_line(struct job *j, struct infer_encoder *e, const char *line, size_t n, struct infer_tokens *tokens)
 {
 	struct json_doc *d = json_parse(line, n, &j->err);
 	const struct json *root = d ? json_root(d) : NULL;
@@ -212,12 +223,13 @@ static bool batch_line(struct job *j, const char *line, size_t n, struct infer_t
 	if (ok && !json_is(root, JSON_STRING))
 		ok = fmt_fail(&j->err, FMT_MALFORMED, FMT_NO_OFFSET, "not a JSON string");
 	tokens->n = 0;
-	ok = ok && infer_tokenize(j->t, json_str(root).p, json_str(root).n, j->flags, tokens, &j->err);
+	ok = ok && infer_encode(e, json_str(root).p, json_str(root).n, j->flags, tokens, &j->err);
 	json_free(d);
-	for (uint64_t i = 0; ok && i < tokens->n; i++)
-		printf("%s%ld", i ? "," : "[", (long)tokens->ids[i]);
-	if (ok)
-		puts(tokens->n ? "]" : "[]");
+	if (ok) {
+		putchar('[');
+		put_ids(tokens, ',');
+		puts("]");
+	}
 	return ok;
 }
 
@@ -228,11 +240,12 @@ static bool batch(struct job *j)
 	char *line = NULL, where[64];
 	size_t cap = 0;
 	ssize_t n;
-	bool ok = true;
+	struct infer_encoder *e = infer_encoder_create(j->t, &j->err);
+	bool ok = e;
 
 	while (ok && (n = getline(&line, &cap, stdin)) >= 0) {
 		number++;
-		ok = batch_line(j, line, (size_t)n, &tokens);
+		ok = batch_line(j, e, line, (size_t)n, &tokens);
 	}
 	if (ok && ferror(stdin))
 		ok = fmt_fail_errno(&j->err, errno, "cannot read");
@@ -240,6 +253,7 @@ static bool batch(struct job *j)
 	if (!ok)
 		fmt_err_file(&j->err, where);
 	free(line);
+	infer_encoder_destroy(e);
 	infer_tokens_finish(&tokens);
 	return ok;
 }

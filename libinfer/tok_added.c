@@ -149,15 +149,20 @@ bool tok_cut(const struct infer_tokenizer *t, const struct tok_trie *x, const ch
 	const char *p = text + start;
 	size_t n = end - start, done = 0;
 
-	for (size_t i = 0; !tok_trie_empty(x) && i < n;) {
+	for (size_t i = tok_trie_empty(x) ? n : 0; i < n;) {
 		int32_t which = TOK_NONE;
-		size_t len = longest(x, p + i, n - i, &which), from = i, to = i + len;
+		size_t len, from, to;
 		const struct tok_added *a;
 
+		while (i < n && !x->roots[(unsigned char)p[i]])
+			i++;
+		len = longest(x, p + i, n - i, &which);
 		if (!len) {
 			i++;
 			continue;
 		}
+		from = i;
+		to = i + len;
 		i = to; /* even if it does not count: its text is not searched again */
 		a = &t->added[which];
 		if ((a->special && !parse_special) || (a->single_word && !stands_alone(p, n, from, to)))

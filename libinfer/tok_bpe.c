@@ -1,5 +1,6 @@
-/* Byte pair encoding: symbols of a split in a linked list, a heap of the pairs that may merge. Time is n log n in the
- * length of the split. The lowest rank merges first, the leftmost of equal ones. */
+/* Byte pair encoding. The lowest rank merges first, the leftmost of equal ones. In a short split the best pair is looked
+ * for by going through all; a long one has its symbols in a linked list and the pairs that may merge in a heap, so that
+ * time is n log n in its length. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,9 @@
 #include "unicode.h"
 
 #define NIL UINT32_MAX
+/* Symbols of a split that is short. */
+#define SHORT   32
+#define NO_RANK UINT32_MAX
 
 struct symbol {
 	int32_t id;          /* TOK_NONE: merged into the one before it */
@@ -200,6 +204,63 @@ static bool merge(struct tok_run *r, const struct candidate *c)
 	return (left->prev == NIL || push(r, left->prev)) && push(r, c->at);
 }
 
+/* The pairs of a short split: what symbols i and i + 1 become, and how soon. */
+struct pairs {
+	uint32_t rank[SHORT];
+	int32_t id[SHORT];
+};
+
+static void rate(const struct infer_tokenizer *t, const struct tok_bpe *b, struct pairs *pairs, size_t i)
+{
+	const struct tok_merge *m =
+	        i + 1 < b->n_symbols ? tok_merges_find(&t->merges, b->symbols[i].id, b->symbols[i + 1].id) : NULL;
+
+	pairs->rank[i] = m ? m->rank : NO_RANK;
+	pairs->id[i] = m ? m->id : TOK_NONE;
+}
+
+/* Merges a short split; its symbols stay side by side. */
+static void merge_short(const struct infer_tokenizer *t, struct tok_bpe *b)
+{
+	struct pairs pairs;
+
+	for (size_t i = 0; i < b->n_symbols; i++)
+		rate(t, b, &pairs, i);
+	for (;;) {
+		size_t best = 0, behind;
+
+		for (size_t i = 1; i < b->n_symbols; i++)
+			if (pairs.rank[i] < pairs.rank[best])
+				best = i;
+		if (!b->n_symbols || pairs.id[best] == TOK_NONE)
+			return;
+		b->symbols[best].id = pairs.id[best];
+		behind = --b->n_symbols - best - 1; /* symbols behind the pair move up */
+		memmove(&b->symbols[best + 1], &b->symbols[best + 2], behind * sizeof *b->symbols);
+		memmove(&pairs.rank[best + 1], &pairs.rank[best + 2], behind * sizeof *pairs.rank);
+		memmove(&pairs.id[best + 1], &pairs.id[best + 2], behind * sizeof *pairs.id);
+		rate(t, b, &pairs, best);
+		if (best)
+			rate(t, b, &pairs, best - 1);
+	}
+}
+
+static bool merge_long(struct tok_run *r)
+{
+	struct tok_bpe *b = r->bpe;
+
+	for (uint32_t i = 0; i < b->n_symbols; i++)
+		if (!push(r, i))
+			return false;
+	while (b->n_heap) {
+		struct candidate c = pop(b);
+
+		if (!merge(r, &c))
+			return false;
+	}
+	return true;
+}
+
 /* Whether the split is looked up as a whole. */
 static bool may_be_whole(const struct infer_tokenizer *t, const char *p, size_t n)
 {
@@ -220,17 +281,12 @@ static bool encode(struct tok_run *r, const struct tok_text *text, size_t start,
 		return tok_emit(r, whole, text, start);
 	if (!start_symbols(r, text, start, end))
 		return false;
+	if (b->n_symbols <= SHORT)
+		merge_short(r->t, b);
+	else if (!merge_long(r))
+		return false;
 	for (uint32_t i = 0; i < b->n_symbols; i++)
-		if (!push(r, i))
-			return false;
-	while (b->n_heap) {
-		struct candidate c = pop(b);
-
-		if (!merge(r, &c))
-			return false;
-	}
-	for (uint32_t i = b->n_symbols ? 0 : NIL; i != NIL; i = b->symbols[i].next)
-		if (!tok_emit(r, b->symbols[i].id, text, b->symbols[i].at))
+		if (b->symbols[i].id != TOK_NONE && !tok_emit(r, b->symbols[i].id, text, b->symbols[i].at))
 			return false;
 	return true;
 }

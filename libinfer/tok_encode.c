@@ -122,23 +122,64 @@ static bool emit_all(struct tok_run *r, const int32_t *ids, size_t n, uint64_t a
 	return true;
 }
 
+static bool encode(struct tok_run *r, const char *text, size_t n, unsigned flags)
+{
+	const struct infer_tokenizer *t = r->t;
+	struct tok_text whole = { 0 };
+	struct level level = { r, &whole, flags & INFER_TOK_PARSE_SPECIAL };
+	bool ok = tok_is_utf8(text, n) ? tok_text_borrow(&whole, text, n, 0, r->err) : tok_text_lossy(&whole, text, n, r->err);
+
+	if (ok && flags & INFER_TOK_ADD_SPECIAL)
+		ok = emit_all(r, t->prefix, t->n_prefix, 0);
+	if (ok && n)
+		ok = tok_cut(t, t->raw, whole.bytes.p, 0, whole.bytes.n, level.parse_special, raw_part, &level);
+	if (ok && flags & INFER_TOK_ADD_SPECIAL)
+		ok = emit_all(r, t->suffix, t->n_suffix, n);
+	tok_text_finish(&whole);
+	return ok;
+}
+
 bool infer_tokenize(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags,
                     struct infer_tokens *out, struct fmt_err *err)
 {
 	struct tok_run r = { .t = t, .out = out, .err = err, .text_bytes = n };
-	struct tok_text whole = { 0 };
-	struct level level = { &r, &whole, flags & INFER_TOK_PARSE_SPECIAL };
-	bool ok = tok_is_utf8(text, n) ? tok_text_borrow(&whole, text, n, 0, err) : tok_text_lossy(&whole, text, n, err);
+	bool ok = encode(&r, text, n, flags);
 
-	if (ok && flags & INFER_TOK_ADD_SPECIAL)
-		ok = emit_all(&r, t->prefix, t->n_prefix, 0);
-	if (ok && n)
-		ok = tok_cut(t, t->raw, whole.bytes.p, 0, whole.bytes.n, level.parse_special, raw_part, &level);
-	if (ok && flags & INFER_TOK_ADD_SPECIAL)
-		ok = emit_all(&r, t->suffix, t->n_suffix, n);
 	tok_run_finish(&r);
-	tok_text_finish(&whole);
 	return ok;
+}
+
+struct infer_encoder {
+	struct tok_run run;
+};
+
+struct infer_encoder *infer_encoder_create(const struct infer_tokenizer *t, struct fmt_err *err)
+{
+	struct infer_encoder *e = calloc(1, sizeof *e);
+
+	if (!e) {
+		fmt_fail_nomem(err, sizeof *e);
+		return NULL;
+	}
+	e->run.t = t;
+	e->run.text_bytes = SIZE_MAX;
+	return e;
+}
+
+void infer_encoder_destroy(struct infer_encoder *e)
+{
+	if (!e)
+		return;
+	tok_run_finish(&e->run);
+	free(e);
+}
+
+bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned flags, struct infer_tokens *out,
+                  struct fmt_err *err)
+{
+	e->run.out = out;
+	e->run.err = err;
+	return encode(&e->run, text, n, flags);
 }
 
 struct fmt_str infer_token_text(const struct infer_tokenizer *t, int32_t id)

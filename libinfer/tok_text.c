@@ -173,7 +173,13 @@ bool tok_is_utf8(const char *p, size_t n)
 	bool valid = true;
 
 	for (size_t i = 0; i < n && valid;) {
-		if (s[i] < 0x80)
+		uint64_t eight = UINT64_C(0x80);
+
+		if (n - i >= 8)
+			memcpy(&eight, s + i, 8);
+		if (!(eight & UINT64_C(0x8080808080808080)))
+			i += 8;
+		else if (s[i] < 0x80)
 			i++;
 		else
 			i += part(s + i, n - i, &valid);

@@ -40,8 +40,10 @@ static void words_as_alone(const char *model)
 {
 	enum { N_WORDS = 4000, N_DIFFERENT = 300 };
 	char json[1024], *text = malloc(N_WORDS * 50);
-	struct infer_tokens whole = { 0 }, alone = { 0 };
+	struct infer_tokens whole = { 0 }, alone = { 0 }, again = { 0 };
+	struct fmt_err err = { 0 };
 	struct infer_tokenizer *t;
+	struct infer_encoder *e;
 	size_t starts[N_WORDS], ends[N_WORDS], n = 0;
 	uint64_t at = 0;
 	uint32_t seed = 1;
@@ -59,10 +61,15 @@ static void words_as_alone(const char *model)
 	}
 	snprintf(json, sizeof json, "{\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":%s}", model);
 	t = make(json);
+	e = infer_encoder_create(t, &err);
+	assert_non_null(e);
 	encode(t, text, n, &whole);
 	for (size_t i = 0; i < N_WORDS; i++) {
-		alone.n = 0;
+		alone.n = again.n = 0;
 		encode(t, text + starts[i], ends[i] - starts[i], &alone);
+		assert_true(infer_encode(e, text + starts[i], ends[i] - starts[i], 0, &again, &err));
+		assert_int_equal(again.n, alone.n);
+		assert_memory_equal(again.ids, alone.ids, alone.n * sizeof *alone.ids);
 		assert_true(at + alone.n <= whole.n);
 		assert_memory_equal(alone.ids, whole.ids + at, alone.n * sizeof *alone.ids);
 		for (uint64_t k = 0; k < alone.n; k++)
@@ -72,6 +79,8 @@ static void words_as_alone(const char *model)
 	assert_int_equal(at, whole.n);
 	infer_tokens_finish(&whole);
 	infer_tokens_finish(&alone);
+	infer_tokens_finish(&again);
+	infer_encoder_destroy(e);
 	infer_tokenizer_destroy(t);
 	free(text);
 }

@@ -34,6 +34,14 @@ enum {
 bool infer_tokenize(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags,
                     struct infer_tokens *out, struct fmt_err *err);
 
+/* For many texts: what one thread keeps from text to text, above all the words that it has met. The ids are the same.
+ * Some MB at most. The tokenizer must outlive it. */
+struct infer_encoder;
+struct infer_encoder *infer_encoder_create(const struct infer_tokenizer *t, struct fmt_err *err); /* NULL with *err set */
+void infer_encoder_destroy(struct infer_encoder *e); /* NULL is fine */
+bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned flags, struct infer_tokens *out,
+                  struct fmt_err *err);
+
 /* Ids to text, as Hugging Face's decode(); *out is malloc'ed, *n bytes, with a NUL after them.
  * skip_special   leave control tokens out */
 bool infer_detokenize(const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special, char **out,
