@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "llm_mem.h"
+#include "st2gguf.h"
 
 /* Contexts and batches past these are slips of the keyboard. */
 #define MAX_CONTEXT (UINT64_C(1) << 40)
@@ -145,6 +146,11 @@ static struct fmt_view *open_model(struct mem_report *r, struct fmt_err *err)
 
 	opts.no_tokenizer = !dir;
 	v = fmt_view_open(path, &opts, &first);
+	if (v && dir) { /* what st2gguf would say about it is not asked for here */
+		struct fmt_err said = { 0 };
+
+		st2gguf_tokens(v, ST2GGUF_EMBED_AUTO, false, &said);
+	}
 	r->files_known = v && (!v->from_dir || (dir && !v->counted_only));
 	if (!v && dir && first.code != FMT_UNSUPPORTED && first.code != FMT_NOMEM) {
 		/* a directory without a tokenizer, or with one that is not supported, can still be counted */

@@ -15,7 +15,8 @@
 #define MAX_THREADS 4096 /* more is a slip of the keyboard */
 
 struct options {
-	const char *quant, *output, *name, *effort_name, *embed;
+	const char *quant, *output, *name, *effort_name, *embed_name;
+	enum st2gguf_embed embed;
 	enum quant_effort effort;
 	struct fmt_view_opts view;
 	struct st2gguf_ask ask;
@@ -226,7 +227,8 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : quant_recipe_find(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;
-		ok = c.output && st2gguf_ask(&c, &o->ask, &err) && convert(&c, o, &err);
+		ok = c.output && st2gguf_tokens(v, o->embed, o->view.pre, &err) && st2gguf_ask(&c, &o->ask, &err) &&
+		     convert(&c, o, &err);
 	}
 	st2gguf_plan_finish(&c);
 	st2gguf_ask_finish(&c);
@@ -267,11 +269,19 @@ static bool find_effort(const char *name, enum quant_effort *effort)
 	return false;
 }
 
-/* NULL, not given: never. */
-static bool find_embed(const char *when, bool *embed)
+static bool find_embed(const char *name, enum st2gguf_embed *embed)
 {
-	*embed = when && !strcmp(when, "always");
-	return !when || *embed || !strcmp(when, "never");
+	static const char *const names[] = {
+		[ST2GGUF_EMBED_AUTO] = "auto", [ST2GGUF_EMBED_ALWAYS] = "always", [ST2GGUF_EMBED_NEVER] = "never"
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*embed = (enum st2gguf_embed)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -314,8 +324,8 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
 		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
 		{ CLI_STRING, 0, "pre", "NAME", &o.view.pre, "tokenizer.ggml.pre to write; default: found by itself", NULL },
-		{ CLI_STRING, 0, "embed-tokenizer", "WHEN", &o.embed,
-		  "always: put tokenizer.json into the output as well;\nnever, the default: what GGUF's own keys say", NULL },
+		{ CLI_STRING, 0, "embed-tokenizer", "WHEN", &o.embed_name,
+		  "auto, always or never: tokenizer.json goes into the output too;\ndefault: auto, if GGUF's own keys cannot say all of it", NULL },
 		{ CLI_FLAG, 0, "vocab-only", NULL, &o.view.vocab_only, "metadata and tokenizer, no tensors", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "The same under the names of convert_hf_to_gguf.py", NULL },
 		{ CLI_STRING, 0, "outtype", "TYPE", &o.quant, "--quant", NULL },
@@ -340,8 +350,8 @@ int main(int argc, char **argv)
 		return unknown_quant(&p, o.quant);
 	if (o.effort_name && !find_effort(o.effort_name, &o.effort))
 		return cli_usage_error(&p, "unknown effort '%s'; known are fast, normal, best", o.effort_name);
-	if (!find_embed(o.embed, &o.view.embed_tokenizer))
-		return cli_usage_error(&p, "--embed-tokenizer: '%s' is neither always nor never", o.embed);
+	if (o.embed_name && !find_embed(o.embed_name, &o.embed))
+		return cli_usage_error(&p, "--embed-tokenizer: '%s' is not auto, always or never", o.embed_name);
 	if (p.threads > MAX_THREADS)
 		return cli_usage_error(&p, "--threads: at most %d", MAX_THREADS);
 	catch_signals();

@@ -10,6 +10,15 @@
 
 #include "cli.h"
 
+/* When tokenizer.json goes into the output. */
+enum st2gguf_embed { ST2GGUF_EMBED_AUTO, ST2GGUF_EMBED_ALWAYS, ST2GGUF_EMBED_NEVER };
+
+/* Holds the tokenizer's keys against tokenizer.json, notes what they cannot say, and adds tokenizer.json to them if asked for
+ * or, AUTO, if ids would differ without it. A GGUF keeps what it has.
+ * pre_given  tokenizer.ggml.pre was chosen on the command line
+ * returns    false with *err set: ids differ for no reason that is known. With ALWAYS that is a note too */
+bool st2gguf_tokens(struct fmt_view *v, enum st2gguf_embed when, bool pre_given, struct fmt_err *err);
+
 struct conversion {
 	struct cli_program *program;
 	const struct fmt_view *view;

@@ -13,6 +13,8 @@
 #define O200(digits, suffix) \
 	"[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" suffix "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" suffix "|" digits \
 	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
+/* llama.cpp has another class for letters here. */
+#define MARKS  "vowel signs and marks (Thai, Hindi, Tamil, vocalized Arabic) are cut off their letters"
 #define SUFFIX "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 
 /* The cased letters and the punctuation that DeepSeek LLM spells out. */
@@ -47,8 +49,8 @@ static const struct fmt_pre
 	cl1 = { { CL("\\p{N}") }, false, false },
 	qwen35 = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"
 	             SPACES }, false, false },
-	o200 = { { O200("\\p{N}{1,3}", SUFFIX) }, false, false },
-	tekken = { { O200("\\p{N}", "") }, true, true },
+	o200 = { { O200("\\p{N}{1,3}", SUFFIX) }, false, false, .approximate = MARKS },
+	tekken = { { O200("\\p{N}", "") }, true, true, .approximate = MARKS },
 	falcon = { { "[\\p{P}\\$\\+<=>\\^~\\|`]+", WORDS_GPT2, "[0-9][0-9][0-9]" }, false, false },
 	coder = { { "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", IDEOGRAPHS, "\\p{N}" }, false, false },
 	deepseek = { { "[\\r\\n]", "\\s?[" CASED_LETTERS "]+", "\\s?[" WIDE_PUNCTUATION "]+", "\\s+$", IDEOGRAPHS, "\\p{N}+" },

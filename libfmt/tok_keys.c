@@ -123,14 +123,6 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 	if (vocab.no_prefix && !kv_find(l, "tokenizer.ggml.add_space_prefix"))
 		kv_bool(l, "tokenizer.ggml.add_space_prefix", false);
 	if (vocab.n_beyond)
-		view_note(v, l->err, "%" PRIu64 " tokens are left out: their ids are past the embedding's %" PRIu64 " rows",
+		fmt_view_note(v, l->err, "%" PRIu64 " tokens are left out: their ids are past the embedding's %" PRIu64 " rows",
 		          vocab.n_beyond, vocab.n);
-}
-
-void tok_embed(struct kv_list *l, const struct hf_dir *d)
-{
-	if (!d->file[HF_TOKENIZER].there)
-		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer.json in '%s' to embed; " TOK_HOW_TO_GET, d->path);
-	else
-		kv_str(l, "tokenizer.huggingface.json", d->file[HF_TOKENIZER].text);
 }

@@ -26,9 +26,6 @@ struct tok_vocab {
 /* tok_keys.c: all keys. pre: the name to write instead of the one that is found, or NULL. */
 void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre);
 
-/* tok_keys.c: all of tokenizer.json as one key, for what the others cannot say. */
-void tok_embed(struct kv_list *l, const struct hf_dir *d);
-
 /* tok_bpe_keys.c: byte-level BPE, from tokenizer.json. */
 void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab, const char *pre);
 

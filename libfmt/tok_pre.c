@@ -26,10 +26,10 @@ static const struct {
 } known[] = {
 	{ "gpt-2", ANY, ANY },
 	{ "smollm", ANY, ANY },
-	{ "llama-bpe", 1, 0 },
-	{ "dbrx", 0, 0 },
+	{ "llama-bpe", 1, ANY },
+	{ "dbrx", 0, ANY },
 	{ "qwen2", ANY, 1 },
-	{ "stablelm2", ANY, 0 },
+	{ "stablelm2", ANY, ANY },
 	{ "qwen35", ANY, ANY },
 	{ "gpt-4o", ANY, ANY },
 	{ "tekken", ANY, ANY },

@@ -6,9 +6,10 @@
 #include <sys/stat.h>
 
 #include "limit.h"
+#include "tok_keys.h"
 #include "view_impl.h"
 
-bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
+bool fmt_view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
 {
 	char text[400];
 	va_list args;
@@ -184,6 +185,28 @@ struct fmt_view *fmt_view_open(const char *path, const struct fmt_view_opts *opt
 		return NULL;
 	}
 	return v;
+}
+
+bool fmt_view_embed_tokenizer(struct fmt_view *v, struct fmt_err *err)
+{
+	static const struct fmt_str key = { VIEW_TOKENIZER_KEY, sizeof VIEW_TOKENIZER_KEY - 1 };
+	struct fmt_kv *kv;
+
+	if (fmt_view_get(v, VIEW_TOKENIZER_KEY))
+		return true;
+	if (!v->tokenizer_json.n) {
+		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, v->from_dir ? "no tokenizer.json to embed; " TOK_HOW_TO_GET :
+		         "no tokenizer.json to keep; convert the model's directory");
+		fmt_err_file(err, v->path);
+		return false;
+	}
+	kv = fmt_arena_alloc(&v->impl->mem, v->n_kv + 1, sizeof *kv, err);
+	if (!kv || fmt_index_add(&v->impl->keys, key, (uint32_t)v->n_kv, err) == FMT_INDEX_FAILED)
+		return false;
+	memcpy(kv, v->kv, v->n_kv * sizeof *kv);
+	kv[v->n_kv++] = (struct fmt_kv){ .key = key, .value = { .type = FMT_KV_STR, .as.s = v->tokenizer_json } };
+	v->kv = kv;
+	return true;
 }
 
 void fmt_view_close(struct fmt_view *v)

@@ -102,11 +102,9 @@ bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	if (x && x->type == FMT_KV_STR)
 		v->arch_name = x->as.s;
 	v->arch = choose_arch(v->arch_name, im->gguf, opts->plan_only);
-	x = fmt_model_get(im->gguf, "tokenizer.huggingface.json");
+	x = fmt_model_get(im->gguf, VIEW_TOKENIZER_KEY);
 	if (x && x->type == FMT_KV_STR)
 		v->tokenizer_json = x->as.s;
-	if (opts->embed_tokenizer && !v->tokenizer_json.n)
-		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "has no tokenizer.json to keep; convert the model's directory");
 	if (opts->vocab_only)
 		return true;
 	im->mem.limit_bytes += im->gguf->n_tensors * (sizeof *im->tensors + sizeof *im->sources);

@@ -47,8 +47,8 @@ struct fmt_view_impl {
 	const char **notes;
 };
 
-/* A line for the person. */
-bool view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...) FMT_PRINTF(3, 4);
+/* All of tokenizer.json as one key, for what the others cannot say. */
+#define VIEW_TOKENIZER_KEY "tokenizer.huggingface.json"
 
 /* view_plan.c: tensors of a checkpoint, by its description: each found, of the right shape, and none left over. */
 bool view_plan(struct fmt_view *v, struct fmt_err *err);

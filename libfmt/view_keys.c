@@ -114,27 +114,27 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	const struct arch_conf *c = &v->impl->conf;
 
 	for (const struct arch_note *n = v->arch->notes; n && n->text; n++)
-		if (arch_conf_when(c, n->when) && !view_note(v, err, "%s", n->text))
+		if (arch_conf_when(c, n->when) && !fmt_view_note(v, err, "%s", n->text))
 			return false;
 	if (c->set[P_NO_ROPE_EVERY] && !all_but_every(c, LAYER_NO_ROPE, false, 4) &&
-	    !view_note(v, err, "llama.cpp will differ: of '%s' every fourth layer does not rotate there", v->arch->gguf))
+	    !fmt_view_note(v, err, "llama.cpp will differ: of '%s' every fourth layer does not rotate there", v->arch->gguf))
 		return false;
 	if (v->arch->only_moe && n_layers(c, LAYER_DENSE) &&
-	    !view_note(v, err, "llama.cpp will not load it: it has '%s' with experts in every layer only", v->arch->gguf))
+	    !fmt_view_note(v, err, "llama.cpp will not load it: it has '%s' with experts in every layer only", v->arch->gguf))
 		return false;
 	if (c->set[P_WINDOW] && c->n[P_WINDOW] < c->n[P_CONTEXT] && n_layers(c, LAYER_WINDOW) && !v->arch->own_windows &&
-	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no sliding window for '%s'", c->n[P_WINDOW],
+	    !fmt_view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no sliding window for '%s'", c->n[P_WINDOW],
 	               v->arch->gguf))
 		return false;
 	if (v->arch->usual_window && c->set[P_WINDOW] && c->n[P_WINDOW] != v->arch->usual_window &&
-	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: windows of '%s' are %" PRIu32 " tokens wide there",
+	    !fmt_view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: windows of '%s' are %" PRIu32 " tokens wide there",
 	               c->n[P_WINDOW], v->arch->gguf, v->arch->usual_window))
 		return false;
 	if (c->n[P_ROPE_TYPE] == ROPE_DYNAMIC &&
-	    !view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))
+	    !fmt_view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))
 		return false;
 	if (c->set[P_WINDOW] && v->arch->own_windows && !has_usual_windows(v) &&
-	    !view_note(v, err, "llama.cpp will differ: it has another pattern of windows for '%s'", v->arch->gguf))
+	    !fmt_view_note(v, err, "llama.cpp will differ: it has another pattern of windows for '%s'", v->arch->gguf))
 		return false;
 	return true;
 }
@@ -154,8 +154,6 @@ bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	kv_u32(&l, "general.quantization_version", 2); /* ggml.h, GGML_QNT_VERSION */
 	if (!opts->no_tokenizer && !v->counted_only && !err->code)
 		tok_keys(&l, v, opts->pre);
-	if (opts->embed_tokenizer && !err->code)
-		tok_embed(&l, &im->dir);
 	v->kv = l.kv;
 	v->n_kv = l.n;
 	return !err->code && (opts->plan_only || add_notes(v, err));

@@ -469,15 +469,15 @@ static bool check_left_over(struct plan *p)
 			continue;
 		}
 		if (tied && fmt_str_ends(t->name, "lm_head.weight")) {
-			if (!view_note(p->v, p->err, "lm_head.weight is left out: config.json ties it to the embedding"))
+			if (!fmt_view_note(p->v, p->err, "lm_head.weight is left out: config.json ties it to the embedding"))
 				return false;
 			continue;
 		}
 		return fail_tensor(p, FMT_MISMATCH, t, "no place for it in this architecture and config.json");
 	}
-	if (n_other && !view_note(p->v, p->err, "%" PRIu64 " tensors of other parts than the language model are left out", n_other))
+	if (n_other && !fmt_view_note(p->v, p->err, "%" PRIu64 " tensors of other parts than the language model are left out", n_other))
 		return false;
-	return !n_next || view_note(p->v, p->err, "%" PRIu64 " tensors for multi-token prediction are left out (layers from %" PRIu64
+	return !n_next || fmt_view_note(p->v, p->err, "%" PRIu64 " tensors for multi-token prediction are left out (layers from %" PRIu64
 	                            " on)", n_next, p->conf->n[P_LAYERS]);
 }
 
@@ -517,7 +517,7 @@ static bool note_window(struct fmt_view *v, struct fmt_err *err)
 	for (uint64_t i = 0; i < c->n[P_LAYERS]; i++)
 		windows = windows || c->layer[i] & LAYER_WINDOW;
 	return !windows || !c->set[P_CONTEXT] || c->n[P_WINDOW] <= c->n[P_CONTEXT] ||
-	       view_note(v, err, "%s: the window (%" PRIu64 " tokens) is larger than the context (%" PRIu64 "): it never takes "
+	       fmt_view_note(v, err, "%s: the window (%" PRIu64 " tokens) is larger than the context (%" PRIu64 "): it never takes "
 	                 "effect", key, c->n[P_WINDOW], c->n[P_CONTEXT]);
 }
 
@@ -530,5 +530,5 @@ bool view_plan_config(struct fmt_view *v, struct fmt_err *err)
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;
 	return note_window(v, err) && (!json_is(arch_conf_find(hf_json(&v->impl->dir, HF_CONFIG), "vision_config", 13), JSON_OBJECT) ||
-	       view_note(v, err, "sizes are those of the language model alone, without the vision part (vision_config)"));
+	       fmt_view_note(v, err, "sizes are those of the language model alone, without the vision part (vision_config)"));
 }

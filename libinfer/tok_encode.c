@@ -6,7 +6,7 @@
 #include "tok_run.h"
 #include "tok_words.h"
 
-static struct infer_tokenizer *new_tokenizer(struct fmt_err *err)
+struct infer_tokenizer *tok_create(struct fmt_err *err)
 {
 	struct infer_tokenizer *t = calloc(1, sizeof *t);
 
@@ -22,7 +22,7 @@ static struct infer_tokenizer *new_tokenizer(struct fmt_err *err)
 
 struct infer_tokenizer *infer_tokenizer_create(const struct fmt_view *v, struct fmt_err *err)
 {
-	struct infer_tokenizer *t = new_tokenizer(err);
+	struct infer_tokenizer *t = tok_create(err);
 	bool ok = t;
 
 	if (ok)
@@ -37,7 +37,7 @@ struct infer_tokenizer *infer_tokenizer_create(const struct fmt_view *v, struct 
 
 struct infer_tokenizer *infer_tokenizer_from_json(const char *json, size_t n, struct fmt_err *err)
 {
-	struct infer_tokenizer *t = new_tokenizer(err);
+	struct infer_tokenizer *t = tok_create(err);
 
 	if (t && tok_from_json(t, (struct fmt_str){ json, n }, err) && tok_finish(t, err)) {
 		tok_mark_ends(t, NULL);

@@ -103,8 +103,7 @@ bool source_bpe(struct source *s)
 		return fmt_fail(s->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.ggml.pre '%.*s' is not known here",
 		                pre_name.n > 60 ? 60 : (int)pre_name.n, pre_name.p);
 	t->model = TOK_MODEL_BPE;
-	if (source_flag(s, "tokenizer.ggml.normalizer.nfc", false) && !tok_new_norm(t, TOK_NORM_NFC, s->err))
-		return false;
+	/* tokenizer.ggml.normalizer.nfc may be there, and llama.cpp knows the key, but does nothing of the kind in BPE */
 	if (pre->plain && !add_spaces(s))
 		return false;
 	for (const char *const *p = pre->patterns; *p; p++)

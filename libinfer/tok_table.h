@@ -183,6 +183,9 @@ struct infer_tokenizer {
 	size_t n_prefix, cap_prefix, n_suffix, cap_suffix;
 };
 
+/* An empty one, to be filled from one of the sources. */
+struct infer_tokenizer *tok_create(struct fmt_err *err);
+
 /* Vocabulary. Texts are copied. tok_set refuses ids that are negative, taken, or far past the number of tokens. */
 bool tok_set(struct infer_tokenizer *t, int64_t id, struct fmt_str text, uint64_t n_tokens, struct fmt_err *err);
 struct fmt_str tok_keep(struct infer_tokenizer *t, const char *p, size_t n, struct fmt_err *err);

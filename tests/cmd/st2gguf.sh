@@ -112,17 +112,17 @@ expect 0 '' --quiet --quant Q4_K_M "$llama" -o without.gguf
 expect 0 '' --quiet --imatrix whole.dat --quant Q4_K_M "$llama" -o with.gguf
 [ "$(cmp -l without.gguf with.gguf 2>/dev/null | wc -l)" -gt 10000 ] || fail "importance changes nothing"
 
-# embed-tokenizer: the text whole; a GGUF that has it keeps it, one that does not cannot get it
+# embed-tokenizer: the text whole, and only where asked for or needed (st2gguf_tokens.py); a GGUF that has it keeps it, one that does not cannot get it
 expect 0 '' --quiet --vocab-only "$llama" -o keys.gguf
 expect 0 '' --quiet --vocab-only --embed-tokenizer never "$llama" -o never.gguf
-cmp keys.gguf never.gguf || fail "never is not the default of --embed-tokenizer"
+cmp keys.gguf never.gguf || fail "tokenizer.json goes along though nothing is lost without it"
 expect 0 '' --quiet --vocab-only --embed-tokenizer always "$llama" -o embedded.gguf
 python3 -c 'import sys; a, b = (open(f, "rb").read() for f in sys.argv[1:]); sys.exit(a not in b)' \
     "$llama/tokenizer.json" embedded.gguf || fail "tokenizer.json is not in the output"
 expect 0 '' --quiet --embed-tokenizer always embedded.gguf -o again.gguf
 cmp embedded.gguf again.gguf || fail "the embedded tokenizer.json changes from GGUF to GGUF"
-expect 3 'keys.gguf: has no tokenizer.json to keep' --embed-tokenizer always keys.gguf -o no.gguf
-expect 2 "'maybe' is neither always nor never" --embed-tokenizer maybe "$llama" -o no.gguf
+expect 3 'keys.gguf: no tokenizer.json to keep' --embed-tokenizer always keys.gguf -o no.gguf
+expect 2 "'maybe' is not auto, always or never" --embed-tokenizer maybe "$llama" -o no.gguf
 rm -f keys.gguf never.gguf embedded.gguf again.gguf
 
 # effort: other bytes, the same types and size, and no thread changes them

@@ -96,18 +96,20 @@ static void bad_tokenizers_are_refused(void **state)
 /* The text as it lies there, byte for byte, and only where it is asked for. */
 static void tokenizer_json_is_embedded(void **state)
 {
-	static const struct fmt_view_opts embed = { .vocab_only = true, .embed_tokenizer = true };
 	struct built_dir d = tiny_dir();
-	struct fmt_view *v = open_view(&d, &embed);
-	const struct fmt_value *x = fmt_view_get(v, "tokenizer.huggingface.json");
+	struct fmt_view *v = open_view(&d, &vocab_only);
+	struct fmt_err err = { 0 };
+	const struct fmt_value *x;
+	uint64_t n = v->n_kv;
 
 	(void)state;
+	assert_null(fmt_view_get(v, "tokenizer.huggingface.json"));
+	assert_true(fmt_view_embed_tokenizer(v, &err) && fmt_view_embed_tokenizer(v, &err));
+	assert_int_equal(v->n_kv, n + 1);
+	x = fmt_view_get(v, "tokenizer.huggingface.json");
 	assert_true(x && x->type == FMT_KV_STR && x->as.s.n);
 	assert_true(fmt_str_eq(x->as.s, v->tokenizer_json));
 	assert_true(fmt_view_get(v, "tokenizer.ggml.tokens"));
-	fmt_view_close(v);
-	v = open_view(&d, &vocab_only);
-	assert_null(fmt_view_get(v, "tokenizer.huggingface.json"));
 	fmt_view_close(v);
 	remove_dir(&d);
 }

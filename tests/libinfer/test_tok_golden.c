@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <libfmt/json.h>
+#include <libinfer/tok_check.h>
 #include <libinfer/tokenizer.h>
 
 enum { PATH_BYTES = 4096 };
@@ -152,6 +153,7 @@ static void run_model(void)
 {
 	struct fmt_err err = { 0 };
 	struct fmt_view *v = fmt_view_open(folder, NULL, &err);
+	struct infer_tok_check said = { 0 };
 	struct infer_tokenizer *t;
 	size_t n = 0;
 
@@ -160,15 +162,19 @@ static void run_model(void)
 	for (int keys = 0; keys < 2; keys++) {
 		struct fmt_view seen = *v;
 
-		if (keys) /* what a GGUF shows that has nothing but the usual keys */
+		if (keys) { /* what a GGUF shows that has nothing but the usual keys */
+			check(infer_tok_check(v, false, &said, &err), &err);
+			if (said.differs)
+				continue; /* st2gguf leaves tokenizer.json in */
 			seen.tokenizer_json = (struct fmt_str){ 0 };
+		}
 		t = infer_tokenizer_create(&seen, &err);
 		check(t, &err);
 		assert_int_equal(run_model_goldens(t, "tokenize.json", keys, &n) + run_model_goldens(t, "prompts.json", keys, &n),
 		                 0);
 		infer_tokenizer_destroy(t);
 	}
-	assert_true(n >= 2 * 72);
+	assert_true(n >= (said.differs ? 72 : 2 * 72));
 	fmt_view_close(v);
 }
 

@@ -13,6 +13,7 @@ struct fmt_pre {
 	bool add_bos;       /* unless the file says otherwise */
 	bool plain;         /* no alphabet of bytes: spaces become U+2581, what is no token <0xNN> */
 	bool newlines;      /* a run of line feeds that is a token is taken before merging; BOS whatever the file says */
+	const char *approximate; /* in which texts llama.cpp cuts otherwise, having no word for part of the expressions; or NULL */
 };
 
 /* The row of a name; NULL if llama.cpp knows no such name, or its splits are not described here. Any thread.

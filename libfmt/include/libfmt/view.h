@@ -67,7 +67,6 @@ struct fmt_view {
 struct fmt_view_opts {
 	const char *arch;   /* use this architecture whatever config.json says; NULL: as it says */
 	const char *pre;    /* tokenizer.ggml.pre to write; NULL: found from tokenizer.json */
-	bool embed_tokenizer; /* tokenizer.json's text as tokenizer.huggingface.json; FMT_MISSING if there is none */
 	bool vocab_only;    /* no tensors */
 	bool no_tokenizer;  /* leave tokenizer files alone (a model that has none) */
 	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
@@ -80,6 +79,14 @@ struct fmt_view_opts {
  * opts may be NULL. returns NULL with *err set */
 struct fmt_view *fmt_view_open(const char *path, const struct fmt_view_opts *opts, struct fmt_err *err);
 void fmt_view_close(struct fmt_view *v); /* NULL is fine */
+
+/* Adds the text of tokenizer.json to the keys, as tokenizer.huggingface.json, unless it is there already. Before the keys
+ * are used otherwise: pointers to them are not valid afterwards.
+ * returns false with *err set: FMT_MISSING if the model has no tokenizer.json */
+bool fmt_view_embed_tokenizer(struct fmt_view *v, struct fmt_err *err);
+
+/* Adds a line for the person to v->notes. */
+bool fmt_view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...) FMT_PRINTF(3, 4);
 
 const struct fmt_value *fmt_view_get(const struct fmt_view *v, const char *key);
 /* The value of "{architecture}.SUFFIX": fmt_view_arch_get(v, "attention.head_count"). */
