@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <libfmt/json.h>
+#include <libfmt/tokenizer_files.h>
 #include <libfmt/view.h>
 #include <libinfer/tokenizer.h>
 
@@ -17,6 +18,7 @@ struct job {
 	unsigned flags;
 	bool ids_only, count, batch;
 	const char *decode; /* a list of ids; NULL: encode */
+	const char *pre;
 	const char *render; /* a template or a model */
 	struct chat_options chat;
 	struct fmt_err err;
@@ -42,15 +44,29 @@ static struct infer_tokenizer *open_json(const char *path, bool *is_json, struct
 	return t;
 }
 
+/* Other tokenizer files than tokenizer.json, if the directory has some. */
+static bool open_files(struct job *j, const char *path)
+{
+	struct fmt_tokenizer_files *f = fmt_tokenizer_files_open(path, j->pre, &j->err);
+	bool any = f && f->json.n;
+
+	if (any)
+		j->t = infer_tokenizer_from_json(f->json.p, f->json.n, &j->err);
+	if (any && !j->t)
+		fmt_err_file(&j->err, path);
+	fmt_tokenizer_files_close(f);
+	return any;
+}
+
 /* A directory with a tokenizer.json needs nothing else: its architecture may be one that is not described here. */
 static bool open_tokenizer(struct job *j, const char *path)
 {
-	struct fmt_view_opts opts = { .vocab_only = true };
+	struct fmt_view_opts opts = { .vocab_only = true, .pre = j->pre };
 	struct stat st;
-	bool is_json;
+	bool is_json, is_dir = !stat(path, &st) && S_ISDIR(st.st_mode);
 	struct fmt_view *v;
 
-	if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
+	if (is_dir) {
 		size_t n = strlen(path) + sizeof "/tokenizer.json";
 		char *inside = malloc(n);
 
@@ -64,6 +80,10 @@ static bool open_tokenizer(struct job *j, const char *path)
 	}
 	if (is_json)
 		return j->t;
+	if (is_dir && open_files(j, path))
+		return j->t;
+	if (j->err.code)
+		return false;
 	v = fmt_view_open(path, &opts, &j->err);
 	if (!v)
 		return false;
@@ -345,6 +365,8 @@ int main(int argc, char **argv)
 		  .help = "add no BOS, EOS and the like; with --decode, leave\nspecial tokens out" },
 		{ .kind = CLI_FLAG, .name = "no-parse-special", .dst = &no_parse,
 		  .help = "special tokens written in the text are text" },
+		{ .kind = CLI_STRING, .name = "pre", .value = "NAME", .dst = &j.pre,
+		  .help = "how text is cut, by the names of tokenizer.ggml.pre;\nfor vocab.json or tiktoken's files, if they do not say" },
 		{ .kind = CLI_FLAG, .name = "json", .dst = &p.json, .help = "ids, pieces and byte offsets as JSON" },
 		{ .kind = CLI_FLAG, .name = "quiet", .dst = &p.quiet, .help = "print no messages but errors" },
 		{ 0 },
@@ -358,8 +380,9 @@ int main(int argc, char **argv)
 		         "llm-tokenize [options] MODEL --chat FILE\n"
 		         "llm-tokenize --render TEMPLATE --chat FILE",
 		.about = "Turns text into the token ids that the model's own tokenizer gives, and back.\n"
-		         "MODEL is a model's directory, a tokenizer.json or a GGUF. Without TEXT, or with -,\n"
-		         "the text is read from standard input.",
+		         "MODEL is a directory with tokenizer.json, tokenizer.model, tiktoken's or vocab.json\n"
+		         "and merges.txt, a tokenizer.json or a GGUF. Without TEXT, or with -, the text is\n"
+		         "read from standard input.",
 		.examples = "  llm-tokenize Llama-3-8B 'Hello world'\n"
 		            "  llm-tokenize --count model.gguf < book.txt\n",
 		.opts = opts,

@@ -19,16 +19,21 @@ static const struct {
 	const char *name;
 	uint64_t max_bytes;
 	bool json, tokenizer;
+	bool instead; /* of tokenizer.json, where there is none */
 } files[HF_FILE_COUNT] = {
-	[HF_CONFIG] = { "config.json", 16 * MIB, true, false },
-	[HF_GENERATION] = { "generation_config.json", 16 * MIB, true, false },
-	[HF_MODEL_CARD] = { "README.md", 16 * MIB, false, false },
-	[HF_TOKENIZER] = { "tokenizer.json", 256 * MIB, true, true },
-	[HF_TOKENIZER_CONFIG] = { "tokenizer_config.json", 64 * MIB, true, true },
-	[HF_ADDED_TOKENS] = { "added_tokens.json", 64 * MIB, true, true },
-	[HF_TOKENIZER_MODEL] = { "tokenizer.model", 256 * MIB, false, true },
-	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true },
-	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true },
+	[HF_CONFIG] = { "config.json", 16 * MIB, true, false, false },
+	[HF_GENERATION] = { "generation_config.json", 16 * MIB, true, false, false },
+	[HF_MODEL_CARD] = { "README.md", 16 * MIB, false, false, false },
+	[HF_TOKENIZER] = { "tokenizer.json", 256 * MIB, true, true, false },
+	[HF_TOKENIZER_CONFIG] = { "tokenizer_config.json", 64 * MIB, true, true, false },
+	[HF_ADDED_TOKENS] = { "added_tokens.json", 64 * MIB, true, true, false },
+	[HF_TOKENIZER_MODEL] = { "tokenizer.model", 256 * MIB, false, true, false },
+	[HF_SPECIAL_MAP] = { "special_tokens_map.json", 16 * MIB, true, true, false },
+	[HF_VOCAB] = { "vocab.json", 256 * MIB, true, true, true },
+	[HF_MERGES] = { "merges.txt", 256 * MIB, false, true, true },
+	[HF_TIKTOKEN] = { "o200k_base.tiktoken", 256 * MIB, false, true, true },
+	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true, false },
+	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true, false },
 };
 
 const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id)
@@ -39,6 +44,11 @@ const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id)
 const struct json *hf_json(const struct hf_dir *d, enum hf_file_id id)
 {
 	return d->file[id].json ? json_root(d->file[id].json) : NULL;
+}
+
+const struct json *hf_json_own(const struct hf_dir *d, enum hf_file_id id)
+{
+	return d->file[id].made ? NULL : hf_json(d, id);
 }
 
 char *hf_path(struct fmt_arena *mem, const char *dir, const char *name, struct fmt_err *err)
@@ -99,8 +109,26 @@ static bool read_as(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id,
 	return !err->code;
 }
 
+/* tiktoken's files have many names. */
+static bool read_tiktoken(struct hf_dir *d, struct fmt_arena *mem, struct fmt_err *err)
+{
+	static const char *const names[] = {
+		"o200k_base.tiktoken", "o200k_harmony.tiktoken", "cl100k_base.tiktoken", "qwen.tiktoken", "tiktoken.model",
+		"r50k_base.tiktoken",
+	};
+
+	for (size_t i = 0; !d->file[HF_TIKTOKEN].there && i < sizeof names / sizeof *names; i++)
+		if (!read_as(d, mem, HF_TIKTOKEN, hf_path(mem, d->path, names[i], err), err))
+			return false;
+	return true;
+}
+
 static bool read_one(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id, struct fmt_err *err)
 {
+	if (files[id].instead && d->file[HF_TOKENIZER].there)
+		return true;
+	if (id == HF_TIKTOKEN)
+		return read_tiktoken(d, mem, err);
 	return read_as(d, mem, id, hf_path(mem, d->path, files[id].name, err), err);
 }
 

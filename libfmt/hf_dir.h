@@ -15,6 +15,10 @@ enum hf_file_id {
 	HF_TOKENIZER_CONFIG, /* tokenizer_config.json */
 	HF_ADDED_TOKENS,     /* added_tokens.json */
 	HF_TOKENIZER_MODEL,  /* tokenizer.model */
+	HF_SPECIAL_MAP,      /* special_tokens_map.json */
+	HF_VOCAB,            /* vocab.json; this and the next two only where there is no tokenizer.json */
+	HF_MERGES,           /* merges.txt */
+	HF_TIKTOKEN,         /* o200k_base.tiktoken and others */
 	HF_CHAT_TEMPLATE,    /* chat_template.jinja */
 	HF_CHAT_TEMPLATE_JSON, /* chat_template.json */
 	HF_FILE_COUNT
@@ -22,6 +26,7 @@ enum hf_file_id {
 
 struct hf_file {
 	bool there;
+	bool made;             /* tokenizer.json: there is none, it was made of other files (tok_make.h) */
 	const char *path;
 	struct fmt_str text;   /* all of its bytes, with a NUL behind them */
 	struct json_doc *json; /* of those that are JSON */
@@ -50,8 +55,9 @@ bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *pat
 bool hf_dir_open_files(struct hf_dir *d, struct fmt_arena *mem, const char *path, const enum hf_file_id *ids, size_t n,
                        struct fmt_err *err);
 
-/* The root of a file that is JSON; NULL if there is no such file. */
+/* The root of a file that is JSON; NULL if there is no such file. hf_json_own: also if it was made. */
 const struct json *hf_json(const struct hf_dir *d, enum hf_file_id id);
+const struct json *hf_json_own(const struct hf_dir *d, enum hf_file_id id);
 
 /* The path of a file, there or not, for messages. */
 const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id);

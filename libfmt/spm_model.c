@@ -108,28 +108,46 @@ static bool read_piece(struct message m, struct spm_piece *piece)
 	return !m.err->code;
 }
 
-/* message TrainerSpec { ModelType model_type = 3 [default UNIGRAM]; } */
-static uint32_t read_kind(struct message m)
+/* An id; -1, as a 64-bit number: none. */
+static uint64_t id_of(uint64_t value)
 {
-	uint32_t kind = SPM_UNIGRAM;
-	struct field f;
-
-	while (next_field(&m, &f))
-		if (f.number == 3 && f.wire == 0)
-			kind = (uint32_t)f.value;
-	return kind;
+	return value > INT32_MAX ? UINT64_MAX : value;
 }
 
-/* message NormalizerSpec { bool add_dummy_prefix = 3 [default true]; } */
-static bool read_prefix(struct message m)
+/* message TrainerSpec { ModelType model_type = 3 [default UNIGRAM]; bool byte_fallback = 35;
+ *                       int32 unk_id = 40 [default 0]; int32 bos_id = 41 [default 1]; int32 eos_id = 42 [default 2]; } */
+static void read_trainer(struct message m, struct spm_model *out)
 {
-	bool prefix = true;
 	struct field f;
 
-	while (next_field(&m, &f))
-		if (f.number == 3 && f.wire == 0)
-			prefix = f.value != 0;
-	return prefix;
+	while (next_field(&m, &f)) {
+		if (f.wire != 0)
+			continue;
+		switch (f.number) {
+		case 3: out->kind = (uint32_t)f.value; break;
+		case 35: out->byte_fallback = f.value != 0; break;
+		case 40: out->unk = id_of(f.value); break;
+		case 41: out->bos = id_of(f.value); break;
+		case 42: out->eos = id_of(f.value); break;
+		default: break;
+		}
+	}
+}
+
+/* message NormalizerSpec { bytes precompiled_charsmap = 2; bool add_dummy_prefix = 3 [default true];
+ *                          bool remove_extra_whitespaces = 4 [default true]; } */
+static void read_normalizer(struct message m, struct spm_model *out)
+{
+	struct field f;
+
+	while (next_field(&m, &f)) {
+		if (f.number == 2 && f.wire == 2)
+			out->charsmap = f.bytes;
+		else if (f.number == 3 && f.wire == 0)
+			out->dummy_prefix = f.value != 0;
+		else if (f.number == 4 && f.wire == 0)
+			out->remove_spaces = f.value != 0;
+	}
 }
 
 /* message ModelProto { repeated SentencePiece pieces = 1; TrainerSpec trainer_spec = 2;
@@ -140,7 +158,7 @@ bool spm_model_read(struct fmt_arena *mem, struct fmt_str file, struct spm_model
 	struct field f;
 	uint64_t n = 0;
 
-	*out = (struct spm_model){ .kind = SPM_UNIGRAM, .dummy_prefix = true };
+	*out = (struct spm_model){ .kind = SPM_UNIGRAM, .dummy_prefix = true, .remove_spaces = true, .bos = 1, .eos = 2 };
 	while (next_field(&m, &f))
 		n += f.number == 1 && f.wire == 2;
 	if (err->code)
@@ -155,9 +173,9 @@ bool spm_model_read(struct fmt_arena *mem, struct fmt_str file, struct spm_model
 		if (f.number == 1 && f.wire == 2 && !read_piece(inner(&m, f.bytes), &out->pieces[out->n++]))
 			return false;
 		if (f.number == 2 && f.wire == 2)
-			out->kind = read_kind(inner(&m, f.bytes));
+			read_trainer(inner(&m, f.bytes), out);
 		if (f.number == 3 && f.wire == 2)
-			out->dummy_prefix = read_prefix(inner(&m, f.bytes));
+			read_normalizer(inner(&m, f.bytes), out);
 	}
 	return !err->code;
 }

@@ -17,6 +17,10 @@ struct spm_model {
 	uint64_t n;
 	uint32_t kind;            /* enum spm_kind */
 	bool dummy_prefix;        /* a space is put before a text */
+	bool remove_spaces;       /* at the ends of a text, and but one of each run */
+	bool byte_fallback;
+	struct fmt_str charsmap;  /* the normalizer's map; empty: none */
+	uint64_t unk, bos, eos;   /* ids; UINT64_MAX: none */
 };
 
 /* Reads a whole file. returns false with *err set (the offset is into the file) if it is not such a message */

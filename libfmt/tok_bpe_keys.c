@@ -105,13 +105,8 @@ void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 	const struct json *tokenizer = hf_json(d, HF_TOKENIZER), *model = json_get(tokenizer, "model");
 	struct fmt_str type = json_str(json_get(model, "type")), name;
 
-	if (!tokenizer) {
-		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.model is not SentencePiece's (tiktoken's?), "
-		         "and there is no tokenizer.json; " TOK_HOW_TO_GET);
-		return;
-	}
 	if (type.p && !fmt_str_is(type, "BPE")) {
-		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.json: model type '%.*s' is not supported (BPE is)",
+		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.json: model type '%.*s' is not supported (BPE and Unigram are)",
 		         (int)(type.n < 60 ? type.n : 60), type.p);
 		return;
 	}

@@ -5,9 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "hf_weights.h"
 #include "tok_keys.h"
 #include "view_impl.h"
 
@@ -73,6 +71,15 @@ struct fmt_str tok_plain_spaces(struct fmt_arena *mem, struct fmt_str s, struct 
 	return (struct fmt_str){ out, n };
 }
 
+/* Old files do not say the type; Unigram has no merges, and a list of pieces. */
+static bool is_unigram(const struct hf_dir *d)
+{
+	const struct json *model = json_get(hf_json(d, HF_TOKENIZER), "model");
+	struct fmt_str type = json_str(json_get(model, "type"));
+
+	return type.p ? fmt_str_is(type, "Unigram") : !json_get(model, "merges") && json_is(json_get(model, "vocab"), JSON_ARRAY);
+}
+
 /* SentencePiece's BPE, whether it was saved as tokenizer.model or as a tokenizer.json with byte fallback. */
 static bool is_sentencepiece(const struct hf_dir *d)
 {
@@ -87,19 +94,6 @@ static bool is_sentencepiece(const struct hf_dir *d)
 	return fallback;
 }
 
-/* GPT-2's two files hold the vocabulary, but not how a text is split before it. */
-static void fail_no_tokenizer(struct kv_list *l, const struct hf_dir *d)
-{
-	const char *merges = hf_path(l->mem, d->path, "merges.txt", l->err);
-
-	if (merges && !access(merges, F_OK))
-		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer.json in '%s', and vocab.json with merges.txt does not say "
-		         "enough; " TOK_HOW_TO_GET, d->path);
-	else
-		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer in '%s': neither tokenizer.json nor tokenizer.model",
-		         d->path);
-}
-
 void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 {
 	const struct hf_dir *d = &v->impl->dir;
@@ -107,14 +101,17 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 	bool space;
 
 	if (!d->file[HF_TOKENIZER].there && !d->file[HF_TOKENIZER_MODEL].there) {
-		fail_no_tokenizer(l, d);
+		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer in '%s': neither tokenizer.json nor tokenizer.model, nor "
+		         "vocab.json with merges.txt", d->path);
 		return;
 	}
 	if (json_bool(json_get(hf_json(d, HF_TOKENIZER_CONFIG), "add_prefix_space"), &space))
 		kv_bool(l, "tokenizer.ggml.add_space_prefix", space);
 	if (!tok_vocab_init(&vocab, l->mem, v->impl->conf.n[P_VOCAB], l->err))
 		return;
-	if (is_sentencepiece(d))
+	if (is_unigram(d))
+		tok_unigram_keys(l, d, &vocab);
+	else if (is_sentencepiece(d))
 		tok_spm_keys(l, d, &vocab);
 	else
 		tok_bpe_keys(l, d, &vocab, pre);

@@ -32,6 +32,9 @@ void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 /* tok_spm_keys.c: SentencePiece BPE, from tokenizer.model or tokenizer.json. */
 void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab);
 
+/* tok_unigram_keys.c: Unigram, from tokenizer.json. */
+void tok_unigram_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab);
+
 /* tok_special.c: ids of special tokens, which of them are added to a text, chat templates, normalizer flags. */
 void tok_special_keys(struct kv_list *l, const struct hf_dir *d, const struct tok_vocab *vocab);
 

@@ -193,7 +193,7 @@ static void read_processor(struct specials *s, const struct json *processor)
 
 static void read_post_processor(struct specials *s)
 {
-	const struct json *post = json_get(hf_json(s->d, HF_TOKENIZER), "post_processor");
+	const struct json *post = json_get(hf_json_own(s->d, HF_TOKENIZER), "post_processor");
 	const struct json *list = json_get(post, "processors");
 
 	if (!list && json_is(post, JSON_OBJECT))
@@ -206,7 +206,7 @@ static void read_post_processor(struct specials *s)
 static void read_tokenizer_config(struct specials *s, uint64_t n_vocab)
 {
 	const struct json *config = hf_json(s->d, HF_TOKENIZER_CONFIG);
-	const struct json *added = json_get(hf_json(s->d, HF_TOKENIZER), "added_tokens");
+	const struct json *added = json_get(hf_json_own(s->d, HF_TOKENIZER), "added_tokens");
 	char key[32];
 	bool value;
 
@@ -339,5 +339,5 @@ void tok_special_keys(struct kv_list *l, const struct hf_dir *d, const struct to
 			kv_bool(l, key, s.add_value[i]);
 	}
 	chat_templates(l, d);
-	normalizer_keys(l, json_get(hf_json(d, HF_TOKENIZER), "normalizer"));
+	normalizer_keys(l, json_get(hf_json_own(d, HF_TOKENIZER), "normalizer"));
 }

@@ -7,6 +7,7 @@
 
 #include "limit.h"
 #include "tok_keys.h"
+#include "tok_make.h"
 #include "view_impl.h"
 
 bool fmt_view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...)
@@ -129,6 +130,8 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
 		return false;
 	}
+	if (!opts->no_tokenizer && !v->counted_only && !tok_make(&im->dir, &im->mem, opts->pre, err))
+		return false;
 	v->arch_name = (struct fmt_str){ v->arch->gguf, strlen(v->arch->gguf) };
 	v->tokenizer_json = im->dir.file[HF_TOKENIZER].text;
 	v->tokenizer_model = im->dir.file[HF_TOKENIZER_MODEL].text;

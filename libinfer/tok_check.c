@@ -183,13 +183,20 @@ bool infer_tok_check(const struct fmt_view *v, bool pre_given, struct infer_tok_
 {
 	struct infer_tokenizer *full = tok_create(err), *keys = full ? tok_create(err) : NULL;
 	struct infer_tokenizer *spare = keys ? tok_create(err) : NULL;
+	struct fmt_err unread = { 0 };
 	bool ok = spare && tok_from_json(full, v->tokenizer_json, err);
 
 	*out = (struct infer_tok_check){ 0 };
 	if (ok && pre_given && !fmt_pre_find(pre_name(v))) {
 		tok_note(out, "tokenizer.ggml.pre '%.*s' is not known here, and was not compared", (int)pre_name(v).n, pre_name(v).p);
+	} else if (ok && !tok_from_gguf(keys, v, &unread)) {
+		ok = unread.code == FMT_UNSUPPORTED;
+		if (ok)
+			tok_note(out, "not compared: %.150s", unread.msg);
+		else
+			*err = unread;
 	} else if (ok) {
-		ok = tok_from_gguf(keys, v, err) && tok_from_gguf(spare, v, err) && tok_level(full, keys, spare, out, err) &&
+		ok = tok_from_gguf(spare, v, err) && tok_level(full, keys, spare, out, err) &&
 		     tok_finish(full, err) && tok_finish(keys, err) && check_text(v, pre_given, full, keys, spare, out, err);
 		note_approximate(v, out);
 	}

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
+#include <libfmt/letters.h>
+
 #include "tok_charsmap.h"
 #include "tok_json.h"
 #include "unicode.h"
@@ -75,20 +76,25 @@ static bool bert_norm(struct infer_tokenizer *t, const struct json *j, struct fm
 static bool charsmap_norm(struct infer_tokenizer *t, const struct json *j, struct fmt_err *err)
 {
 	struct fmt_str base64 = { 0 };
-	struct tok_bytes data = { 0 };
 	struct tok_norm *s;
-	bool ok;
+	uint8_t *data;
+	size_t n;
 
 	if (!tok_json_text(j, "precompiled_charsmap", &base64, err))
 		return false;
 	if (!base64.n)
 		return true;
 	s = tok_new_norm(t, TOK_NORM_CHARSMAP, err);
-	ok = s && base64_decode(base64, &data, err);
-	if (ok)
-		s->charsmap = tok_charsmap_create(data.p, data.n, err);
-	tok_bytes_finish(&data);
-	return ok && s->charsmap;
+	data = malloc(base64.n / 4 * 3 + 3);
+	if (!data)
+		return fmt_fail_nomem(err, base64.n);
+	n = fmt_base64_decode(base64, data);
+	if (n == SIZE_MAX)
+		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "precompiled_charsmap is not base64");
+	else if (s)
+		s->charsmap = tok_charsmap_create(data, n, err);
+	free(data);
+	return s && s->charsmap;
 }
 
 static bool read_norm(struct infer_tokenizer *t, const struct json *j, struct fmt_str type, struct fmt_err *err)

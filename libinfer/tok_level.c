@@ -16,14 +16,18 @@ struct pair {
 
 void tok_note(struct infer_tok_check *c, const char *format, ...)
 {
+	char text[INFER_TOK_NOTE_BYTES];
 	va_list args;
 
 	c->differs = true;
-	if (c->n_notes == INFER_TOK_NOTES)
-		return;
 	va_start(args, format);
-	vsnprintf(c->notes[c->n_notes++], INFER_TOK_NOTE_BYTES, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	for (uint32_t i = 0; i < c->n_notes; i++)
+		if (!strcmp(c->notes[i], text))
+			return;
+	if (c->n_notes < INFER_TOK_NOTES)
+		memcpy(c->notes[c->n_notes++], text, sizeof text);
 }
 
 static bool same_bytes(const struct tok_bytes *a, const struct tok_bytes *b)
@@ -197,7 +201,7 @@ static uint32_t *places(const struct infer_tokenizer *t, size_t n_ids, struct fm
 }
 
 struct added_notes {
-	struct some strip, no_strip, spelled, words, normalized, special, missing, surplus;
+	struct some strip, no_strip, ascii, spelled, words, normalized, special, missing, surplus;
 };
 
 static bool level_one(const struct pair *p, struct tok_added *a, const struct tok_added *b, struct added_notes *n)
@@ -213,6 +217,8 @@ static bool level_one(const struct pair *p, struct tok_added *a, const struct to
 		count(&n->strip, text);
 	if ((!a->lstrip && b->lstrip) || (!a->rstrip && b->rstrip))
 		count(&n->no_strip, text);
+	if (a->ascii != b->ascii && ((a->lstrip && b->lstrip) || (a->rstrip && b->rstrip)))
+		count(&n->ascii, text);
 	if (a->single_word != b->single_word)
 		count(&n->words, text);
 	if (a->normalized && p->full->n_norms)
@@ -269,6 +275,7 @@ static bool level_added(const struct pair *p)
 	note_some(p, &n.strip, "a token does not take in the white space around it", "tokens do not take in the white space around them");
 	note_some(p, &n.no_strip, "a token takes in the white space behind it, by the model's name",
 	          "tokens take in the white space behind them, by the model's name");
+	note_some(p, &n.ascii, "a token takes in the white space of ASCII alone", "tokens take in the white space of ASCII alone");
 	note_some(p, &n.spelled, "a token is looked for with spaces in place of U+2581", "tokens are looked for with spaces in place of U+2581");
 	note_some(p, &n.words, "a token is not for whole words only, or is", "tokens are not for whole words only, or are");
 	note_some(p, &n.normalized, "a token is looked for before normalizing", "tokens are looked for before normalizing");

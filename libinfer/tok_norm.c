@@ -1,6 +1,8 @@
 /* Normalizer steps: each makes a new text from the one before, with origins. */
 #include <string.h>
 
+#include <libfmt/letters.h>
+
 #include "normal.h"
 #include "tok_charsmap.h"
 #include "tok_run.h"
@@ -129,7 +131,7 @@ static size_t letters(uint32_t code, const char *p, size_t len, char *to)
 
 	(void)code;
 	for (size_t i = 0; i < len; i++)
-		n += tok_byte_letter((unsigned char)p[i], to + n);
+		n += fmt_byte_letter((uint8_t)p[i], to + n);
 	return n;
 }
 

@@ -2,6 +2,8 @@
  * so nothing has to be remembered but one pending piece per step. */
 #include <string.h>
 
+#include <libfmt/letters.h>
+
 #include "tok_run.h"
 #include "unicode.h"
 
@@ -141,7 +143,7 @@ static bool run_bytes(struct tok_run *r, size_t step, const struct tok_text *tex
 		return run_from(r, step + 1, text, start, end);
 	tok_text_clear(to);
 	for (size_t i = start; i < end; i++) {
-		size_t n = tok_byte_letter((unsigned char)text->bytes.p[i], letter);
+		size_t n = fmt_byte_letter((uint8_t)text->bytes.p[i], letter);
 
 		if (!tok_text_put(to, letter, n, tok_text_origin(text, i), r->err))
 			return false;

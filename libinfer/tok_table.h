@@ -231,9 +231,8 @@ bool tok_put_id(int32_t **ids, size_t *n, size_t *cap, int32_t id, struct fmt_er
 bool tok_from_json(struct infer_tokenizer *t, struct fmt_str json, struct fmt_err *err);
 bool tok_from_gguf(struct infer_tokenizer *t, const struct fmt_view *v, struct fmt_err *err);
 
-/* Byte <-> letter of GPT-2's alphabet. tok_letter_bytes turns a whole token to bytes in `out` (n of room) and gives
+/* Turns a whole token in GPT-2's alphabet (<libfmt/letters.h>) to bytes in `out` (n of room) and gives
  * their number, or SIZE_MAX if some character is no letter of it. */
-size_t tok_byte_letter(unsigned char byte, char *out);
 size_t tok_letter_bytes(const char *p, size_t n, char *out);
 
 #endif

@@ -42,11 +42,12 @@ static void bad_directories_are_refused(void **state)
 	assert_refused(&d, &vocab_only, FMT_MISSING, "no tokenizer in");
 	write_file(&d, "vocab.json", "{}");
 	write_file(&d, "merges.txt", "");
-	assert_refused(&d, &vocab_only, FMT_MISSING, "no tokenizer.json in '/tmp/assay-test-");
+	assert_refused(&d, &vocab_only, FMT_MISSING, "there is no tokenizer.json, and vocab.json with merges.txt does "
+	                                                 "not say how text is cut (tokenizer_class ''); choose with --pre NAME");
 	assert_refused(&d, &vocab_only, FMT_MISSING, "save_pretrained");
 	write_file(&d, "tokenizer.model", "IQ== 0\nIg== 1\n");
-	assert_refused(&d, &vocab_only, FMT_UNSUPPORTED, "tokenizer.model is not SentencePiece's (tiktoken's?), and there is no "
-	                                                 "tokenizer.json; take it from");
+	assert_refused(&d, &vocab_only, FMT_MISSING, "/tokenizer.model: 2 ranks of tiktoken: how such a vocabulary cuts text "
+	                                                 "is not known");
 	remove_dir(&d);
 }
 

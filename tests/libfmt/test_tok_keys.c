@@ -68,7 +68,9 @@ static void bad_tokenizers_are_refused(void **state)
 		enum fmt_code code;
 		const char *words;
 	} rows[] = {
-		{ "{\"model\": {\"vocab\": []}}", FMT_MALFORMED, "model.vocab: expected an object" },
+		{ "{\"model\": {\"vocab\": [], \"merges\": []}}", FMT_MALFORMED, "model.vocab: expected an object" },
+		{ "{\"model\": {\"vocab\": []}}", FMT_MALFORMED, "model.vocab: no pieces" },
+		{ "{\"model\": {\"vocab\": [[\"a\"]]}}", FMT_MALFORMED, "model.vocab: expected pieces with scores" },
 		{ "{\"model\": {\"vocab\": {\"a\": -1}, \"merges\": []}}", FMT_MALFORMED, "model.vocab: expected whole numbers" },
 		{ "{\"model\": {\"vocab\": {}, \"merges\": [1]}, \"pre_tokenizer\": {\"type\": \"ByteLevel\"}}", FMT_MALFORMED,
 		  "model.merges: expected pairs" },

@@ -55,8 +55,8 @@ struct fmt_view {
 	                                here, for a writer to replace where it stands */
 	uint64_t n_tensors;
 	const struct fmt_view_tensor *tensors; /* in the order in which they are written */
-	struct fmt_str tokenizer_json; /* the text of tokenizer.json: from the directory, or tokenizer.huggingface.json of a
-	                                  GGUF; empty if there is none */
+	struct fmt_str tokenizer_json; /* the text of tokenizer.json: from the directory, or made of the tokenizer files that it
+	                                  has, or tokenizer.huggingface.json of a GGUF; empty if there is none */
 	struct fmt_str tokenizer_model;/* the bytes of a directory's tokenizer.model; empty if there is none */
 	uint32_t n_notes;            /* one line each, for the person: what was left out, where llama.cpp will differ */
 	const char *const *notes;
