@@ -34,6 +34,7 @@ static const struct {
 	[HF_TIKTOKEN] = { "o200k_base.tiktoken", 256 * MIB, false, true, true },
 	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true, false },
 	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true, false },
+	[HF_QUANT_CONFIG] = { "hf_quant_config.json", 16 * MIB, true, false, false },
 };
 
 const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id)

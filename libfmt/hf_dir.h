@@ -21,6 +21,7 @@ enum hf_file_id {
 	HF_TIKTOKEN,         /* o200k_base.tiktoken and others */
 	HF_CHAT_TEMPLATE,    /* chat_template.jinja */
 	HF_CHAT_TEMPLATE_JSON, /* chat_template.json */
+	HF_QUANT_CONFIG,     /* hf_quant_config.json: ModelOpt's settings, where config.json has none */
 	HF_FILE_COUNT
 };
 

@@ -98,7 +98,7 @@ struct packed_scheme {
 	enum packed_found (*find)(struct packed_search *s); /* PACKED_NOT: stored as it is */
 };
 
-/* packed_find.c: the scheme of a config.json. *scheme is NULL where it names none.
+/* packed_find.c: the scheme of a config.json, or of ModelOpt's hf_quant_config.json (NULL: there is none). *scheme is NULL where it names none.
  * returns false with *err set, which names the method: none that is known */
 bool packed_scheme_choose(const struct json *config, const struct json *modelopt, const struct packed_scheme **scheme,
                           const struct json **settings, struct fmt_err *err);
@@ -170,7 +170,8 @@ static inline uint64_t packed_parts(uint64_t n, uint64_t of)
 	return of ? n / of + (n % of != 0) : 1;
 }
 
-extern const struct packed_scheme packed_awq, packed_compressed, packed_fp8, packed_gptq, packed_modelopt;
+extern const struct packed_scheme packed_awq, packed_bitnet, packed_bnb, packed_compressed, packed_fp8, packed_gptq,
+                                  packed_hqq, packed_metal, packed_mlx, packed_modelopt;
 
 /* packed_nvfp4.c: NVFP4 of both makers. packed: ".weight" or ".weight_packed"; over: the name of the scale of the whole matrix
  * (F32), by which those of groups are multiplied or divided. */

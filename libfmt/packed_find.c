@@ -10,8 +10,12 @@
 
 static const struct packed_scheme *const schemes[] = {
 	&packed_awq,
+	&packed_bitnet,
+	&packed_bnb,
 	&packed_compressed,
 	&packed_gptq,
+	&packed_hqq,
+	&packed_metal,
 	&packed_modelopt,
 };
 
@@ -50,9 +54,18 @@ bool packed_scheme_choose(const struct json *config, const struct json *modelopt
 	const struct json *q = arch_conf_find(config, "quantization_config", 19);
 	struct fmt_str method = json_str(json_get(q, "quant_method"));
 
-	(void)modelopt;
 	*scheme = NULL;
 	*settings = q;
+	if (!method.n && json_is(json_get(config, "quantization"), JSON_OBJECT)) { /* MLX names no method */
+		*settings = json_get(config, "quantization");
+		*scheme = &packed_mlx;
+		return true;
+	}
+	if (!json_is(q, JSON_OBJECT) && json_is(json_get(modelopt, "quantization"), JSON_OBJECT)) {
+		*settings = json_get(modelopt, "quantization");
+		*scheme = &packed_modelopt;
+		return true;
+	}
 	if (!json_is(q, JSON_OBJECT))
 		return true;
 	for (size_t i = 0; i < sizeof fp8 / sizeof *fp8; i++)

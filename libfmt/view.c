@@ -126,7 +126,7 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	if (!v->arch)
 		return false;
 	packed_tables_init(&im->tables);
-	if ((!opts->plan_only && !packed_scheme_choose(config, NULL, &im->scheme, &im->settings, err)) || !arch_conf_read(v->arch, config, &im->conf, err)) {
+	if ((!opts->plan_only && !packed_scheme_choose(config, hf_json(&im->dir, HF_QUANT_CONFIG), &im->scheme, &im->settings, err)) || !arch_conf_read(v->arch, config, &im->conf, err)) {
 		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
 		return false;
 	}

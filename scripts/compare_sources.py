@@ -224,6 +224,108 @@ def modelopt_fp8():
     return quantize, {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head", LEFT]}
 
 
+NF4 = torch.tensor([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+                    -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
+                    0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
+FP4 = torch.tensor([0, .0625, 8, 12, 4, 6, 2, 3]) / 12
+FP4 = torch.cat([FP4, -FP4])
+
+
+def bnb4(kind="nf4", nested=False, block=64):
+    levels = NF4 if kind == "nf4" else FP4
+
+    def quantize(w):
+        flat = w.flatten()
+        pad = torch.nn.functional.pad(flat, (0, -len(flat) % block)).unflatten(0, (-1, block))
+        absmax = pad.abs().amax(1).clamp(min=1e-6)
+        state = {"quant_type": kind, "blocksize": block, "dtype": "bfloat16", "shape": list(w.shape)}
+        out = {}
+        if nested:
+            table = torch.linspace(-1, 1, 256) ** 3
+            offset = absmax.mean()
+            parts = torch.nn.functional.pad(absmax - offset, (0, -len(absmax) % 256)).unflatten(0, (-1, 256))
+            top = parts.abs().amax(1).clamp(min=1e-6)
+            byte = nearest(parts / top[:, None], table).flatten()[:len(absmax)]
+            absmax = table[byte] * top.repeat_interleave(256)[:len(absmax)] + offset
+            state.update(nested_blocksize=256, nested_dtype="float32", nested_offset=offset.item())
+            out = {"weight.absmax": byte.to(torch.uint8), "weight.nested_absmax": top, "weight.nested_quant_map": table}
+        else:
+            out = {"weight.absmax": absmax}
+        q = nearest(pad / absmax[:, None], levels)
+        x = (levels[q] * absmax[:, None]).flatten()[:len(flat)].reshape(w.shape)
+        pairs = torch.nn.functional.pad(q.flatten()[:len(flat)], (0, len(flat) % 2)).unflatten(0, (-1, 2))
+        out.update({"weight": (pairs[:, 0] << 4 | pairs[:, 1]).to(torch.uint8).reshape(-1, 1), "weight.quant_map": levels,
+                    "weight.quant_state.bitsandbytes__" + kind: torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)})
+        return out, x
+    return quantize, {"quant_method": "bitsandbytes", "load_in_4bit": True, "load_in_8bit": False, "bnb_4bit_quant_type": kind,
+                      "bnb_4bit_use_double_quant": nested, "llm_int8_skip_modules": [LEFT, "lm_head"]}
+
+
+def bnb8():
+    def quantize(w):
+        top = w.abs().amax(1)
+        q = (w / top[:, None] * 127).round().to(torch.int8)
+        x = q * top.view(-1, 1) * 7.874015718698502e-3
+        return {"weight": q, "SCB": top, "weight_format": torch.tensor(0, dtype=torch.uint8)}, x
+    return quantize, {"quant_method": "bitsandbytes", "load_in_8bit": True, "llm_int8_skip_modules": [LEFT, "lm_head"]}
+
+
+def hqq(bits=4, group=64, axis=1, in_file=True):
+    def quantize(w):
+        size = group or w.shape[1]
+        g = w.reshape(-1, size) if axis == 1 else w.reshape(group or w.shape[0], -1)
+        low, high = g.amin(axis, keepdim=True), g.amax(axis, keepdim=True)
+        scale = ((high - low) / (2**bits - 1)).clamp(min=1e-5).half()
+        zero = (-low / scale.float()).half()
+        q = (g / scale.float() + zero.float()).round().clamp(0, 2**bits - 1)
+        x = ((q - zero.float()) * scale.float()).reshape(w.shape)
+        n = 10 if bits == 3 else 8 // bits
+        q = torch.nn.functional.pad(q.to(torch.int32), (0, 0, 0, -len(q) % n))
+        step, packed = len(q) // n, 0
+        for i in range(n):
+            packed = packed | q[i * step:(i + 1) * step] << bits * (n - 1 - i)
+        out = {"W_q": packed if bits == 3 else packed.to(torch.uint8), "scale": scale, "zero": zero}
+        if in_file:
+            out.update(nbits=torch.tensor(bits, dtype=torch.int32), axis=torch.tensor(axis, dtype=torch.int32),
+                       group_size=torch.tensor(size, dtype=torch.int32), shape=torch.tensor(w.shape),
+                       packing=torch.tensor(list(b"4bit_u8"), dtype=torch.uint8), quant_scale=torch.tensor(False))
+        return out, x
+    return quantize, {"quant_method": "hqq", "skip_modules": ["lm_head"],
+                      "quant_config": {"weight_quant_params": {"nbits": bits, "group_size": group, "axis": axis}}}
+
+
+def bitnet(automatic=False):
+    def quantize(w):
+        from transformers.integrations.bitnet import pack_weights
+        scale = (1 / w.abs().mean().clamp(min=1e-5)).to(torch.bfloat16)
+        q = (w * scale.float()).round().clamp(-1, 1) + 0.0  # no -0
+        if automatic:
+            scale = (1 / scale.float()).to(torch.bfloat16)
+        x = q * scale.float() if automatic else q / scale.float()
+        return {"weight": pack_weights(q.clone()), "weight_scale": scale.reshape(1)}, x
+    return quantize, dict({"quant_method": "bitnet", "modules_to_not_convert": [LEFT]},
+                          **({"linear_class": "autobitlinear", "quantization_mode": "offline"} if automatic else {}))
+
+
+def mlx(bits=4, group=64, metal=False, mixed=False):
+    def quantize(w):
+        b = 8 if mixed and w.shape[0] != w.shape[1] else bits
+        low, high = (f(w.unflatten(1, (-1, group)), 2) for f in (torch.amin, torch.amax))
+        scale, bias = ((high - low) / (2**b - 1)).clamp(min=1e-5).half(), low.half()
+        wide, under = (t.float().repeat_interleave(group, 1) for t in (scale, bias))
+        q = ((w - under) / wide).round().clamp(0, 2**b - 1)
+        out = {"weight": words(q, b, 1).view(torch.uint32), "scales": scale, "qbiases" if metal else "biases": bias}
+        if metal:
+            from transformers.integrations.metal_quantization import _affine_dequantize_tensor
+            return out, _affine_dequantize_tensor(words(q, b, 1), scale, bias, group, b)
+        return out, q * wide + under
+    settings = {"group_size": group, "bits": bits}
+    if mixed:
+        settings["model.layers.1.mlp.up_proj"] = {"group_size": group, "bits": 8}
+        settings["model.layers.0.self_attn.o_proj"] = False
+    return quantize, {"quant_method": "metal", **settings} if metal else {"mlx": settings}
+
+
 # name: (model, scheme)
 VARIANTS = {
     "gptq-4": ("llama", gptq()),
@@ -265,6 +367,30 @@ VARIANTS = {
     "ct-mxfp4": ("llama", mxfp4()),
     "modelopt-fp8": ("llama", modelopt_fp8()),
     "modelopt-nvfp4": ("llama", nvfp4(True)),
+    "bnb-nf4": ("llama", bnb4()),
+    "bnb-nf4-nested": ("llama", bnb4(nested=True)),
+    "bnb-fp4": ("llama", bnb4("fp4", block=128)),
+    "bnb-fp4-nested-ragged": ("llama", bnb4("fp4", True, 96)),
+    "bnb-experts": ("mixtral", bnb4(nested=True)),
+    "bnb-int8": ("llama", bnb8()),
+    "hqq-8": ("llama", hqq(8)),
+    "hqq-4": ("llama", hqq()),
+    "hqq-4-axis-0": ("llama", hqq(4, 64, 0)),
+    "hqq-3": ("llama", hqq(3)),
+    "hqq-3-axis-0": ("llama", hqq(3, 64, 0)),
+    "hqq-2": ("llama", hqq(2, 16, in_file=False)),
+    "hqq-1": ("llama", hqq(1, 32)),
+    "hqq-4-rows": ("llama", hqq(4, None)),
+    "bitnet": ("llama", bitnet()),
+    "bitnet-automatic": ("llama", bitnet(True)),
+    "mlx-2": ("llama", mlx(2)),
+    "mlx-3": ("llama", mlx(3)),
+    "mlx-4": ("llama", mlx()),
+    "mlx-5": ("llama", mlx(5, 32)),
+    "mlx-6": ("llama", mlx(6, 128)),
+    "mlx-8": ("llama", mlx(8)),
+    "mlx-mixed": ("llama", mlx(4, mixed=True)),
+    "metal": ("llama", mlx(4, 64, metal=True)),
 }
 
 
@@ -279,12 +405,13 @@ def build(tensors, config, scheme, quantized, plain):
             out[name] = w
             continue
         parts, decoded[name] = quantize(w.float())
-        out.update((module + "." + k, v.contiguous()) for k, v in parts.items())
+        out.update((module + "." + k, v.contiguous().clone()) for k, v in parts.items())
     save_file(out, os.path.join(quantized, "model.safetensors"), {"format": "pt"})
     save_file(dict(tensors, **{k: v.contiguous() for k, v in decoded.items()}), os.path.join(plain, "model.safetensors"), {"format": "pt"})
     for folder, more in ((quantized, settings), (plain, {})):
         with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
-            json.dump(dict(config, **({"quantization_config": more} if more else {})), f, indent=1)
+            more = dict(quantization=more["mlx"], quantization_config=more["mlx"]) if "mlx" in more else {"quantization_config": more}
+            json.dump(dict(config, **(more if folder == quantized else {})), f, indent=1)
     return decoded
 
 
@@ -310,5 +437,71 @@ def make(models, out, *names):
         build(*read_model(os.path.join(models, base)), scheme, *folders)
 
 
+# Small enough to be kept, with groups that do not divide the rows (of 64 and 32 columns) where the scheme allows it.
+FIXTURES = {
+    "gptq-4-order": gptq(4, 24, order=True),
+    "gptq-3-v2": gptq(3, 32, v2=True),
+    "gptq-2": gptq(2, 16),
+    "gptq-8-sym": gptq(8, -1, sym=True),
+    "awq": awq(24),
+    "ct-pack-4": ct_pack(4, 24, sym=False, order=True),
+    "ct-pack-8": ct_pack(8, 0),
+    "ct-int": ct_int(sym=False),
+    "ct-float": ct_float("block"),
+    "ct-nvfp4": nvfp4(False),
+    "ct-mxfp4": mxfp4(),
+    "modelopt-fp8": modelopt_fp8(),
+    "modelopt-nvfp4": nvfp4(True),
+    "bnb-nf4": bnb4(nested=True),
+    "bnb-fp4": bnb4("fp4", block=48),
+    "bnb-int8": bnb8(),
+    "hqq-4": hqq(),
+    "hqq-3-axis-0": hqq(3, 64, 0),
+    "bitnet": bitnet(),
+    "mlx-3": mlx(3, 32),
+    "mlx-6": mlx(6, 32),
+}
+TOKENIZER = {"added_tokens": [{"id": 3, "content": "<s>", "special": True}], "pre_tokenizer": {"type": "ByteLevel"},
+             "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}
+GGUF = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+        "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+
+
+def corner(llama):
+    """The first rows and columns of the first layer: width 64, two heads of 32, one of keys, feed-forward 32, 10 tokens."""
+    tensors, config = read_model(llama)
+    sizes = {"q_proj": (64, 64), "k_proj": (32, 64), "v_proj": (32, 64), "o_proj": (64, 64), "gate_proj": (32, 64),
+             "up_proj": (32, 64), "down_proj": (64, 32), "embed_tokens": (10, 64), "lm_head": (10, 64)}
+    out = {}
+    for name, w in tensors.items():
+        if not name.startswith("model.layers.") or name.startswith("model.layers.0."):
+            size = sizes.get(name.split(".")[-2])
+            out[name] = (w[:size[0], :size[1]] if size else w[:64]).contiguous()
+    config.update(hidden_size=64, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, vocab_size=10,
+                  bos_token_id=3, eos_token_id=3)
+    return out, config
+
+
+def fixtures(llama, testdata):
+    sums, model = {}, corner(llama)
+    for name, scheme in FIXTURES.items():
+        folder, plain = os.path.join(testdata, "quantized", name), os.path.join("/tmp", "plain-" + name)
+        os.makedirs(folder, exist_ok=True)
+        os.makedirs(plain, exist_ok=True)
+        decoded = build(*model, scheme, folder, plain)
+        with open(os.path.join(folder, "tokenizer.json"), "w", encoding="utf-8") as f:
+            json.dump(TOKENIZER, f)
+        sums[name] = {}
+        for key, x in decoded.items():
+            module = key.removeprefix("model.layers.0.").removesuffix(".weight")
+            if module.endswith(("q_proj", "k_proj")):  # llama.cpp's order of rows in a head
+                x = x.unflatten(0, (-1, 2, 16)).transpose(1, 2).flatten(0, 2)
+            sums[name]["blk.0.%s.weight" % GGUF[module]] = hashlib.sha256(x.contiguous().numpy().tobytes()).hexdigest()
+        shutil.rmtree(plain)
+    with open(os.path.join(testdata, "quantized", "expected.json"), "w", encoding="utf-8") as f:
+        json.dump(sums, f, indent=1)
+        f.write("\n")
+
+
 if __name__ == "__main__":
-    make(*sys.argv[2:])
+    {"make": make, "fixtures": fixtures}[sys.argv[1]](*sys.argv[2:])

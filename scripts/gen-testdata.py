@@ -24,6 +24,7 @@ bad-*           must be refused as malformed
 unsupported-*   well formed, but of a kind that is refused in plain words
 
 models/llama            a tiny trained Llama with tokenizer and goldens by transformers (see its golden/)
+quantized/*             a corner of it quantized by each scheme, and digests of the decoded values (scripts/compare_sources.py)
 fuzz/TARGET/*           inputs that fuzz/fuzz_TARGET.c replays: each once found something, or reaches further than others
 """
 

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""st2gguf on quantized checkpoints: testdata/quantized decoded as PyTorch did (scripts/compare_sources.py), and files whose
+parts do not fit refused by file, tensor and reason.
+
+usage: quantized_sources.py ST2GGUF SOURCE_ROOT
+"""
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+st2gguf, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(root, "scripts"))
+from gguf_tensors import tensors  # noqa: E402
+
+FOLDER = os.path.join(root, "testdata", "quantized")
+UP = "model.layers.0.mlp.up_proj."
+failed = 0
+
+
+def fail(text):
+    global failed
+    failed += 1
+    print("FAILED: " + text)
+
+
+def convert(model, *options):
+    return subprocess.run([st2gguf, "--quiet", "--force", *options, model, "-o", "out.gguf"], text=True, capture_output=True)
+
+
+def check_values():
+    with open(os.path.join(FOLDER, "expected.json"), encoding="utf-8") as f:
+        expected = json.load(f)
+    for name, sums in expected.items():
+        for threads in "1", "3":
+            done = convert(os.path.join(FOLDER, name), "--quant", "F32", "--threads", threads)
+            if done.returncode:
+                fail("%s: %s" % (name, done.stderr))
+                continue
+            found = tensors("out.gguf")
+            for tensor, digest in sums.items():
+                if hashlib.sha256(found[tensor][2]).hexdigest() != digest:
+                    fail("%s: %s has other values" % (name, tensor))
+    return len(expected)
+
+
+class Model:
+    """A copy of one of the models, to be changed."""
+
+    def __init__(self, name):
+        self.folder = tempfile.mkdtemp(dir=".")
+        shutil.copytree(os.path.join(FOLDER, name), self.folder, dirs_exist_ok=True)
+        with open(os.path.join(self.folder, "config.json"), encoding="utf-8") as f:
+            self.config = json.load(f)
+        with open(os.path.join(self.folder, "model.safetensors"), "rb") as f:
+            data = f.read()
+        n, = struct.unpack_from("<Q", data)
+        header = json.loads(data[8:8 + n])
+        header.pop("__metadata__", None)
+        self.tensors = {k: [t["dtype"], t["shape"], data[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]]]
+                        for k, t in header.items()}
+
+    def write(self):
+        with open(os.path.join(self.folder, "config.json"), "w", encoding="utf-8") as f:
+            json.dump(self.config, f)
+        header, data = {}, b""
+        for name, (dtype, shape, content) in self.tensors.items():
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+            data += content
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        with open(os.path.join(self.folder, "model.safetensors"), "wb") as f:
+            f.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def cut(end):
+    """One row less."""
+    def change(m):
+        t = m.tensors[UP + end]
+        t[2] = t[2][:len(t[2]) // t[1][0] * (t[1][0] - 1)]
+        t[1][0] -= 1
+    return change
+
+
+def number(end, at, value):
+    def change(m):
+        t = m.tensors[UP + end]
+        t[2] = t[2][:4 * at] + struct.pack("<i", value) + t[2][4 * at + 4:]
+    return change
+
+
+def without(end):
+    return lambda m: m.tensors.pop(UP + end)
+
+
+def kind(end, dtype):
+    def change(m):
+        m.tensors[UP + end][0] = dtype
+    return change
+
+
+def setting(key, value):
+    def change(m):
+        m.config["quantization_config"][key] = value
+    return change
+
+
+def text(change_text):
+    def change(m):
+        t = m.tensors[UP + "weight.quant_state.bitsandbytes__nf4"]
+        t[2] = change_text(t[2])
+        t[1] = [len(t[2])]
+    return change
+
+
+# model, change, words of the error; tensor names stand for themselves with ".up_proj" before them
+BAD = [
+    ("gptq-4-order", cut("qweight"), "up_proj.qweight': no packing of 2, 3, 4 or 8 bits"),
+    ("gptq-4-order", cut("qzeros"), "up_proj.qzeros': the shape is [2, 4]"),
+    ("gptq-4-order", cut("scales"), "2 groups for rows of 64, which no group size in config.json gives"),
+    ("gptq-4-order", setting("group_size", 16), "3 groups for rows of 64, which no group size in config.json gives"),
+    ("gptq-4-order", setting("group_size", "x"), "which no group size"),
+    ("gptq-4-order", setting("checkpoint_format", "marlin"), "checkpoint_format 'marlin' is not read"),
+    ("gptq-4-order", number("g_idx", 63, 3), "up_proj.g_idx': column 63 is in group 3, there are 3 groups"),
+    ("gptq-4-order", number("g_idx", 0, -1), "up_proj.g_idx': column 0 is in group -1"),
+    ("gptq-4-order", cut("g_idx"), "up_proj.g_idx': the shape is [63]"),
+    ("gptq-4-order", kind("g_idx", "F32"), "up_proj.g_idx': its type is F32, expected I32"),
+    ("gptq-4-order", kind("scales", "I16"), "up_proj.scales': its type is I16, expected F32, F16 or BF16"),
+    ("gptq-4-order", without("qzeros"), "up_proj.qzeros' is missing"),
+    ("gptq-4-order", without("scales"), "up_proj.scales' is missing"),
+    ("awq", cut("qweight"), "up_proj.qweight': the shape is [63, 4]"),
+    ("awq", cut("qzeros"), "up_proj.qzeros': the shape is [2, 4]"),
+    ("awq", setting("version", "gemv"), "version 'gemv' of AWQ"),
+    ("ct-pack-4", cut("weight_packed"), "up_proj.weight_packed': no num_bits in config.json gives"),
+    ("ct-pack-4", cut("weight_scale"), "up_proj.weight_scale': the shape is [31, 3]"),
+    ("ct-pack-4", cut("weight_zero_point"), "up_proj.weight_zero_point': the shape is [3, 3]"),
+    ("ct-pack-4", number("weight_g_idx", 5, 3), "column 5 is in group 3"),
+    ("ct-pack-4", number("weight_shape", 0, 7), "up_proj.weight_shape': the matrix is [7, 64], config.json asks for [32, 64]"),
+    ("ct-int", cut("weight"), "up_proj.weight': the shape is [31, 64]"),
+    ("ct-int", cut("weight_zero_point"), "up_proj.weight_zero_point': the shape is [31, 1]"),
+    ("ct-float", cut("weight_scale"), "up_proj.weight_scale': the shape is"),
+    ("ct-nvfp4", cut("weight_scale"), "up_proj.weight_scale': the shape is [31, 4]"),
+    ("ct-nvfp4", cut("weight_packed"), "up_proj.weight_packed': the shape is [31, 32]"),
+    ("ct-mxfp4", cut("weight_scale"), "up_proj.weight_scale': the shape is [31, 2]"),
+    ("modelopt-nvfp4", kind("weight_scale_2", "I32"), "NVFP4 has U8 elements"),
+    ("modelopt-nvfp4", without("weight_scale_2"), "up_proj.weight': quantized by ModelOpt's 'NVFP4'"),
+    ("bnb-nf4", cut("weight"), "1023 bytes, a matrix of [32, 64] asks for 1024"),
+    ("bnb-nf4", cut("weight.absmax"), "up_proj.weight.absmax': 31 elements"),
+    ("bnb-nf4", cut("weight.nested_quant_map"), "up_proj.weight.nested_quant_map': 255 elements"),
+    ("bnb-nf4", cut("weight.quant_map"), "up_proj.weight.quant_map': 15 elements"),
+    ("bnb-nf4", text(lambda t: t[:-1]), "up_proj.weight.quant_state.bitsandbytes__nf4': JSON: the text ends"),
+    ("bnb-nf4", text(lambda t: t.replace(b'"blocksize": 64', b'"blocksize": 0')), "expected a text with blocksize and shape"),
+    ("bnb-nf4", text(lambda t: t.replace(b"[32, 64]", b"[64, 32]")), "the matrix is [64, 32], config.json asks for [32, 64]"),
+    ("bnb-nf4", text(lambda t: t.replace(b"nested_offset", b"nested_offsex")), "nested_blocksize and nested_offset"),
+    ("bnb-nf4", without("weight.quant_state.bitsandbytes__nf4"), "the text that says how it is quantized is missing"),
+    ("bnb-int8", cut("SCB"), "up_proj.SCB': 31 elements"),
+    ("bnb-int8", without("SCB"), "up_proj.SCB' is missing"),
+    ("hqq-4", cut("W_q"), "up_proj.W_q': of another size"),
+    ("hqq-4", cut("zero"), "up_proj.zero': 31 groups do not divide"),
+    ("hqq-4", number("nbits", 0, 5), "5 bits along axis 1 are not read"),
+    ("bitnet", cut("weight"), "up_proj.weight': the shape is [7, 64]"),
+    ("bitnet", without("weight_scale"), "up_proj.weight_scale' is missing"),
+    ("mlx-3", cut("scales"), "up_proj.scales': the shape is [31, 2]"),
+    ("mlx-3", kind("biases", "I16"), "up_proj.biases': its type is I16"),
+    ("mlx-3", cut("weight"), "up_proj.weight': no packing of"),
+    ("awq", setting("quant_method", "aqlm"), "weights quantized by 'aqlm' are not supported: codebooks"),
+    ("awq", setting("quant_method", "something"), "weights quantized by 'something' are not supported"),
+]
+
+
+def check_refusals():
+    for name, change, words in BAD:
+        m = Model(name)
+        change(m)
+        m.write()
+        done = convert(m.folder, "--quant", "F32")
+        what = "%s, '%s'" % (name, words)
+        if done.returncode != 3:
+            fail("%s: exit status %d: %s" % (what, done.returncode, done.stderr))
+        elif words not in done.stderr or done.stderr.count("\n") != 1 or m.folder[2:] not in done.stderr:
+            fail("%s: %s" % (what, done.stderr))
+        if os.path.exists("out.gguf"):
+            fail("%s: an output is left" % what)
+            os.unlink("out.gguf")
+        shutil.rmtree(m.folder)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        n = check_values()
+        os.unlink("out.gguf")
+        check_refusals()
+        os.chdir("/")
+    print("%d models, %d refusals" % (n, len(BAD)))
+    sys.exit(1 if failed else 0)
+
+
+main()
