@@ -15,7 +15,7 @@ static const struct quant_grid_type type = {
 	.points = quant_grid_iq1_s, .n_points = 2048, .dims = 8, .levels = IQ1_LEVELS, .n_levels = 3,
 	.signs = GRID_SIGNS_NONE, .delta = IQ1_DELTA, .delta_elems = 8, .sub = 16, .n_codes = 8, .step = 1,
 	.blend = 0.5f, .magnitude = 2,
-	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 2, .later = 0, .restore = { 0.5f, 0.5f },
+	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 2, .later = 0, .restore = { 0.5f, 0.75f },
 };
 
 static void pack(const struct quant_grid_fit *fit, struct block_iq1_m *b)

@@ -15,7 +15,7 @@
 static const float ends[] = { -4 / 0.72f, -4 / 0.82f, -4 / 0.92f, -4, 3 / 0.72f, 3 / 0.82f, 3 / 0.92f, 3 };
 
 static const struct quant_signed_type type = {
-	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.3f, .magnitude = 4 },
+	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.2f, .magnitude = 4 },
 	.grid = { .lo = -4, .hi = 3 },
 	.limit = 32,
 	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1, .restore = 0.5f },
