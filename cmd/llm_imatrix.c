@@ -87,7 +87,7 @@ static bool run_model(const struct cli_program *p, const struct options *o, cons
 {
 	struct quant_pool *pool = quant_pool_create((unsigned)p->threads);
 	struct loaded l = { 0 };
-	bool ok = pool ? load(&l, path, true, pool, err) && collect(p, o, &l, sums, err)
+	bool ok = pool ? load(&l, path, NULL, true, pool, err) && collect(p, o, &l, sums, err)
 	               : fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
 
 	unload(&l);

@@ -21,7 +21,7 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
 	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special);
 	bool prompted = o->prompt || o->file || o->chat.file || o->ids;
-	bool ok = load(&l, path, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
+	bool ok = load(&l, path, &o->loras, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
 	          (is_measuring(o) ? run_measure(p, o, path, &l, pool, &ids, status, err)
 	           : o->memory     ? run_memory(&g, path, err)
 	                           : run_prompt(&g, path, err));
@@ -108,6 +108,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ CLI_FLAG, 0, "memory", NULL, &o->memory,
 		  "what the run allocates, to the byte, and nothing else;\nwithout a prompt for --ctx or the model's whole context", NULL },
 		{ .kind = CLI_GROUP, .help = "Running" },
+		{ CLI_LIST, 0, "lora", "ADAPTER[=SCALE]", &o->loras,
+		  "with a LoRA adapter, PEFT's directory or a GGUF, beside\nthe model; several in turn", NULL },
 		{ CLI_UINT, 'c', "ctx", "N", &o->n_ctx,
 		  "size of the context (what prompt and -n need), or of\na window that is measured (512)", NULL },
 		{ CLI_UINT, 'b', "batch", "N", &o->n_batch,
@@ -149,5 +151,6 @@ int main(int argc, char **argv)
 	ok = pool ? run_model(&p, &o, argv[1], pool, &status, &err)
 	          : fmt_fail(&err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
 	quant_pool_destroy(pool);
+	free(o.loras.items);
 	return cli_finish(&p, ok ? status : cli_fail(&p, &err));
 }

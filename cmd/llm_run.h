@@ -14,6 +14,7 @@
 struct options {
 	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method;
 	struct chat_options chat;
+	struct cli_list loras;
 	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
 	double temp, top_p, min_p, max_kld, min_top1, max_ppl_ratio;
 	bool layers, as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;

@@ -166,7 +166,7 @@ static bool run_compare(const struct cli_program *p, const struct options *o, co
 	struct infer_divergence d = { 0 };
 	struct infer_windows w;
 	struct measured m = { .model = path, .reference = o->compare, .windows = &w };
-	bool ok = load(&reference, o->compare, !o->ids && !o->as_ids, pool, err) && same_ids(o, &reference, ids, err);
+	bool ok = load(&reference, o->compare, NULL, !o->ids && !o->as_ids, pool, err) && same_ids(o, &reference, ids, err);
 
 	if (ok && o->layers) {
 		ok = run_layers(p, l, &reference, path, o->compare, ids, status, err);

@@ -1,7 +1,7 @@
 /* A model and its tokenizer. See loaded.h. */
 #include "loaded.h"
 
-bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool *pool, struct fmt_err *err)
+bool load(struct loaded *l, const char *path, const struct cli_list *loras, bool need_text, struct quant_pool *pool, struct fmt_err *err)
 {
 	struct fmt_err no_tokenizer = { 0 };
 
@@ -13,7 +13,9 @@ bool load(struct loaded *l, const char *path, bool need_text, struct quant_pool 
 		fmt_err_file(err, path);
 		return false;
 	}
-	l->model = infer_model_create(l->view, pool, err);
+	if (loras && !adapters_open(&l->adapters, l->view, loras, err))
+		return false;
+	l->model = infer_model_create_adapted(l->view, l->adapters.lora, pool, err);
 	return l->model != NULL;
 }
 
@@ -21,5 +23,6 @@ void unload(struct loaded *l)
 {
 	infer_model_destroy(l->model);
 	infer_tokenizer_destroy(l->tokenizer);
+	adapters_close(&l->adapters);
 	fmt_view_close(l->view);
 }

@@ -20,6 +20,7 @@ struct options {
 	enum quant_effort effort;
 	struct fmt_view_opts view;
 	struct st2gguf_ask ask;
+	struct cli_list loras;
 	bool dry_run, explain, force, allow_nonfinite, strict;
 };
 
@@ -79,6 +80,9 @@ static void print_notes(const struct conversion *c)
 
 	for (uint32_t i = 0; i < c->view->n_notes; i++)
 		cli_note(c->program, "note: %s", c->view->notes[i]);
+	for (size_t i = 0; i < c->adapters.n; i++)
+		cli_note(c->program, "note: %s is merged into %" PRIu64 " tensors", c->adapters.views[i]->path,
+		         adapters_changed(&c->adapters, i, c->view));
 	for (uint64_t i = 0; i < c->view->n_tensors; i++)
 		n_again += is_block_type(c->view->tensors[i].type) && c->view->tensors[i].type != c->types[i];
 	if (n_again)
@@ -94,6 +98,7 @@ static bool transcode(struct conversion *c, const struct options *o, struct fmt_
 		.view = c->view,
 		.types = c->types,
 		.weights = c->weights,
+		.lora = c->adapters.lora,
 		.effort = o->effort,
 		.writer = c->writer,
 		.sink = sink,
@@ -227,11 +232,13 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : quant_recipe_find(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;
-		ok = c.output && st2gguf_tokens(v, o->embed, o->view.pre, &err) && st2gguf_ask(&c, &o->ask, &err) &&
+		ok = c.output && st2gguf_adapter_check(v, c.recipe, &o->loras, &err) && adapters_open(&c.adapters, v, &o->loras, &err) &&
+		     (v->is_adapter || st2gguf_tokens(v, o->embed, o->view.pre, &err)) && st2gguf_ask(&c, &o->ask, &err) &&
 		     convert(&c, o, &err);
 	}
 	st2gguf_plan_finish(&c);
 	st2gguf_ask_finish(&c);
+	adapters_close(&c.adapters);
 	free(default_name);
 	fmt_view_close(v);
 	if (!ok) {
@@ -290,13 +297,16 @@ int main(int argc, char **argv)
 	struct cli_program p = {
 		.name = "st2gguf",
 		.usage = "st2gguf [--quant TYPE] SOURCE [-o OUTPUT]\nst2gguf --dry-run [--quant TYPE] SOURCE",
-		.about = "Converts a model's directory, a .safetensors or PyTorch file, or a GGUF into a GGUF, in one pass.\n"
+		.about = "Converts a model's directory, a .safetensors or PyTorch file, or a GGUF into a GGUF, in one pass;\n"
+		         "and the directory of a LoRA adapter into the GGUF that llama.cpp loads beside a model.\n"
 		         "With --dry-run a config.json is enough.\n"
 		         "TYPE: F32 BF16 F16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_NL IQ4_XS\n"
 		         "Q3_K_L Q3_K_M Q3_K_S IQ3_M IQ3_S IQ3_XS Q2_K MXFP4_MOE Q2_0 Q1_0 TQ2_0 TQ1_0; with --imatrix also\n"
 		         "IQ3_XXS Q2_K_S IQ2_M IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S; or auto: as it is stored.",
 		.examples = "  st2gguf --quant Q4_K_M SmolLM2-135M            writes SmolLM2-135M-Q4_K_M.gguf\n"
 		            "  st2gguf --quant Q8_0 model-BF16.gguf -o model-Q8_0.gguf\n"
+		            "  st2gguf --quant Q4_K_M base --lora adapter=0.8 -o merged-Q4_K_M.gguf\n"
+		            "  st2gguf adapter --base base -o adapter.gguf\n"
 		            "  st2gguf --dry-run --quant Q5_K_M SmolLM2-135M  the plan and the exact size",
 	};
 	struct cli_opt opts[] = {
@@ -320,6 +330,11 @@ int main(int argc, char **argv)
 		{ CLI_FLAG, 0, "strict", NULL, &o.strict,
 		  "a type that does not fit, an unused expression, missing importance:\nerrors, not notes", NULL },
 		{ CLI_FLAG, 0, "explain", NULL, &o.explain, "show each tensor's type and the rule that chose it, as --dry-run does", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "Adapters", NULL },
+		{ CLI_LIST, 0, "lora", "ADAPTER[=SCALE]", &o.loras,
+		  "merge a LoRA adapter, PEFT's directory or a GGUF, before\nquantizing; several in turn", NULL },
+		{ CLI_STRING, 0, "base", "DIR", &o.view.base,
+		  "SOURCE is an adapter: the model that it is for, of which\nconfig.json is read; default: as the adapter names it", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Model", NULL },
 		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
 		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
@@ -357,5 +372,6 @@ int main(int argc, char **argv)
 	catch_signals();
 	status = run(&p, &o, argv[1]);
 	free(o.ask.tensor_types.items);
+	free(o.loras.items);
 	return cli_finish(&p, status);
 }

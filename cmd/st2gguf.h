@@ -8,6 +8,7 @@
 #include <libquant/recipe.h>
 #include <libquant/weights.h>
 
+#include "adapters.h"
 #include "cli.h"
 
 /* When tokenizer.json goes into the output. */
@@ -30,6 +31,7 @@ struct conversion {
 	struct fmt_imatrix *imatrix;       /* NULL: none */
 	struct quant_weights *weights;     /* per tensor of the view; NULL without imatrix */
 	struct quant_weights_report holes;
+	struct adapters adapters;          /* merged into the view's tensors */
 	const char *output;
 	enum fmt_type *types;              /* per tensor of the view */
 	const char **why;                  /* per tensor: the rule */
@@ -47,6 +49,10 @@ char *st2gguf_output_name(const char *source, const struct quant_recipe *recipe,
 /* The recipe that leaves a checkpoint as it is stored: the type of its first matrix. What GGUF has no float for (FP8)
  * becomes BF16. NULL for a GGUF, which needs no recipe to stay as it is. */
 const struct quant_recipe *st2gguf_auto(const struct fmt_view *v);
+
+/* What cannot be done with a source that is an adapter: a GGUF's has pairs of float matrices and nothing else. */
+bool st2gguf_adapter_check(const struct fmt_view *v, const struct quant_recipe *recipe, const struct cli_list *loras,
+                           struct fmt_err *err);
 
 /* What the command line asks for beside the recipe. */
 struct st2gguf_ask {

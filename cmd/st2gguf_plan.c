@@ -22,6 +22,44 @@ const struct quant_recipe *st2gguf_auto(const struct fmt_view *v)
 	return quant_recipe_find(fmt_type_info(stored)->name);
 }
 
+bool st2gguf_adapter_check(const struct fmt_view *v, const struct quant_recipe *recipe, const struct cli_list *loras,
+                           struct fmt_err *err)
+{
+	const char *why = NULL;
+
+	if (!v->is_adapter)
+		return true;
+	if (loras->n)
+		why = "SOURCE is an adapter itself: --lora merges into a model";
+	else if (recipe && fmt_type_info(recipe->base)->block_elems > 1)
+		why = "the matrices of an adapter are too narrow for blocks: F32, F16, BF16 or auto";
+	if (why)
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%s", why);
+	for (uint64_t i = 0; i < v->n_tensors; i++) {
+		const struct fmt_view_tensor *t = &v->tensors[i];
+
+		if (fmt_str_ends(t->name, ".lora_a") || fmt_str_ends(t->name, ".lora_b"))
+			continue;
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "%.*s: a GGUF adapter cannot hold %s; merge it: st2gguf BASE --lora %s",
+		         (int)t->name.n, t->name.p, fmt_str_ends(t->name, ".lora_magnitude") ? "magnitudes (DoRA)" : "a whole tensor",
+		         v->path);
+		fmt_err_file(err, v->path);
+		return false;
+	}
+	return true;
+}
+
+/* Adapters: the type that is asked for, where none is what is stored; what changes on the way keeps all its bits. */
+static void plan_adapter(struct conversion *c)
+{
+	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
+		const struct fmt_view_tensor *t = &c->view->tensors[i];
+
+		c->types[i] = !c->keep_blocks && c->recipe ? c->recipe->base : t->op == FMT_OP_NONE ? t->type : FMT_F32;
+		c->why[i] = c->types[i] == t->type ? "kept" : "adapter";
+	}
+}
+
 static bool plan_types(struct conversion *c, struct fmt_err *err)
 {
 	uint64_t n = c->view->n_tensors;
@@ -30,6 +68,10 @@ static bool plan_types(struct conversion *c, struct fmt_err *err)
 	c->why = calloc(n + 1, sizeof *c->why);
 	if (!c->types || !c->why)
 		return fmt_fail_nomem(err, (n + 1) * sizeof *c->why);
+	if (c->view->is_adapter) {
+		plan_adapter(c);
+		return true;
+	}
 	if (c->recipe && c->model) {
 		quant_recipe_plan_of(c->model, c->recipe, &c->ask, c->types, c->why);
 		return true;

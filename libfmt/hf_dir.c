@@ -35,6 +35,7 @@ static const struct {
 	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true, false },
 	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true, false },
 	[HF_QUANT_CONFIG] = { "hf_quant_config.json", 16 * MIB, true, false, false },
+	[HF_ADAPTER] = { "adapter_config.json", 16 * MIB, true, false, false },
 };
 
 const char *hf_file_path(const struct hf_dir *d, enum hf_file_id id)
@@ -225,7 +226,7 @@ bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool
 	if (!split_path(d, mem, path, &one_file, err) || !find_name(d, mem, err))
 		return false;
 	for (int id = 0; id < HF_FILE_COUNT; id++)
-		if ((tokenizer || !files[id].tokenizer) && !read_one(d, mem, (enum hf_file_id)id, err))
+		if (id != HF_ADAPTER && (tokenizer || !files[id].tokenizer) && !read_one(d, mem, (enum hf_file_id)id, err))
 			return false;
 	if (!d->file[HF_CONFIG].there) {
 		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no config.json in '%s': not the directory of a model", d->path);

@@ -22,6 +22,7 @@ enum hf_file_id {
 	HF_CHAT_TEMPLATE,    /* chat_template.jinja */
 	HF_CHAT_TEMPLATE_JSON, /* chat_template.json */
 	HF_QUANT_CONFIG,     /* hf_quant_config.json: ModelOpt's settings, where config.json has none */
+	HF_ADAPTER,          /* adapter_config.json; of an adapter's directory only */
 	HF_FILE_COUNT
 };
 

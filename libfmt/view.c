@@ -181,7 +181,9 @@ struct fmt_view *fmt_view_open(const char *path, const struct fmt_view_opts *opt
 	fmt_index_init(&v->impl->names);
 	opts = opts ? opts : &none;
 	v->path = fmt_arena_bytes(&v->impl->mem, path, strlen(path), err);
-	ok = v->path && (is_gguf(path) ? view_gguf(v, opts, err) : open_checkpoint(v, opts, err)) && make_indices(v, err);
+	ok = v->path && (is_gguf(path)         ? view_gguf(v, opts, err)
+	                 : view_is_adapter(path) ? view_adapter(v, opts, err)
+	                                         : open_checkpoint(v, opts, err)) && make_indices(v, err);
 	if (!ok) {
 		fmt_err_file(err, path);
 		fmt_view_close(v);
@@ -218,6 +220,7 @@ void fmt_view_close(struct fmt_view *v)
 		return;
 	hf_dir_close(&v->impl->dir);
 	fmt_model_close(v->impl->gguf);
+	fmt_view_close(v->impl->base);
 	fmt_index_finish(&v->impl->keys);
 	fmt_index_finish(&v->impl->names);
 	fmt_arena_finish(&v->impl->mem);

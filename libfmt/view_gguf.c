@@ -102,6 +102,8 @@ bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	if (x && x->type == FMT_KV_STR)
 		v->arch_name = x->as.s;
 	v->arch = choose_arch(v->arch_name, im->gguf, opts->plan_only);
+	x = fmt_model_get(im->gguf, "general.type");
+	v->is_adapter = x && x->type == FMT_KV_STR && fmt_str_is(x->as.s, "adapter");
 	x = fmt_model_get(im->gguf, VIEW_TOKENIZER_KEY);
 	if (x && x->type == FMT_KV_STR)
 		v->tokenizer_json = x->as.s;

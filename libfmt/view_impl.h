@@ -36,7 +36,8 @@ static inline const struct fmt_tensor *view_part(const struct view_source *s, ui
 struct fmt_view_impl {
 	struct fmt_arena mem;
 	struct hf_dir dir;           /* of a checkpoint; its weights are v->weights too */
-	struct fmt_model *gguf;      /* of a GGUF */
+	struct fmt_model *gguf;      /* of a GGUF, or an adapter's weights */
+	struct fmt_view *base;       /* of an adapter's directory: what its config.json asks for */
 	struct arch_conf conf;       /* of a checkpoint */
 	const struct packed_scheme *scheme; /* by which it is quantized; NULL: none that is in need of one */
 	const struct json *settings; /* of it; NULL: there are none */
@@ -80,6 +81,13 @@ bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *con
 
 /* The type that config.json names for weights; BF16 where it says nothing. */
 enum fmt_type view_config_type(const struct fmt_view *v);
+
+/* The numbers of heads that a row's move needs. */
+void view_set_heads(const struct arch_conf *conf, struct view_source *src);
+
+/* view_adapter.c: a LoRA adapter's directory, with the order of its base's rows. */
+bool view_is_adapter(const char *path);
+bool view_adapter(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err);
 
 /* view_order.c: the n tensors of a checkpoint, and their sources, in the order of the reference converter. */
 bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err);

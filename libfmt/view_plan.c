@@ -337,6 +337,13 @@ static const struct fmt_tensor *blocks_of(struct plan *p, const struct arch_tens
 	return row->from[2] ? fmt_model_find(p->weights, (struct fmt_str){ blocks, (size_t)n }) : NULL;
 }
 
+void view_set_heads(const struct arch_conf *conf, struct view_source *src)
+{
+	src->n_heads = (uint32_t)conf->n[src->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
+	src->n_key_rows = conf->n[P_NOPE_DIM];
+	src->n_heads_kv = (uint32_t)conf->n[P_HEADS_KV];
+}
+
 static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
                         struct view_source *src)
 {
@@ -344,9 +351,7 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 	const struct fmt_tensor *blocks;
 	char name[VIEW_NAME_BYTES];
 
-	src->n_heads = (uint32_t)p->conf->n[row->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
-	src->n_key_rows = p->conf->n[P_NOPE_DIM];
-	src->n_heads_kv = (uint32_t)p->conf->n[P_HEADS_KV];
+	view_set_heads(p->conf, src);
 	src->n_parts = 1;
 	blocks = blocks_of(p, row, layer, name);
 	if (blocks)

@@ -61,7 +61,8 @@ static bool load_floats(const struct infer_model *m, struct infer_w *w, struct f
 	if (!ok)
 		fmt_fail_nomem(err, w->tensor->n_elems * sizeof *dst);
 	for (size_t row = 0; ok && row < n_rows; row++)
-		ok = quant_rows(m->view, w->tensor, row, 1, dst + row * w->cols, scratch, err);
+		ok = quant_lora_steps(m->lora, w->tensor) ? quant_lora_rows(m->lora, w->tensor, row, 1, dst + row * w->cols, scratch, err)
+		                                          : quant_rows(m->view, w->tensor, row, 1, dst + row * w->cols, scratch, err);
 	free(scratch);
 	w->owned = dst;
 	w->f32 = dst;
@@ -118,9 +119,10 @@ static bool load_bytes(const struct infer_model *m, struct infer_w *w, struct fm
 
 /* Finds out how the tensor is stored, and loads it. Sizes are those of a file that exists, so they fit in memory's.
  * floats: whatever its type, it is wanted as floats */
-static bool load(const struct infer_model *m, struct infer_w *w, bool floats, struct fmt_err *err)
+static bool load(struct infer_model *m, struct infer_w *w, bool floats, struct fmt_err *err)
 {
 	const struct fmt_view_tensor *t = w->tensor;
+	const struct quant_lora_step *steps = quant_lora_steps(m->lora, t);
 	const struct quant_type *q = quant_type(t->type);
 	uint64_t row_bytes;
 
@@ -134,7 +136,13 @@ static bool load(const struct infer_model *m, struct infer_w *w, bool floats, st
 	w->decode = q->decode;
 	if (t->op != FMT_OP_NONE || (t->type != FMT_F32 && (floats || t->n_dims == 1 || t->keep_f32)))
 		return load_floats(m, w, err);
-	return load_bytes(m, w, err);
+	if (!steps)
+		return load_bytes(m, w, err);
+	if (!infer_delta_fits(w, steps))
+		return load_floats(m, w, err);
+	for (const struct quant_lora_step *s = steps; s; s = s->next)
+		m->max_rank = s->rank > m->max_rank ? (uint32_t)s->rank : m->max_rank;
+	return load_bytes(m, w, err) && infer_delta_load(w, steps, m->described, err);
 }
 
 /* A tensor that is not there: fine if the pass can do without it and the description knows models that do. */
@@ -150,7 +158,7 @@ static bool accept_absent(const struct infer_model *m, enum fmt_role role, const
 	return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "tensor %s%s.%s is missing", block, name, end);
 }
 
-static bool bind_bias(const struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *w,
+static bool bind_bias(struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *w,
                       struct infer_w *bias, struct fmt_err *err)
 {
 	bias->tensor = fmt_view_role(m->view, need->bias, layer);
@@ -183,7 +191,7 @@ static bool needed(const struct infer_model *m, const struct infer_layer *l, enu
 	return true;
 }
 
-static bool bind_one(const struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *table,
+static bool bind_one(struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *table,
                      struct fmt_err *err)
 {
 	const struct infer_layer *l = layer < 0 ? NULL : &m->layers[layer];
@@ -216,6 +224,7 @@ static bool bind_all(struct infer_model *m, struct fmt_err *err)
 	if (!m->w[FMT_ROLE_OUTPUT].tensor) { /* tied: the embedding's contents, which it keeps owning */
 		m->w[FMT_ROLE_OUTPUT] = m->w[FMT_ROLE_TOKEN_EMBD];
 		m->w[FMT_ROLE_OUTPUT].owned = NULL;
+		m->w[FMT_ROLE_OUTPUT].deltas = NULL; /* an embedding has none: it is changed in a copy */
 		m->w[FMT_ROLE_OUTPUT].mapped_bytes = m->w[FMT_ROLE_OUTPUT].copied_bytes = 0;
 	}
 	for (uint32_t i = 0; i < m->n_layers; i++)
@@ -225,7 +234,8 @@ static bool bind_all(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
-static struct infer_model *create(const struct fmt_view *v, struct quant_pool *pool, bool described, struct fmt_err *err)
+static struct infer_model *create(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool, bool described,
+                                  struct fmt_err *err)
 {
 	struct infer_model *m = calloc(1, sizeof *m);
 
@@ -234,10 +244,13 @@ static struct infer_model *create(const struct fmt_view *v, struct quant_pool *p
 		return NULL;
 	}
 	m->view = v;
+	m->lora = lora;
 	m->pool = pool;
 	m->described = described;
 	m->forward = infer_forward_find(v->arch_name);
-	if (!m->forward)
+	if (v->is_adapter)
+		fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "an adapter, not a model: give the model, and this with --lora");
+	else if (!m->forward)
 		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "architecture '%.*s' can be read but not run",
 		         (int)(v->arch_name.n < 60 ? v->arch_name.n : 60), v->arch_name.p);
 	else if (infer_hyper_read(m, err) && bind_all(m, err) && infer_rope_init(m, err))
@@ -249,12 +262,18 @@ static struct infer_model *create(const struct fmt_view *v, struct quant_pool *p
 
 struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_pool *pool, struct fmt_err *err)
 {
-	return create(v, pool, false, err);
+	return create(v, NULL, pool, false, err);
+}
+
+struct infer_model *infer_model_create_adapted(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool,
+                                               struct fmt_err *err)
+{
+	return create(v, lora, pool, false, err);
 }
 
 struct infer_model *infer_model_describe(const struct fmt_view *v, struct fmt_err *err)
 {
-	return create(v, NULL, true, err);
+	return create(v, NULL, NULL, true, err);
 }
 
 struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
@@ -263,6 +282,7 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
 
 	part.rows = n;
 	part.owned = NULL;
+	part.delta_row = w->delta_row + first;
 	part.later_rows = w->later_rows || first > 0;
 	if (w->f32)
 		part.f32 = w->f32 + first * w->cols;
@@ -275,8 +295,10 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
 
 static void free_weights(struct infer_w *table)
 {
-	for (size_t i = 0; i < FMT_ROLE_COUNT; i++)
+	for (size_t i = 0; i < FMT_ROLE_COUNT; i++) {
 		free(table[i].owned);
+		infer_delta_free(table[i].deltas);
+	}
 }
 
 void infer_model_destroy(struct infer_model *m)

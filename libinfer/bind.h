@@ -18,10 +18,24 @@ struct infer_w {
 	quant_decode_fn *decode;
 	const float *bias;       /* [n_stacked, rows], of a vector [cols]; or NULL: none */
 	bool later_rows;         /* a part of a tensor that does not begin with its first row */
+	struct infer_delta *deltas; /* adapters' products to be added; owned where delta_row is 0 and this is no part; NULL: none */
+	size_t delta_row;        /* of a part: its first row among those of the tensor */
 	void *owned;             /* what to free: contents that could not be used where they lie, or `apart` */
 	uint64_t mapped_bytes;   /* of it that lie in a mapped file */
 	uint64_t copied_bytes;   /* that `owned` has */
 };
+
+/* Two narrow matrices whose product is added to a weight's: y += B (A x). */
+struct infer_delta {
+	struct infer_w a; /* [rank, cols], as many as are stacked */
+	struct infer_w b; /* [rows, rank] times the scale, the same */
+	struct infer_delta *next;
+};
+
+/* delta.c: whether the steps of adapters for a weight can all be computed beside it; and they as its deltas. */
+bool infer_delta_fits(const struct infer_w *w, const struct quant_lora_step *steps);
+bool infer_delta_load(struct infer_w *w, const struct quant_lora_step *steps, bool described, struct fmt_err *err);
+void infer_delta_free(struct infer_delta *d); /* NULL is fine */
 
 /* GELU as it is defined, by erf, or its tanh formula (arXiv:1606.08415). */
 enum infer_gelu { INFER_GELU_ERF, INFER_GELU_TANH };
@@ -74,6 +88,8 @@ struct infer_moe {
 
 struct infer_model {
 	const struct fmt_view *view;
+	const struct quant_lora *lora; /* adapters; NULL: none */
+	uint32_t max_rank;  /* of their products; 0: none */
 	struct quant_pool *pool;
 	bool described;     /* weights are found and counted, and none is loaded: nothing can be computed */
 	const struct infer_forward *forward;

@@ -133,11 +133,37 @@ static void watch(const struct linear *c, uint64_t n_matrices)
 	}
 }
 
+static void run_rows(struct linear *c, uint64_t n_matrices)
+{
+	quant_pool_run(c->r->pool, n_matrices * items_per_matrix(c->w), linear_rows, c);
+}
+
+/* What adapters add: two narrow products, by the same tokens. */
+static void add_deltas(const struct linear *c, uint64_t n_matrices)
+{
+	for (const struct infer_delta *d = c->w->deltas; d; d = d->next) {
+		struct infer_w b = infer_w_rows(&d->b, c->w->delta_row, c->w->rows);
+		struct linear in = *c, out = *c;
+
+		in.w = &d->a;
+		in.y = c->r->low;
+		in.y_step = in.y_row = d->a.rows;
+		in.add = false;
+		run_rows(&in, n_matrices);
+		out.w = &b;
+		out.x = c->r->low;
+		out.x_step = out.x_row = d->a.rows;
+		out.add = true;
+		run_rows(&out, n_matrices);
+	}
+}
+
 static void multiply(struct linear *c, uint64_t n_matrices)
 {
 	if (c->r->watch)
 		watch(c, n_matrices);
-	quant_pool_run(c->r->pool, n_matrices * items_per_matrix(c->w), linear_rows, c);
+	run_rows(c, n_matrices);
+	add_deltas(c, n_matrices);
 }
 
 static void linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w, bool add)

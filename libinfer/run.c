@@ -107,7 +107,9 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->sin = carve(c, r->n_batch, m->rope.n_dims / 2);
 	r->cos_window = carve(c, m->rope.apart_in_windows ? r->n_batch : 0, m->rope.n_dims / 2);
 	r->sin_window = carve(c, m->rope.apart_in_windows ? r->n_batch : 0, m->rope.n_dims / 2);
+	r->low = carve(c, r->n_batch, (uint64_t)larger(m->moe.n_used, 1) * m->max_rank);
 	carve_route(r, c);
+	w.cols = larger(w.cols, m->max_rank);
 	if (w.cols > SIZE_MAX / ALIGN)
 		c->overflow = true;
 	/* Pieces of scratch begin on cache lines of their own. */

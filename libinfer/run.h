@@ -56,6 +56,7 @@ struct infer_run {
 	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */
 	float *cos, *sin;   /* rope.n_dims / 2 */
 	float *cos_window, *sin_window; /* the same, of rope.inv_freq_window */
+	float *low;         /* n_used or 1, * max_rank: between the two products of an adapter */
 
 	struct infer_route route; /* of a mixture of experts */
 

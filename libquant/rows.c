@@ -28,11 +28,15 @@ size_t quant_rows_scratch(const struct fmt_view_tensor *t, uint64_t n_rows)
 	return t->type == FMT_F32 && !t->n_planes ? 0 : (size_t)(most_row_bytes(t) * n_rows);
 }
 
-static void apply(enum fmt_op op, float *x, size_t n)
+static void apply(const struct fmt_view_tensor *t, float *x, size_t n)
 {
-	switch (op) {
+	switch (t->op) {
 	case FMT_OP_NONE:
 	case FMT_OP_JOIN: /* has been done */
+		return;
+	case FMT_OP_FACTOR:
+		for (size_t i = 0; i < n; i++)
+			x[i] *= t->factor;
 		return;
 	case FMT_OP_ADD_ONE:
 		for (size_t i = 0; i < n; i++)
@@ -131,6 +135,6 @@ bool quant_rows(const struct fmt_view *v, const struct fmt_view_tensor *t, uint6
 	else
 		ok = decode_rows(v, t, row, n_rows, dst, scratch, err);
 	if (ok)
-		apply(t->op, dst, (size_t)(n_rows * n_cols(t)));
+		apply(t, dst, (size_t)(n_rows * n_cols(t)));
 	return ok;
 }

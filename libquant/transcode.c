@@ -163,6 +163,12 @@ static size_t piece_bytes(const struct piece *p, enum fmt_type t)
 	return (size_t)(row_bytes * p->n_rows);
 }
 
+/* Nothing happens to a tensor but that it is moved. */
+static bool stays(const struct quant_transcode *t, const struct fmt_view_tensor *vt, enum fmt_type to)
+{
+	return vt->type == to && vt->op == FMT_OP_NONE && !quant_lora_steps(t->lora, vt);
+}
+
 /* The type stays: copied, and checked where its values can be computed with. */
 static bool copy_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
 {
@@ -194,7 +200,8 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 	const struct quant_type *q = quant_type(to);
 	size_t row_bytes = piece_bytes(p, to) / (size_t)p->n_rows;
 
-	if (!quant_rows(t->view, p->vt, p->row, p->n_rows, b->x, b->src, err))
+	if (quant_lora_steps(t->lora, p->vt) ? !quant_lora_rows(t->lora, p->vt, p->row, p->n_rows, b->x, b->src, err)
+	                                     : !quant_rows(t->view, p->vt, p->row, p->n_rows, b->x, b->src, err))
 		return false;
 	if (!t->allow_nonfinite) {
 		if (!check_finite(p, b->x, to, err))
@@ -213,7 +220,7 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 static bool do_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
 {
 	enum fmt_type to = t->types[p->index];
-	bool copy = p->vt->type == to && p->vt->op == FMT_OP_NONE;
+	bool copy = stays(t, p->vt, to);
 	size_t bytes = piece_bytes(p, to);
 
 	if (t->stop && atomic_load_explicit(t->stop, memory_order_relaxed))
@@ -269,7 +276,7 @@ static bool check_types(const struct quant_transcode *t, struct fmt_err *err)
 		if (!fmt_row_bytes(t->types[i], n_cols(vt), &row_bytes) || !fmt_row_bytes(vt->type, n_cols(vt), &row_bytes))
 			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': rows of %" PRIu64 " do not fit %s",
 			                (int)vt->name.n, vt->name.p, n_cols(vt), fmt_type_info(t->types[i])->name);
-		if (vt->type == t->types[i] && vt->op == FMT_OP_NONE)
+		if (stays(t, vt, t->types[i]))
 			continue;
 		if (!quant_type(vt->type))
 			return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor '%.*s': type %s cannot be decoded",

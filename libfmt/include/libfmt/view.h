@@ -13,6 +13,7 @@ enum fmt_op {
 	FMT_OP_ADD_ONE, /* Gemma's norms */
 	FMT_OP_NEG_EXP, /* -exp(x): Mamba's A */
 	FMT_OP_JOIN,    /* the element is made of several numbers: see struct fmt_plane */
+	FMT_OP_FACTOR,  /* all of them times `factor` */
 };
 
 /* Quantized checkpoints have codes, scales, zero points ... of each element. Each of these is a plane of the tensor: one item
@@ -36,6 +37,7 @@ struct fmt_view_tensor {
 	enum fmt_op op;              /* to apply to the decoded floats */
 	uint32_t n_planes;           /* of FMT_OP_JOIN; else 0 */
 	struct fmt_plane planes[FMT_MAX_PLANES];
+	float factor;                /* of FMT_OP_FACTOR */
 	uint32_t n_dims;
 	uint64_t dims[FMT_MAX_DIMS]; /* innermost last, GGUF's shape */
 	uint64_t n_elems;
@@ -50,6 +52,7 @@ struct fmt_view {
 	const char *path;            /* as opened */
 	bool counted_only;           /* the architecture can be counted, but not yet be converted: no tokenizer's keys */
 	bool from_dir;               /* a checkpoint seen through a description; else a GGUF as it is */
+	bool is_adapter;             /* tensors that change those of a model: see fmt_view_open */
 	uint64_t n_kv;
 	const struct fmt_kv *kv;     /* in the order in which they are written; general.file_type is that of the types
 	                                here, for a writer to replace where it stands */
@@ -72,10 +75,17 @@ struct fmt_view_opts {
 	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
 	                       config.json names; there is nothing to read. Of architectures that can only be counted too.
 	                       `path` may be a file of any name with the text of a config.json: nothing else is read then */
+	const char *base;   /* of an adapter's directory: the model that it belongs to, of which config.json is read; NULL, or a
+	                       GGUF: the one that adapter_config.json names, here or beside the adapter */
 };
 
 /* Opens a directory, a .safetensors or PyTorch file with config.json beside it, or a GGUF (recognised by content).
  * Every tensor that the architecture needs has been found with the right shape, and none is left over unexplained.
+ *
+ * A directory with adapter_config.json is a LoRA adapter by PEFT. Its view is the GGUF that llama.cpp has of it: for a tensor NAME
+ * of the base, "NAME.lora_a" [rank, columns] and "NAME.lora_b" [rows, rank], with rows in the order of the base's GGUF, and
+ * "adapter.lora.alpha"; of the embedding [rows, rank] and [columns, rank]. Either has as many matrices as a stack, or one for
+ * all. What only a directory can have: "NAME.lora_magnitude" [rows] (DoRA), and whole tensors under the base's names.
  * opts may be NULL. returns NULL with *err set */
 struct fmt_view *fmt_view_open(const char *path, const struct fmt_view_opts *opts, struct fmt_err *err);
 void fmt_view_close(struct fmt_view *v); /* NULL is fine */

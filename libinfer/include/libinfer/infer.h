@@ -3,6 +3,7 @@
 #define LIBINFER_INFER_H
 
 #include <libfmt/view.h>
+#include <libquant/lora.h>
 #include <libquant/pool.h>
 
 struct infer_model; /* weights bound by role; read-only, shared by any number of runs */
@@ -11,6 +12,10 @@ struct infer_run;   /* one sequence: KV cache, buffers, position */
 /* Binds the weights of a view. Both view and pool must outlive the model. NULL with *err set: an architecture without a
  * forward pass, a tensor missing, numbers that contradict each other. */
 struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_pool *pool, struct fmt_err *err);
+/* The same with adapters of that view beside it, or NULL; they outlive the model. Where a matrix only gets a product of two
+ * narrow ones, these are computed beside it and the matrix stays as it is stored; any other change is made in a copy. */
+struct infer_model *infer_model_create_adapted(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool,
+                                               struct fmt_err *err);
 void infer_model_destroy(struct infer_model *m); /* NULL is fine */
 uint32_t infer_n_vocab(const struct infer_model *m);
 uint32_t infer_n_ctx_train(const struct infer_model *m);

@@ -6,6 +6,7 @@
 
 #include <libfmt/view.h>
 #include <libfmt/write.h>
+#include <libquant/lora.h>
 #include <libquant/pool.h>
 #include <libquant/quant.h>
 #include <libquant/weights.h>
@@ -14,6 +15,7 @@ struct quant_transcode {
 	const struct fmt_view *view;
 	const enum fmt_type *types;  /* per tensor of the view */
 	const struct quant_weights *weights; /* the same: importance; NULL: none */
+	const struct quant_lora *lora;       /* of the view: merged into its tensors; NULL: none */
 	enum quant_effort effort;
 	struct fmt_writer *writer;   /* laid out; tensor i of the view is index i of the writer */
 	struct fmt_sink *sink;

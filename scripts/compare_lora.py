@@ -1,0 +1,152 @@
+"""For scripts/compare-lora: adapters and their merges by PyTorch, from the definitions (LoRA arXiv:2106.09685, rsLoRA 2312.03732,
+DoRA 2402.09353); comparisons of the results."""
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+# name, model, rank, alpha, settings, regular expression of modules, their tensors trained as a whole
+KINDS = [
+    ('plain', 'llama', 8, 16, {}, r'proj$', []),
+    ('rslora-patterns', 'llama', 4, 6, {'use_rslora': True, 'rank_pattern': {'q_proj': 8}, 'alpha_pattern': {'down_proj': 3}},
+     r'(q|k|down)_proj$', []),
+    ('head', 'llama', 4, 8, {}, r'lm_head$|o_proj$', []),
+    ('embedding', 'llama', 4, 8, {}, r'embed_tokens$|o_proj$', []),
+    ('tied', 'qwen2', 4, 8, {}, r'[qkv]_proj$', []),
+    ('fused', 'phi3', 4, 8, {}, r'(qkv|gate_up)_proj$', []),
+    ('conv1d', 'gpt2', 4, 8, {'fan_in_fan_out': True}, r'c_attn$|c_fc$|c_proj$', []),
+    ('norms', 'gemma2', 4, 8, {}, r'o_proj$', []),
+    ('experts', 'mixtral', 4, 8, {}, r'(w1|w2|w3|gate_proj|up_proj|down_proj)$', []),
+    ('bin', 'qwen3', 4, 8, {'pickle': True}, r'[qk]_proj$', []),
+    ('dora-merge-only', 'llama', 4, 8, {'use_dora': True}, r'(q|o|up)_proj$', []),
+    ('dora-conv1d-merge-only', 'gpt2', 4, 8, {'use_dora': True, 'fan_in_fan_out': True}, r'c_attn$', []),
+    ('whole-merge-only', 'gemma2', 4, 8, {'modules_to_save': ['norm', 'embed_tokens']}, r'o_proj$',
+     ['model.norm.weight', 'model.embed_tokens.weight']),
+    ('bias-merge-only', 'qwen2', 4, 8, {'bias': 'all'}, r'q_proj$', [r'model.layers.0.self_attn.q_proj.bias']),
+    ('latent-merge-only', 'deepseek_v3', 4, 8, {}, r'(kv_b_proj|q_b_proj|kv_a_proj_with_mqa|shared_experts.up_proj)$', []),
+]
+
+
+def pattern(table, module, usual):
+    for key, value in table.items():
+        if re.match(r'(.*\.)?(%s)$' % key, module):
+            return value
+    return usual
+
+
+def load(folder):
+    import torch
+    from safetensors.torch import load_file
+    tensors = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith('.safetensors'):
+            tensors.update(load_file(os.path.join(folder, name)))
+    return {k: v.to(torch.float32) for k, v in tensors.items()}
+
+
+def make_one(models, work, name, model, rank, alpha, settings, wanted, whole):
+    import torch
+    from safetensors.torch import save_file
+    torch.manual_seed(len(name) * 1000 + rank)
+    weights, out = load(os.path.join(models, model)), {}
+    settings = dict(settings)
+    pickle = settings.pop('pickle', False)
+    for full in [k for k in weights if k.endswith('.weight') and weights[k].dim() == 2]:
+        module = full[:-len('.weight')]
+        if not re.search(wanted, module):
+            continue
+        r = pattern(settings.get('rank_pattern', {}), module, rank)
+        a = pattern(settings.get('alpha_pattern', {}), module, alpha)
+        scale = a / math.sqrt(r) if settings.get('use_rslora') else a / r
+        w = weights[full]
+        conv = settings.get('fan_in_fan_out', False)
+        if module.endswith('embed_tokens'):
+            ea, eb = torch.randn(r, w.shape[0]) * 0.05, torch.randn(w.shape[1], r) * 0.05
+            out[module + '.lora_embedding_A'], out[module + '.lora_embedding_B'] = ea, eb
+            weights[full] = w + (eb @ ea).T * scale
+            continue
+        n_out, n_in = w.T.shape if conv else w.shape
+        la, lb = torch.randn(r, n_in) * 0.05, torch.randn(n_out, r) * 0.05
+        out[module + '.lora_A.weight'], out[module + '.lora_B.weight'] = la, lb
+        new = (w.T if conv else w) + scale * (lb @ la)
+        if settings.get('use_dora'):
+            m = torch.rand(n_out) + 0.5
+            out[module + '.lora_magnitude_vector'] = m
+            new = new * (m / torch.linalg.norm(new, dim=1)).unsqueeze(1)
+        weights[full] = new.T.contiguous() if conv else new
+    for full in whole:
+        weights[full] = weights[full] * 1.03 + 0.01
+        out[full] = weights[full]
+    folder = os.path.join(work, name)
+    os.makedirs(os.path.join(folder, 'adapter'))
+    with open(os.path.join(folder, 'model'), 'w') as f:
+        f.write(model)
+    with open(os.path.join(folder, 'adapter', 'adapter_config.json'), 'w') as f:
+        json.dump({'peft_type': 'LORA', 'r': rank, 'lora_alpha': alpha, 'base_model_name_or_path': 'nowhere', **settings}, f)
+    out = {'base_model.model.' + k: v.contiguous() for k, v in out.items()}
+    if pickle:
+        torch.save(out, os.path.join(folder, 'adapter', 'adapter_model.bin'))
+    else:
+        save_file(out, os.path.join(folder, 'adapter', 'adapter_model.safetensors'))
+    shutil.copytree(os.path.join(models, model), os.path.join(folder, 'merged'),
+                    ignore=shutil.ignore_patterns('golden*', '*.safetensors', '*.index.json'))
+    os.chmod(os.path.join(folder, 'merged'), 0o755)
+    save_file({k: v.contiguous() for k, v in weights.items()}, os.path.join(folder, 'merged', 'model.safetensors'))
+    if not out:
+        sys.exit('%s: no module is named so' % name)
+
+
+def compare(own, torch_made, name):
+    import numpy
+    from gguf import GGUFReader
+    a, b = ({t.name: t.data for t in GGUFReader(path).tensors} for path in (own, torch_made))
+    worst, where = 0.0, ''
+    for key in b:
+        d = float(numpy.max(numpy.abs(a[key] - b[key])) / max(1e-9, float(numpy.max(numpy.abs(b[key]))))) if key in a else math.inf
+        if d > worst:
+            worst, where = d, key
+    ok = worst < 1e-6 and a.keys() == b.keys()
+    print('%s  %s: largest difference %.1e of the largest weight%s' % ('ok    ' if ok else 'FAILED', name, worst, ', ' + where if where else ''))
+    return ok
+
+
+def greedy(base, adapter, golden):
+    """The margin is respected: below it a differing tail proves nothing (README of ../shared/models)."""
+    prompts = json.load(open(os.path.join(golden, 'prompts.json')))
+    prompts = prompts if isinstance(prompts, list) else prompts['prompts']
+    ok = True
+    for i, p in enumerate(prompts):
+        want = p['greedy_text'] if 'greedy_text' in p else None
+        text = p['text'] if 'text' in p else p['prompt']
+        out = ''
+        for _ in range(6):
+            out = subprocess.run(['llama-completion', '-m', base, '--lora', adapter, '-p', text, '-n', '32', '--temp', '0', '-no-cnv',
+                                  '--no-display-prompt', '-ctk', 'f32', '-ctv', 'f32', '-fa', 'off', '--simple-io'],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors='replace').stdout
+            if out.strip():
+                break
+        if want is None:
+            from tokenizers import Tokenizer
+            want = Tokenizer.from_file(os.path.join(golden, '..', '..', 'llama', 'tokenizer.json')).decode(p['greedy'])
+        same = out.strip()[:40] == want.strip()[:40] and len(out.strip()) > 0
+        print('%s  prompt %d by llama.cpp with the adapter' % ('ok    ' if same else 'FAILED', i))
+        if not same:
+            print('   %r\n   %r' % (out, want))
+        ok = ok and same
+    return ok
+
+
+def same(a, b, name):
+    ok = a != 'none' and b != 'none' and abs(float(a) - float(b)) <= 2e-4 * float(b)
+    print('%s  %s: %s beside the model, %s merged' % ('ok    ' if ok else 'FAILED', name, a, b))
+    return ok
+
+
+if sys.argv[1] == 'make':
+    for kind in KINDS:
+        make_one(sys.argv[2], sys.argv[3], *kind)
+else:
+    sys.exit(not {'compare': compare, 'greedy': greedy, 'same': same}[sys.argv[1]](*sys.argv[2:]))
