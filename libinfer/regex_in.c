@@ -34,7 +34,6 @@ struct translation {
 	struct tok_bytes out;
 	bool in_class;
 	bool class_start; /* just after "[" or "[^": a "]" is an ordinary character */
-	bool word_edge;   /* \b or \B occurs */
 	struct fmt_err *err;
 };
 
@@ -119,6 +118,26 @@ static bool put_property(struct translation *t, bool want)
 	return true;
 }
 
+/* What \w takes in Oniguruma: no joiners, but, since its table for Latin-1 says so, superscripts and fractions. */
+static bool is_word(uint32_t code)
+{
+	if (code == 0xb2 || code == 0xb3 || code == 0xb9 || (code >= 0xbc && code <= 0xbe))
+		return true;
+	return uni_is_word(code) && code != 0x200c && code != 0x200d;
+}
+
+/* \b: a word on one side only; \B: on both or on none. */
+static void put_edge(struct translation *t, bool want)
+{
+	static const char *const looks[2][4] = { { "(?:(?<=", ")(?=", ")|(?<!", ")(?!" }, { "(?:(?<=", ")(?!", ")|(?<!", ")(?=" } };
+
+	for (size_t i = 0; i < 4; i++) {
+		put_text(t, looks[want][i]);
+		put_set(t, (struct members){ .has = is_word }, true);
+	}
+	put_text(t, "))");
+}
+
 static bool put_escape(struct translation *t)
 {
 	char c;
@@ -137,7 +156,7 @@ static bool put_escape(struct translation *t)
 		return true;
 	case 'w':
 	case 'W':
-		put_set(t, (struct members){ .has = uni_is_word }, c == 'w');
+		put_set(t, (struct members){ .has = is_word }, c == 'w');
 		return true;
 	case 'd':
 	case 'D':
@@ -151,8 +170,14 @@ static bool put_escape(struct translation *t)
 		put_text(t, "}");
 		t->at += 4;
 		return true;
+	case 'b':
+	case 'B':
+		if (!t->in_class) {
+			put_edge(t, c == 'b');
+			return true;
+		}
+		/* fall through */
 	default:
-		t->word_edge |= (c == 'b' || c == 'B') && !t->in_class;
 		tok_bytes_put(&t->out, t->in.p + t->at - 2, 2, t->err);
 		return true;
 	}
@@ -185,7 +210,7 @@ static bool translate_one(struct translation *t)
 
 static pcre2_code *compile(const struct translation *t, struct fmt_err *err)
 {
-	uint32_t options = PCRE2_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | (t->word_edge ? PCRE2_UCP : 0);
+	uint32_t options = PCRE2_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	pcre2_code *code;
 	PCRE2_SIZE off;

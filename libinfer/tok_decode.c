@@ -84,21 +84,14 @@ static bool decode_bytes(struct decoder *d)
 
 static bool replace_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s)
 {
-	size_t done = 0, at = 0, from, to;
+	struct tok_matches m = { 0 };
+	size_t done = 0, from, to;
 	enum regex_found found;
 
-	while ((found = tok_pattern_find(&d->run, &step->pattern, s.p, s.n, at, &from, &to)) == REGEX_MATCH) {
+	while ((found = tok_pattern_next(&d->run, &step->pattern, s.p, s.n, &m, &from, &to)) == REGEX_MATCH) {
 		if (!add(d, s.p + done, from - done) || !add(d, step->text.p, step->text.n))
 			return false;
-		done = at = to;
-		if (from == to) {
-			size_t len;
-
-			if (to == s.n)
-				break;
-			uni_get(s.p + to, &len);
-			at = to + len;
-		}
+		done = to;
 	}
 	return found != REGEX_FAILED && add(d, s.p + done, s.n - done);
 }
@@ -194,6 +187,46 @@ static bool suffix_one(struct decoder *d, const struct tok_decode *step, struct 
 	return true;
 }
 
+/* Every occurrence of `what` in *s as `to`; `spare` is room for the result. An empty `what` changes nothing. */
+static bool swap_text(struct decoder *d, struct tok_bytes *s, const struct tok_bytes *what, const char *to, struct tok_bytes *spare)
+{
+	struct tok_bytes old = *s;
+	bool ok = true;
+
+	spare->n = 0;
+	for (size_t at = 0; ok && at < s->n;) {
+		bool found = what->n && s->n - at >= what->n && !memcmp(s->p + at, what->p, what->n);
+
+		ok = found ? tok_bytes_put(spare, to, strlen(to), d->err) : tok_bytes_put(spare, s->p + at, 1, d->err);
+		at += found ? what->n : 1;
+	}
+	*s = *spare;
+	*spare = old;
+	return ok;
+}
+
+/* Connectionist temporal classification: a token that follows itself says nothing new. */
+static bool decode_ctc(struct decoder *d, const struct tok_decode *step)
+{
+	struct tok_bytes word = { 0 }, spare = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < d->from.n; i++) {
+		struct fmt_str s = string(&d->from, i);
+
+		if (i && fmt_str_eq(s, string(&d->from, i - 1)))
+			continue;
+		word.n = 0;
+		ok = tok_bytes_put(&word, s.p, s.n, d->err) && swap_text(d, &word, &step->text, "", &spare) &&
+		     (!step->first || (clean_up(d, &word) && swap_text(d, &word, &step->pattern.literal, " ", &spare)));
+		if (ok && word.n)
+			ok = add(d, word.p, word.n) && end_string(d);
+	}
+	tok_bytes_finish(&word);
+	tok_bytes_finish(&spare);
+	return ok;
+}
+
 static int hex_digit(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -265,6 +298,8 @@ static bool decode_step(struct decoder *d, const struct tok_decode *step)
 		return decode_bytes(d);
 	if (step->kind == TOK_DECODE_FALLBACK)
 		return decode_fallback(d);
+	if (step->kind == TOK_DECODE_CTC)
+		return decode_ctc(d, step);
 	for (size_t i = 0; i < d->from.n; i++)
 		if (!decode_one(d, step, string(&d->from, i), i == 0, i + 1 == d->from.n) ||
 		    (step->kind != TOK_DECODE_FUSE && !end_string(d)))
@@ -281,6 +316,8 @@ static bool gather(struct decoder *d, const struct infer_tokenizer *t, const int
 
 		if (!s.p || (skip_special && t->entries[ids[i]].special))
 			continue;
+		if (t->entries[ids[i]].shown.p)
+			s = t->entries[ids[i]].shown;
 		if ((t->join_spaces && d->to.n && !add(d, " ", 1)) || !add(d, s.p, s.n) || !end_string(d))
 			return false;
 	}

@@ -4,6 +4,7 @@
 
 #include "tok_added.h"
 #include "tok_run.h"
+#include "unicode.h"
 #include "tok_words.h"
 
 struct infer_tokenizer *tok_create(struct fmt_err *err)
@@ -66,8 +67,8 @@ void tok_run_finish(struct tok_run *r)
 		tok_text_finish(&r->deep[i]);
 }
 
-enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
-                                  size_t from, size_t *start, size_t *end)
+static enum regex_found find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n, size_t from,
+                             size_t *start, size_t *end)
 {
 	const char *found;
 
@@ -85,6 +86,27 @@ enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p
 			return REGEX_FAILED;
 	}
 	return regex_find(p->regex, r->regex, text, n, from, start, end, r->err);
+}
+
+enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
+                                  struct tok_matches *m, size_t *start, size_t *end)
+{
+	while (n && m->at <= n) {
+		enum regex_found found = find(r, p, text, n, m->at, start, end);
+		size_t len = 1;
+
+		if (found != REGEX_MATCH)
+			return found;
+		if (*start < *end || !m->any || m->last != *end) {
+			m->any = true;
+			m->at = m->last = *end;
+			return REGEX_MATCH;
+		}
+		if (m->at < n)
+			uni_get(text + m->at, &len);
+		m->at += len;
+	}
+	return REGEX_NONE;
 }
 
 /* A part of a text between or at added tokens, on one of the two levels. */

@@ -257,6 +257,10 @@ static bool split_pattern(struct infer_tokenizer *t, const struct json *j, struc
 	       tok_json_flag(j, "invert", &s->invert, err);
 }
 
+/* Whitespace's words are not those of expressions: joiners belong to them, superscripts and fractions do not. */
+#define NO_WORD "[\xc2\xb2\xc2\xb3\xc2\xb9\xc2\xbc-\xc2\xbe]"
+#define JOINERS "\\x{200C}\\x{200D}"
+
 static bool split_words(struct infer_tokenizer *t, struct fmt_err *err)
 {
 	struct tok_split *s = tok_new_split(t, TOK_SPLIT_PATTERN, err);
@@ -265,7 +269,8 @@ static bool split_words(struct infer_tokenizer *t, struct fmt_err *err)
 		return false;
 	s->behavior = TOK_REMOVED;
 	s->invert = true;
-	return tok_pattern_regex(&s->pattern, FMT_STR("\\w+|[^\\w\\s]+"), err);
+	return tok_pattern_regex(&s->pattern, FMT_STR("(?:(?!" NO_WORD ")[\\w" JOINERS "])+|(?:" NO_WORD "|[^\\w\\s" JOINERS "])+"),
+	                         err);
 }
 
 static bool read_split(struct infer_tokenizer *t, const struct json *j, struct fmt_str type, struct fmt_err *err)
@@ -292,6 +297,8 @@ static bool read_split(struct infer_tokenizer *t, const struct json *j, struct f
 		return split_class(t, uni_is_space, TOK_REMOVED, err);
 	if (fmt_str_is(type, "BertPreTokenizer"))
 		return split_class(t, uni_is_space, TOK_REMOVED, err) && split_class(t, is_punctuation, TOK_ISOLATED, err);
+	if (fmt_str_is(type, "UnicodeScripts"))
+		return tok_new_split(t, TOK_SPLIT_SCRIPT, err);
 	if (fmt_str_is(type, "CharDelimiterSplit")) {
 		s = tok_new_split(t, TOK_SPLIT_PATTERN, err);
 		if (!s || !tok_json_text(j, "delimiter", &delimiter, err))
@@ -342,6 +349,13 @@ static bool read_decoder(struct infer_tokenizer *t, const struct json *j, struct
 	if (fmt_str_is(type, "BPEDecoder")) {
 		s = tok_new_decode(t, TOK_DECODE_SUFFIX, err);
 		return s && copy_text(j, "suffix", &s->text, err);
+	}
+	if (fmt_str_is(type, "CTC")) {
+		s = tok_new_decode(t, TOK_DECODE_CTC, err);
+		if (s)
+			s->first = true;
+		return s && copy_text(j, "pad_token", &s->text, err) &&
+		       copy_text(j, "word_delimiter_token", &s->pattern.literal, err) && tok_json_flag(j, "cleanup", &s->first, err);
 	}
 	return unknown("a decoder", type, err);
 }

@@ -48,21 +48,14 @@ static bool replace(const struct step *s)
 {
 	const char *p = s->in->bytes.p + s->start;
 	const struct tok_bytes *to = &s->norm->text;
-	size_t n = s->end - s->start, done = 0, at = 0, from, end;
+	struct tok_matches m = { 0 };
+	size_t n = s->end - s->start, done = 0, from, end;
 	enum regex_found found;
 
-	while ((found = tok_pattern_find(s->r, &s->norm->pattern, p, n, at, &from, &end)) == REGEX_MATCH) {
+	while ((found = tok_pattern_next(s->r, &s->norm->pattern, p, n, &m, &from, &end)) == REGEX_MATCH) {
 		if (!copy(s, s->start + done, s->start + from) || !put(s, to->p, to->n, s->start + from))
 			return false;
-		done = at = end;
-		if (from == end) { /* an empty match: the next is looked for behind the next character */
-			size_t len = 0;
-
-			if (end == n)
-				break;
-			uni_get(p + end, &len);
-			at = end + len;
-		}
+		done = end;
 	}
 	return found != REGEX_FAILED && copy(s, s->start + done, s->end);
 }

@@ -34,9 +34,14 @@ bool tok_emit(struct tok_run *r, int32_t id, const struct tok_text *text, size_t
 /* Takes back all tokens of the split that the model has now. */
 void tok_take_back(struct tok_run *r);
 
-/* Finds the pattern in text[from, n); REGEX_FAILED with r->err set. */
-enum regex_found tok_pattern_find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
-                                  size_t from, size_t *start, size_t *end);
+/* The matches of a pattern in text[0, n), one after the other; zeroed before the first. As in the reference none is empty
+ * right behind another, and in no text there is none. REGEX_FAILED with r->err set. */
+struct tok_matches {
+	size_t at, last; /* where to look next; end of the last match */
+	bool any;
+};
+enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
+                                  struct tok_matches *m, size_t *start, size_t *end);
 
 /* Runs all normalizer steps on text[start, end). *out is `text` itself if there are none; else the result is of
  * [*out_start, *out_end) in one of r->work. */

@@ -68,30 +68,14 @@ static bool feed(struct cutter *c, size_t start, size_t end, bool match)
 static bool cut_pattern(struct cutter *c, const struct tok_pattern *pattern, size_t start, size_t end)
 {
 	const char *p = c->text->bytes.p + start;
-	size_t n = end - start, done = 0, at = 0, from, to;
+	struct tok_matches m = { 0 };
+	size_t n = end - start, done = 0, from, to;
 	enum regex_found found;
 
-	while ((found = tok_pattern_find(c->r, pattern, p, n, at, &from, &to)) == REGEX_MATCH) {
-		if (from == to && from == done && at == done && done) { /* right behind a match: does not count */
-			size_t len;
-
-			if (from == n)
-				break;
-			uni_get(p + from, &len);
-			at = from + len;
-			continue;
-		}
+	while ((found = tok_pattern_next(c->r, pattern, p, n, &m, &from, &to)) == REGEX_MATCH) {
 		if ((done < from && !feed(c, start + done, start + from, false)) || !feed(c, start + from, start + to, true))
 			return false;
-		done = at = to;
-		if (from == to) {
-			size_t len;
-
-			if (to == n)
-				break;
-			uni_get(p + to, &len);
-			at = to + len;
-		}
+		done = to;
 	}
 	return found != REGEX_FAILED && (done >= n || feed(c, start + done, end, false)) && flush(c);
 }
@@ -109,6 +93,26 @@ static bool cut_class(struct cutter *c, bool (*is)(uint32_t code), size_t start,
 		done = at + len;
 	}
 	return (done >= end || feed(c, done, end, false)) && flush(c);
+}
+
+/* What comes before the first character that has a script is left out, as in the reference. */
+static bool run_script(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
+{
+	const char *p = text->bytes.p;
+	size_t from = end, len;
+	unsigned last = 0;
+
+	for (size_t at = start; at < end; at += len) {
+		unsigned script = uni_script(uni_get(p + at, &len));
+
+		if (!script || script == last)
+			continue;
+		if (last && !run_from(r, step + 1, text, from, at))
+			return false;
+		from = at;
+		last = script;
+	}
+	return run_from(r, step + 1, text, from, end);
 }
 
 static bool run_space(struct tok_run *r, size_t step, const struct tok_text *text, size_t start, size_t end)
@@ -196,6 +200,8 @@ static bool run_from(struct tok_run *r, size_t step, const struct tok_text *text
 		return cut_pattern(&c, &s->pattern, start, end);
 	case TOK_SPLIT_CLASS:
 		return cut_class(&c, s->is, start, end);
+	case TOK_SPLIT_SCRIPT:
+		return run_script(r, step, text, start, end);
 	case TOK_SPLIT_SPACE:
 		return run_space(r, step, text, start, end);
 	case TOK_SPLIT_FRONT:

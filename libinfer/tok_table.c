@@ -150,7 +150,7 @@ bool tok_put_id(int32_t **ids, size_t *n, size_t *cap, int32_t id, struct fmt_er
 	return true;
 }
 
-/* Added tokens that are looked for in normalized text are normalized themselves. */
+/* Added tokens that are looked for in normalized text are normalized themselves, and decoded so. */
 static bool normalize_added(struct infer_tokenizer *t, struct fmt_err *err)
 {
 	struct tok_run r = { .t = t, .err = err };
@@ -167,6 +167,9 @@ static bool normalize_added(struct infer_tokenizer *t, struct fmt_err *err)
 		ok = tok_text_borrow(&text, s->p, s->n, 0, err) && tok_normalize(&r, &text, 0, s->n, &made, &start, &end);
 		s->n = 0;
 		ok = ok && tok_bytes_put(s, made->bytes.p + start, end - start, err);
+		if (ok)
+			t->entries[t->added[i].id].shown = tok_keep(t, s->p, s->n, err);
+		ok = ok && t->entries[t->added[i].id].shown.p;
 	}
 	tok_run_finish(&r);
 	tok_text_finish(&text);

@@ -67,6 +67,7 @@ enum tok_prepend { TOK_PREPEND_NEVER, TOK_PREPEND_FIRST, TOK_PREPEND_ALWAYS };
 enum tok_split_kind {
 	TOK_SPLIT_PATTERN, /* pattern, behavior, invert */
 	TOK_SPLIT_CLASS,   /* characters for which `is` holds, behavior */
+	TOK_SPLIT_SCRIPT,  /* where the script changes */
 	TOK_SPLIT_SPACE,   /* a space in front of what does not begin with one */
 	TOK_SPLIT_FRONT,   /* text in front */
 	TOK_SPLIT_BYTES,   /* ByteLevel: each byte becomes a letter */
@@ -93,6 +94,7 @@ enum tok_decode_kind {
 	TOK_DECODE_META,      /* `text` to spaces; without those of the first token if first */
 	TOK_DECODE_WORDPIECE, /* text is the prefix of continuing pieces; first: clean up */
 	TOK_DECODE_SUFFIX,    /* text ends a word */
+	TOK_DECODE_CTC,       /* one of equal neighbours; text out; pattern is a space; first: clean up */
 };
 
 struct tok_decode {
@@ -116,6 +118,7 @@ enum tok_model_kind { TOK_MODEL_BPE, TOK_MODEL_UNIGRAM, TOK_MODEL_WORDPIECE, TOK
 struct tok_entry {
 	struct fmt_str text; /* as the file spells it; .p NULL: no token has this id */
 	struct fmt_str key;  /* what the model looks up: raw bytes in a byte-level vocabulary; .p NULL: never found */
+	struct fmt_str shown; /* what decoding starts from, where it is not `text`; .p NULL: it is */
 	double score;        /* of Unigram */
 	bool special;        /* left out by skip_special */
 	bool ends;           /* generation stops at it */

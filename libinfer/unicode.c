@@ -3,19 +3,30 @@
 
 #include "unicode.h"
 
-enum uni_cat uni_category(uint32_t code)
+/* The last of n ascending runs that begins at or before `code`; the code point stands above `shift` bits. */
+static uint32_t find_run(const uint32_t *runs, uint32_t n, unsigned shift, uint32_t code)
 {
-	uint32_t low = 0, high = uni_n_runs; /* the run is in [low, high) */
+	uint32_t low = 0, high = n; /* the run is in [low, high) */
 
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if (uni_runs[mid] >> 5 <= code)
+		if (runs[mid] >> shift <= code)
 			low = mid;
 		else
 			high = mid;
 	}
-	return (enum uni_cat)(uni_runs[low] & 31);
+	return runs[low];
+}
+
+enum uni_cat uni_category(uint32_t code)
+{
+	return (enum uni_cat)(find_run(uni_runs, uni_n_runs, 5, code) & 31);
+}
+
+unsigned uni_script(uint32_t code)
+{
+	return find_run(uni_scripts, uni_n_scripts, 8, code) & 255;
 }
 
 uint32_t uni_set_by_name(const char *name, size_t n)

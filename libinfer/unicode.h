@@ -43,7 +43,8 @@ uint32_t uni_set_by_name(const char *name, size_t n);
 /* White_Space, as \s of Hugging Face's expressions and Rust's char::is_whitespace have it. */
 bool uni_is_space(uint32_t code);
 
-/* What \w takes: letters, marks, decimal digits, letter numbers, connectors and joiners. */
+/* What is part of a word (\w of Rust's expressions): letters, marks, decimal digits, letter numbers, connectors and
+ * joiners. */
 bool uni_is_word(uint32_t code);
 
 /* The blocks of ideographs that BERT knows, with the slip that all copies of its code have (U+2B820 left out). */
@@ -56,6 +57,11 @@ struct uni_range {
 };
 extern const struct uni_range uni_old_punctuation[], uni_old_bert_accent[], uni_old_accent[], uni_old_control[];
 bool uni_in(uint32_t code, const struct uni_range *ranges);
+
+/* What UnicodeScripts keeps together: a class of scripts, or 0 for what goes with its neighbours. */
+unsigned uni_script(uint32_t code);
+extern const uint32_t uni_scripts[]; /* ascending: first code point << 8 | class */
+extern const uint32_t uni_n_scripts;
 
 /* Bytes (1 to 4) of a code point, written to out. */
 size_t uni_put(uint32_t code, char *out);

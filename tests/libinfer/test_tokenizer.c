@@ -82,6 +82,12 @@ static void splits(void **state)
 	gives(WORDS("\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":true},"), "11a", "8 8 1");
 	gives(WORDS("\"pre_tokenizer\":{\"type\":\"Punctuation\"},"), "a'b", "1 9 2");
 	gives(WORDS("\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"), " ab  c ", "5 3");
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"},"), "  a bc1", "1 4 7 8"); /* what comes first has no script */
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"},"), "\xd0\xb0" "ab", "0 5");
+	/* empty matches: not right behind a match */
+	gives(SPLIT("{\"Regex\":\"b*\"}", "Isolated"), "abbc", "1 2 2 3");
+	/* joiners are in Whitespace's words, superscripts and fractions in those of expressions */
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"Whitespace\"},"), "\xc2\xb2 ", "0");
 }
 
 static void metaspace(void **state)
@@ -105,6 +111,11 @@ static void normalizers(void **state)
 	gives(NORM("{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false}"), "  a ", "1 4");
 	gives(NORM("{\"type\":\"Prepend\",\"prepend\":\"a\"}"), "bc", "6");
 	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x+\"},\"content\":\"b\"}"), "axxc", "6");
+	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"b*\"},\"content\":\"c\"}"), "abba", "3 1 3 1 3");
+	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"$\"},\"content\":\"c\"}"), "", "");
+	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\w\"},\"content\":\"c\"}"), "\xc2\xbd \xe2\x80\x8d", "3 4 0");
+	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\b\"},\"content\":\"c\"}"), "a b", "3 1 3 4 3 7");
+	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\B\"},\"content\":\"c\"}"), "ab ", "1 3 2 4 3");
 	gives(NORM("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":\"StripAccents\"},"
 	           "{\"type\":\"Lowercase\"}]}"), "Á", "1");
 }
@@ -333,6 +344,41 @@ static void decoding(void **state)
 	infer_tokenizer_destroy(t);
 }
 
+/* What each decoder makes of tokens. */
+static void decodes(const char *steps, const int32_t *list, size_t n_ids, const char *want)
+{
+	char json[2048];
+	struct infer_tokenizer *t;
+	struct fmt_err err = { 0 };
+	char *text;
+	size_t n;
+
+	snprintf(json, sizeof json, "{%s%s", steps, WORDS("") + 1);
+	t = make(json);
+	assert_true(infer_detokenize(t, list, n_ids, false, &text, &n, &err));
+	assert_string_equal(text, want);
+	free(text);
+	infer_tokenizer_destroy(t);
+}
+
+static void decoders(void **state)
+{
+	static const int32_t repeated[] = { 1, 1, 2, 10, 2, 2, 4, 9 }; /* a a b ▁ b b space ' */
+
+	(void)state;
+	decodes("\"decoder\":{\"type\":\"CTC\",\"pad_token\":\"▁\",\"word_delimiter_token\":\"'\",\"cleanup\":true},",
+	        repeated, 8, "abb  ");
+	decodes("\"decoder\":{\"type\":\"CTC\",\"pad_token\":\"▁\",\"word_delimiter_token\":\"'\",\"cleanup\":false},",
+	        repeated, 8, "abb '");
+	decodes("\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"b*\"},\"content\":\"c\"},", (int32_t[]){ 1, 7 }, 2, "cacccc");
+	decodes("\"decoder\":{\"type\":\"BPEDecoder\",\"suffix\":\"b\"},", (int32_t[]){ 5, 2, 5 }, 3, "a  a");
+	decodes("\"decoder\":{\"type\":\"Strip\",\"content\":\"a\",\"start\":1,\"stop\":0},", (int32_t[]){ 1, 5 }, 2, "b");
+	/* a token that is looked for in normalized text is decoded so */
+	decodes("\"normalizer\":{\"type\":\"Lowercase\"},\"decoder\":{\"type\":\"Fuse\"},\"added_tokens\":[{\"id\":14,"
+	        "\"content\":\"<X>\",\"normalized\":true},{\"id\":15,\"content\":\"<Y>\",\"normalized\":false}],",
+	        (int32_t[]){ 14, 15 }, 2, "<x><Y>");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +387,7 @@ int main(void)
 		cmocka_unit_test(offsets),      cmocka_unit_test(invalid_utf8),    cmocka_unit_test(categories),
 		cmocka_unit_test(expressions),  cmocka_unit_test(refused),         cmocka_unit_test(catastrophic),
 		cmocka_unit_test(long_runs),    cmocka_unit_test(decoding),
+		cmocka_unit_test(decoders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
