@@ -105,6 +105,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		  "or if both find the same token the most likely in\nfewer than so many of 100", &o->min_top1_given },
 		{ CLI_REAL, 0, "max-ppl-ratio", "X", &o->max_ppl_ratio, "or if the perplexity is more than X times REF's",
 		  &o->max_ppl_ratio_given },
+		{ CLI_FLAG, 0, "experts", NULL, &o->experts,
+		  "which experts the prompt goes to: per layer how evenly,\nthe busiest, and those that are never used", NULL },
 		{ CLI_FLAG, 0, "memory", NULL, &o->memory,
 		  "what the run allocates, to the byte, and nothing else;\nwithout a prompt for --ctx or the model's whole context", NULL },
 		{ .kind = CLI_GROUP, .help = "Running" },
@@ -123,7 +125,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 
 	p->name = "llm-run";
 	p->usage = "llm-run [options] MODEL -p TEXT\nllm-run [options] MODEL --perplexity FILE\n"
-	           "llm-run [options] MODEL --compare REF -f FILE\nllm-run [options] MODEL --kld BASE";
+	           "llm-run [options] MODEL --compare REF -f FILE\nllm-run [options] MODEL --kld BASE\n"
+	           "llm-run [options] MODEL --experts -f FILE";
 	p->about = "Runs MODEL, a GGUF or a Hugging Face directory, in float32 arithmetic whose results do not\n"
 	           "depend on threads, batches or the CPU.";
 	p->examples = "  llm-run model.gguf -p \"Once upon a time\" -n 64\n"

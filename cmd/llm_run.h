@@ -17,7 +17,7 @@ struct options {
 	struct cli_list loras;
 	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
 	double temp, top_p, min_p, max_kld, min_top1, max_ppl_ratio;
-	bool layers, as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
+	bool layers, experts, as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
 	bool n_given, no_special, ignore_eos, no_echo, force, memory;
 };
 
@@ -47,7 +47,7 @@ bool run_prompt(struct generation *g, const char *path, struct fmt_err *err);
 bool prepare_run(struct generation *g, uint32_t *n_ctx, struct fmt_err *err);
 void generation_finish(struct generation *g);
 
-/* llm_run_measure.c: --perplexity, --compare and --kld. */
+/* llm_run_measure.c: --perplexity, --compare, --kld and --experts. */
 bool is_measuring(const struct options *o);
 int measuring_options(const struct cli_program *p, struct options *o); /* CLI_OK, or the exit status */
 
@@ -55,6 +55,10 @@ int measuring_options(const struct cli_program *p, struct options *o); /* CLI_OK
  * status  out: CLI_CHECK where a limit does not hold */
 bool run_measure(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
                  struct quant_pool *pool, const struct infer_tokens *ids, int *status, struct fmt_err *err);
+
+/* llm_run_experts.c: --experts, how often each was chosen; prints what came out. w->progress is set. */
+bool run_experts(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
+                 struct infer_windows *w, struct fmt_err *err);
 
 /* llm_run_layers.c: --compare --layers, the two operation by operation; prints what came out.
  * status  out: CLI_CHECK where a part departs further than its type explains */

@@ -8,7 +8,7 @@
 
 bool is_measuring(const struct options *o)
 {
-	return o->perplexity || o->compare || o->kld;
+	return o->perplexity || o->compare || o->kld || o->experts;
 }
 
 static bool has_limits(const struct options *o)
@@ -18,12 +18,14 @@ static bool has_limits(const struct options *o)
 
 int measuring_options(const struct cli_program *p, struct options *o)
 {
-	if ((o->perplexity != NULL) + (o->compare != NULL) + (o->kld != NULL) > 1)
-		return cli_usage_error(p, "only one of --perplexity, --compare and --kld at a time");
+	if ((o->perplexity != NULL) + (o->compare != NULL) + (o->kld != NULL) + o->experts > 1)
+		return cli_usage_error(p, "only one of --perplexity, --compare, --kld and --experts at a time");
 	if (is_measuring(o) && (o->logits || o->n_given))
-		return cli_usage_error(p, "--perplexity, --compare and --kld generate nothing, and write no --logits");
+		return cli_usage_error(p, "--perplexity, --compare, --kld and --experts generate nothing, and write no --logits");
 	if (!is_measuring(o) && (o->method || o->stride || o->chunks))
 		return cli_usage_error(p, "--method, --stride and --chunks need --perplexity or --compare");
+	if (o->experts && (o->method || o->stride))
+		return cli_usage_error(p, "--experts scores nothing: no --method, no --stride");
 	if (o->layers && (!o->compare || has_limits(o)))
 		return cli_usage_error(p, "--layers needs --compare, and has limits of its own");
 	if (o->save_logits && !o->perplexity)
@@ -62,7 +64,7 @@ static uint32_t window(const struct options *o, uint32_t own)
 static bool set_windows(const struct options *o, const struct loaded *l, const struct infer_tokens *ids, uint32_t own,
                         struct infer_windows *w, struct fmt_err *err)
 {
-	const char *method = o->method ? o->method : o->compare ? "hf" : "llama.cpp";
+	const char *method = o->method ? o->method : o->compare || o->experts ? "hf" : "llama.cpp";
 	int32_t bos;
 
 	if (!find_bos(o, l, &bos, err) ||
@@ -211,11 +213,20 @@ static bool run_kld(const struct cli_program *p, const struct options *o, const 
 	return ok;
 }
 
+static bool run_expert_use(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
+                           const struct infer_tokens *ids, struct fmt_err *err)
+{
+	struct infer_windows w;
+
+	return set_windows(o, l, ids, infer_n_ctx_train(l->model), &w, err) && run_experts(p, o, path, l, &w, err);
+}
+
 bool run_measure(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
                  struct quant_pool *pool, const struct infer_tokens *ids, int *status, struct fmt_err *err)
 {
 	*status = CLI_OK;
 	return o->perplexity ? run_perplexity(p, o, path, l, ids, err)
 	       : o->kld      ? run_kld(p, o, path, l, status, err)
+	       : o->experts  ? run_expert_use(p, o, path, l, ids, err)
 	                     : run_compare(p, o, path, l, pool, ids, status, err);
 }

@@ -133,7 +133,7 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	if (c->n[P_ROPE_TYPE] == ROPE_DYNAMIC &&
 	    !fmt_view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))
 		return false;
-	if (c->set[P_WINDOW] && v->arch->own_windows && !has_usual_windows(v) &&
+	if (c->set[P_WINDOW] && v->arch->own_windows && v->arch->full_every && !has_usual_windows(v) &&
 	    !fmt_view_note(v, err, "llama.cpp will differ: it has another pattern of windows for '%s'", v->arch->gguf))
 		return false;
 	return true;

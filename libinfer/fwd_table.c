@@ -18,6 +18,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_granitemoe,
 	&infer_fwd_llama,
 	&infer_fwd_llama4,
+	&infer_fwd_minimaxm2,
 	&infer_fwd_mistral3,
 	&infer_fwd_olmo2,
 	&infer_fwd_olmo,

@@ -143,6 +143,9 @@ static void sort_by_expert(struct infer_run *r)
 
 		route->row[i] = g->first + g->n++;
 	}
+	if (r->expert_use)
+		for (uint32_t e = 0; e < moe->n_experts; e++)
+			r->expert_use[(size_t)r->layer * moe->n_experts + e] += route->groups[e].n;
 	route->n_groups = 0;
 	for (uint32_t e = 0; e < moe->n_experts; e++)
 		if (route->groups[e].n)

@@ -60,6 +60,8 @@ struct infer_run {
 
 	struct infer_route route; /* of a mixture of experts */
 
+	uint64_t *expert_use; /* [layers, experts]: how often each was chosen; NULL: nobody counts */
+
 	infer_step_fn *trace; /* after every operation; NULL: nobody looks */
 	void *trace_user;
 

@@ -39,6 +39,7 @@ MINISTRAL = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_
 LLAMA4 = dict(num_hidden_layers=5, head_dim=16, num_local_experts=6, num_experts_per_tok=1, intermediate_size=44,
               intermediate_size_mlp=100)
 LLAMA4_SEES = dict(VISION, vision_output_dim=16, projector_input_dim=16, projector_output_dim=16)
+MINIMAX = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44, head_dim=24)
 FALCON = dict(max_position_embeddings=2048, tie_word_embeddings=True)
 PHI3 = dict(vocab_size=1029)
 DEEPSEEK = dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
@@ -200,6 +201,13 @@ MODELS = {
                                          use_qk_norm=False, no_rope_layers=[1, 0, 1, 1, 0], moe_layers=[0, 3])),
     "llama4-sees": ("Llama4", dict(LLAMA4, num_experts_per_tok=2, attn_temperature_tuning=False, vision_config=LLAMA4_SEES,
                                    rope_parameters=dict(LLAMA3, high_freq_factor=1.0))),
+    "minimaxm2": ("MiniMaxM2", dict(MINIMAX, rotary_dim=12, scoring_func="sigmoid", rope_parameters=dict(ROPE, rope_type="default", partial_rotary_factor=0.5))),
+    "minimaxm2-more": ("MiniMaxM2", dict(MINIMAX, num_local_experts=9, num_experts_per_tok=3, num_key_value_heads=4, rotary_dim=24,
+                                         tie_word_embeddings=True, rope_parameters=dict(rope_type="default", rope_theta=500.0))),
+    "olmo3": ("Olmo3", dict(num_hidden_layers=5, sliding_window=17)),
+    "olmo3-layers": ("Olmo3", dict(num_key_value_heads=4, sliding_window=9, num_hidden_layers=4,
+                                   layer_types=["full_attention", "sliding_attention"] * 2,
+                                   rope_parameters=dict(rope_type="default", rope_theta=500.0))),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }

@@ -10,12 +10,6 @@ static const struct arch_param_row pattern[] = {
 	{ P_NONE },
 };
 
-/* The same without a key. */
-static const struct arch_param_row fourth[] = {
-	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_LAYERS },
-	{ P_NONE },
-};
-
 static const struct arch_param_row use_bias[] = {
 	{ P_ATTN_BIAS, KIND_FLAG, "use_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_O_BIAS, KIND_FLAG, NULL, { ELSE_SAME, P_ATTN_BIAS } },
@@ -39,10 +33,6 @@ static const struct arch_param_row late_window[] = {
 /* What a class has without asking. */
 static const struct arch_param_row head_norms[] = {
 	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 },
-	{ P_NONE },
-};
-static const struct arch_param_row wide_norms[] = {
-	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
 	{ P_NONE },
 };
 static const struct arch_param_row qkv_biases[] = {
@@ -147,23 +137,6 @@ const struct fmt_arch arch_exaone4 = {
 		{ P_HEADS_KV, 32 }, { P_VOCAB, 102400 }, { P_WINDOW, 4096 }, { P_FULL_EVERY, 4 }, { P_NONE },
 	},
 	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, head_norms, pattern, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_attention, arch_norms_after, arch_gated_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_olmo3 = {
-	.gguf = "olmo3",
-	.own_windows = true,
-	.classes = (const char *const[]){ "Olmo3ForCausalLM", NULL },
-	.types = (const char *const[]){ "olmo3", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 2048 }, { P_MODEL, 4096 }, { P_FF, 11008 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 32 }, { P_VOCAB, 50304 }, { P_WINDOW, 4096 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, wide_norms,
-		arch_window, fourth, NULL },
 	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_attention, arch_norms_after, arch_gated_ff, NULL },

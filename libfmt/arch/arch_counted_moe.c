@@ -48,11 +48,6 @@ static const struct arch_param_row head_norms[] = {
 	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 },
 	{ P_NONE },
 };
-static const struct arch_param_row wide_norms[] = {
-	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
-	{ P_NONE },
-};
-
 /* Phi-3.5-MoE: norms and the output matrix may have biases. */
 static const struct arch_param_row phi[] = {
 	{ P_NORM_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
@@ -165,22 +160,6 @@ const struct fmt_arch arch_phimoe = {
 		arch_window, NULL },
 	.keys = arch_no_keys,
 	.globals = phi_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_minimaxm2 = {
-	.gguf = "minimax-m2",
-	.classes = (const char *const[]){ "MiniMaxM2ForCausalLM", NULL },
-	.types = (const char *const[]){ "minimax_m2", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 62 }, { P_CONTEXT, 196608 }, { P_MODEL, 3072 }, { P_FF, 1536 }, { P_HEADS, 48 },
-		{ P_HEADS_KV, 8 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 200064 }, { P_EXPERTS, 256 },
-		{ P_EXPERTS_USED, 8 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, wide_experts, wide_norms, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
 	.layer_prefix = "model.layers.",
 };

@@ -1,6 +1,6 @@
 /* OLMo 2: Llama's matrices, the norms after the blocks, and one norm over all queries and one over all keys.
  *
- * Source of defaults: Olmo2Config of transformers 5. */
+ * Source of defaults: Olmo2Config and Olmo3Config of transformers 5. llama.cpp calls both "olmo2". */
 #include "arch_shared.h"
 
 static const struct arch_param_row sizes[] = {
@@ -32,6 +32,13 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
+/* OLMo 3: three layers of four have a window. */
+static const struct arch_param_row windows[] = {
+	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
+	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 4 }, .max = 4 },
+	{ P_NONE },
+};
+
 static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, NULL };
 static const char *const classes[] = { "Olmo2ForCausalLM", NULL };
 static const char *const types[] = { "olmo2", NULL };
@@ -48,4 +55,18 @@ const struct fmt_arch arch_olmo2 = {
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.notes = arch_note_wants_output,
+};
+
+const struct fmt_arch arch_olmo3 = {
+	.gguf = "olmo2",
+	.classes = (const char *const[]){ "Olmo3ForCausalLM", NULL },
+	.types = (const char *const[]){ "olmo3", NULL },
+	.params = (const struct arch_param_row *const[]){ sizes, arch_widths, windows, arch_silu, arch_rope_usual, NULL },
+	.keys = arch_window_keys,
+	.globals = arch_model_globals,
+	.layers = layers,
+	.layer_prefix = "model.layers.",
+	.skip = skip,
+	.notes = arch_note_wants_output,
+	.own_windows = true,
 };

@@ -20,6 +20,7 @@ extern const struct infer_forward infer_fwd_granite;
 extern const struct infer_forward infer_fwd_granitemoe;
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_llama4;
+extern const struct infer_forward infer_fwd_minimaxm2;
 extern const struct infer_forward infer_fwd_mistral3;
 extern const struct infer_forward infer_fwd_olmo2;
 extern const struct infer_forward infer_fwd_olmo;

@@ -5,6 +5,7 @@
  * - Qwen 3 (arXiv:2505.09388), with and without experts: a norm on every head of q and k;
  * - GLM-4.5 (arXiv:2508.06471): biases, experts as DeepSeek chooses them, half of each head rotates;
  * - OLMoE (arXiv:2409.02060): experts, norms over all heads of q and of k, and q, k and v clipped in some;
+ * - MiniMax-M2: experts chosen by sigmoids with a correction, norms over all heads of q and of k;
  * - Ministral 3: queries that grow with their position;
  * - SmolLM 3: every fourth layer without positions (arXiv:2501.18795).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
@@ -111,6 +112,16 @@ const struct infer_forward infer_fwd_llama = {
 	.global = global,
 	.layer = layer,
 	.pairs = INFER_NEIGHBOURS,
+	.normalise = true,
+};
+
+const struct infer_forward infer_fwd_minimaxm2 = {
+	.arch = "minimax-m2",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+	.norm_across_heads = true,
 	.normalise = true,
 };
 

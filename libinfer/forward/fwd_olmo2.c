@@ -1,5 +1,5 @@
 /* OLMo 2 (arXiv:2501.00656): Llama's block with the norms behind its parts in place of before them, and norms over all queries
- * and over all keys.
+ * and over all keys. OLMo 3: windows on three layers of four, where positions are never scaled.
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -68,4 +68,5 @@ const struct infer_forward infer_fwd_olmo2 = {
 	.layer = layer,
 	.pairs = INFER_HALVES,
 	.norm_across_heads = true,
+	.window_rope = true,
 };
