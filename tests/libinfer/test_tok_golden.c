@@ -3,7 +3,9 @@
  * usage: test_tok_golden models NAME       $ASSAY_SHARED/models/NAME: from its directory, and from the keys of its GGUF
  *        test_tok_golden files NAME        the same from its tokenizer.json alone
  *        test_tok_golden tokenizers NAME   $ASSAY_SHARED/tokenizers/NAME/tokenizer.json
+ *        test_tok_golden converted NAME ST2GGUF   the GGUF that st2gguf --vocab-only makes of it
  *        test_tok_golden vocab NAME        $ASSAY_SHARED/tokenizers/vocab-gguf/ggml-vocab-NAME.gguf */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -21,7 +24,7 @@
 
 enum { PATH_BYTES = 4096 };
 
-static const char *kind, *name;
+static const char *kind, *name, *st2gguf;
 static char folder[PATH_BYTES / 2];
 
 static void check(bool ok, const struct fmt_err *err)
@@ -269,6 +272,81 @@ static void run_tokenizer(void)
 	infer_tokenizer_destroy(t);
 }
 
+static void in_folder(char *to, const char *dir, const char *file)
+{
+	assert_true(snprintf(to, PATH_BYTES, "%s/%s", dir, file) < PATH_BYTES);
+}
+
+/* A model's directory of links to the tokenizer's files, with the config.json of a Llama that has as many rows. */
+static void make_model(const char *dir, uint32_t rows)
+{
+	DIR *files = opendir(folder);
+	char from[PATH_BYTES], to[PATH_BYTES];
+	FILE *f;
+
+	assert_non_null(files);
+	for (struct dirent *e; (e = readdir(files));) {
+		in_folder(from, folder, e->d_name);
+		in_folder(to, dir, e->d_name);
+		if (*e->d_name != '.')
+			assert_int_equal(symlink(from, to), 0);
+	}
+	closedir(files);
+	in_folder(to, dir, "config.json");
+	f = fopen(to, "w");
+	assert_non_null(f);
+	fprintf(f, "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":8,\"intermediate_size\":8,"
+	        "\"num_hidden_layers\":1,\"num_attention_heads\":1,\"vocab_size\":%u,\"max_position_embeddings\":8,"
+	        "\"rms_norm_eps\":1e-5}\n", rows);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void remove_model(const char *dir)
+{
+	DIR *files = opendir(dir);
+	char path[PATH_BYTES];
+
+	assert_non_null(files);
+	for (struct dirent *e; (e = readdir(files));) {
+		in_folder(path, dir, e->d_name);
+		if (*e->d_name != '.')
+			assert_int_equal(unlink(path), 0);
+	}
+	closedir(files);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* The vocabulary that st2gguf writes gives Hugging Face's ids too. */
+static void run_converted(void)
+{
+	char dir[] = "/tmp/assay-tokens-XXXXXX", gguf[PATH_BYTES], path[PATH_BYTES];
+	struct infer_tokenizer *t = open_file();
+	struct fmt_err err = { 0 };
+	struct fmt_view *v;
+	int status;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(dir));
+	make_model(dir, infer_n_tokens(t));
+	infer_tokenizer_destroy(t);
+	in_folder(gguf, dir, "out.gguf");
+	pid = fork();
+	if (!pid) {
+		execl(st2gguf, st2gguf, "--quiet", "--vocab-only", dir, "-o", gguf, (char *)NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+	v = fmt_view_open(gguf, NULL, &err);
+	check(v, &err);
+	t = infer_tokenizer_create(v, &err);
+	check(t, &err);
+	in_folder(path, folder, "golden.json");
+	run_cases(t, path, true);
+	infer_tokenizer_destroy(t);
+	fmt_view_close(v);
+	remove_model(dir);
+}
+
 /* llama.cpp's own vectors: texts parted by a line, ids a line each. */
 static void run_vectors(const struct infer_tokenizer *t, const char *stem)
 {
@@ -332,6 +410,8 @@ static void golden(void **state)
 		run_file();
 	else if (!strcmp(kind, "tokenizers"))
 		run_tokenizer();
+	else if (!strcmp(kind, "converted"))
+		run_converted();
 	else
 		run_vocab();
 }
@@ -341,14 +421,15 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(golden) };
 	const char *shared = getenv("ASSAY_SHARED");
 
-	if (argc != 3 || !shared)
+	if (argc < 3 || argc > 4 || !shared)
 		return 1;
 	kind = argv[1];
 	name = argv[2];
+	st2gguf = argv[3]; /* NULL but for `converted` */
 	if (!strcmp(kind, "vocab"))
 		snprintf(folder, sizeof folder, "%s/tokenizers/vocab-gguf", shared);
 	else
-		snprintf(folder, sizeof folder, "%s/%s/%s", shared, strcmp(kind, "files") ? kind : "models", name);
+		snprintf(folder, sizeof folder, "%s/%s/%s", shared, !strcmp(kind, "files") ? "models" : !strcmp(kind, "converted") ? "tokenizers" : kind, name);
 	if (access(folder, R_OK)) {
 		printf("skipped: no %s\n", folder);
 		return 77;
