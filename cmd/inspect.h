@@ -108,6 +108,19 @@ void inspect_json(struct cli_json *j, const struct inspect *in, const struct ins
 /* An element that says why there is none; the exit status. */
 int inspect_json_error(const struct cli_program *p, struct cli_json *j, const char *path, const struct fmt_err *err);
 
+/* A LoRA adapter. */
+enum { INSPECT_MAX_TARGETS = 64 };
+struct inspect_adapter {
+	uint64_t n_modules;          /* matrices that it changes */
+	uint64_t min_rank, max_rank;
+	double alpha;                /* 0: not said */
+	size_t n_targets;
+	struct fmt_str targets[INSPECT_MAX_TARGETS]; /* last parts of their names, each once */
+};
+bool inspect_adapter_of(const struct inspect *in, struct inspect_adapter *a); /* false: it is none */
+void inspect_adapter_line(const struct inspect *in);
+void inspect_adapter_json(struct cli_json *j, const struct inspect *in);
+
 /* Table cells: text padded to `width` columns on the left (numbers) or right (names). */
 int inspect_width(struct fmt_str s); /* columns that cli_print_str takes */
 void inspect_cell(struct fmt_str s, int width);

@@ -180,6 +180,7 @@ static void summary(struct cli_json *j, const struct inspect *in)
 	if (tokens && tokens->type == FMT_KV_ARR)
 		cli_json_u64(j, "vocabulary", tokens->n);
 	text(j, in, "tokenizer", "tokenizer.ggml.model");
+	inspect_adapter_json(j, in);
 	cli_json_array(j, "types");
 	for (int t = 0; t < FMT_TYPE_COUNT; t++)
 		sum(j, "type", fmt_type_info((enum fmt_type)t)->name, &in->types[t]);

@@ -269,6 +269,7 @@ static void summary(const struct inspect *in)
 		text_line(in, "kind", "general.type"); /* adapter, imatrix, mmproj */
 	text_line(in, "architecture", "general.architecture");
 	text_line(in, "name", "general.name");
+	inspect_adapter_line(in);
 	parameters_line(in);
 	weights_line(in);
 	shape_lines(in);

@@ -232,6 +232,11 @@ static bool fits(const struct mem_report *r)
 	return (!r->fit && !r->cards.o.n_devices) || (r->train.kind ? mem_train_fits(r) : r->best != NULL);
 }
 
+static bool asks_for_sizes(const struct mem_report *r, const struct options *o)
+{
+	return !o->fit_given && !o->gpu && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers && !r->explain;
+}
+
 /* Weights without a config.json, of which nothing but their sizes is asked. */
 static bool is_bare(const struct mem_report *r, const struct options *o, bool *is_dir)
 {
@@ -243,8 +248,19 @@ static bool is_bare(const struct mem_report *r, const struct options *o, bool *i
 
 	*is_dir = !dir_of_file;
 	free(dir_of_file);
-	return !there && !o->fit_given && !o->gpu && !o->csv && !o->svg && !o->html && !r->train.kind && !r->layers &&
-	       !r->explain;
+	return !there && asks_for_sizes(r, o);
+}
+
+/* Of an adapter there is what is stored, and no more: what a run takes is its model's. */
+static int run_adapter(struct mem_report *r, const struct options *o, bool dir)
+{
+	struct fmt_err err = { .code = FMT_OK };
+	bool ok = asks_for_sizes(r, o) ? mem_print_header(r, dir, &err)
+	                               : fmt_fail(&err, FMT_USAGE, FMT_NO_OFFSET, "an adapter, of which only the stored size is known: ask "
+	                                          "of its model (--train lora counts what training one takes)");
+
+	fmt_err_file(&err, r->path);
+	return ok ? CLI_OK : cli_fail(r->program, &err);
 }
 
 static int run(struct mem_report *r, const struct options *o)
@@ -258,6 +274,11 @@ static int run(struct mem_report *r, const struct options *o)
 	if (!v && is_bare(r, o, &is_dir) && mem_print_header(r, is_dir, &bare))
 		return CLI_OK;
 	r->view = v;
+	if (v && v->is_adapter) {
+		status = run_adapter(r, o, v->from_dir);
+		fmt_view_close(v);
+		return status;
+	}
 	ok = v && prepare(r, o, &err);
 	if (ok) {
 		print_notes(r);

@@ -75,8 +75,11 @@ bool mem_print_header(const struct mem_report *r, bool dir, struct fmt_err *err)
 		return false;
 	count(m, &h);
 	fmt_model_close(m);
-	cli_note(r->program, "note: no config.json: layers and cache are not known%s",
-	         strstr(r->path, "-of-") ? ", and it may be a part of a model" : "");
+	if (r->view && r->view->is_adapter)
+		cli_note(r->program, "note: an adapter: its model's memory comes on top");
+	else
+		cli_note(r->program, "note: no config.json: layers and cache are not known%s",
+		         strstr(r->path, "-of-") ? ", and it may be a part of a model" : "");
 	if (r->program->json)
 		print_json(r->path, &h);
 	else

@@ -2,7 +2,7 @@
 """LoRA adapters: merged by st2gguf, beside the model in llm-run, and as GGUFs. What a merge has to give is computed here, from the
 definitions, with Python's own numbers, and written as a checkpoint of its own that is then converted.
 
-usage: lora_test.py LLM_RUN ST2GGUF MODEL [SHARED]    MODEL: a Llama directory in BF16; SHARED may be absent"""
+usage: lora_test.py LLM_RUN ST2GGUF GGUF_INSPECT LLM_MEM MODEL [SHARED]    MODEL: a Llama directory in BF16; SHARED may be absent"""
 import array
 import json
 import math
@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-LLM_RUN, ST2GGUF, MODEL = sys.argv[1:4]
-SHARED = sys.argv[4] if len(sys.argv) > 4 else ''
+LLM_RUN, ST2GGUF, INSPECT, LLM_MEM, MODEL = sys.argv[1:6]
+SHARED = sys.argv[6] if len(sys.argv) > 6 else ''
 IDS = '1,9,77,300,512,44,8,91,17,250,63'
 FAILED = []
 rng = random.Random(7)
@@ -168,6 +168,11 @@ def patterns():
     gguf = os.path.join(WORK, 'adapter.gguf')
     run(ST2GGUF, '--quiet', folder, '--base', MODEL, '-o', gguf)
     beside(MODEL, gguf, whole, 'patterns and rsLoRA as a GGUF')
+    for path, targets in ((gguf, ['attn_k', 'attn_q', 'ffn_down']), (folder, ['down_proj', 'k_proj', 'q_proj'])):
+        shown = json.loads(run(INSPECT, '--json', path))['files'][0]['adapter']
+        check((shown['rank_min'], shown['rank_max'], shown['matrices'], sorted(shown['targets'])) == (4, 8, 12, targets),
+              'gguf-inspect shows ranks and targets: %s' % shown)
+        check('28,672' in run(LLM_MEM, path), 'llm-mem counts an adapter as it is stored')
     beside(convert(MODEL, 'base.gguf'), gguf, whole, 'patterns and rsLoRA, both GGUFs')
 
 
