@@ -43,6 +43,8 @@ static void read_dir(struct fmt_chat_templates_impl *t, struct fmt_err *err)
 	t->seen.eos = token(json_get(config, "eos_token"));
 	if (t->dir.file[HF_CHAT_TEMPLATE].there) {
 		add(t, FMT_STR("default"), t->dir.file[HF_CHAT_TEMPLATE].text, err);
+		for (uint64_t i = 0; i < t->dir.n_templates; i++)
+			add(t, t->dir.templates[i].name, t->dir.templates[i].text, err);
 		return;
 	}
 	if (!j || json_type(j) == JSON_NULL)

@@ -1,4 +1,5 @@
 /* The small files of a Hugging Face directory. See hf_dir.h; the weights are found in hf_weights.c. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "utf8.h"
 
 #define MIB (UINT64_C(1) << 20)
+#define MAX_TEMPLATES 64 /* of one model; three are the most that were seen */
 
 /* Ceilings: config.json of the largest models is below 100 KB, quantization settings with a line per layer come to
  * some MB; the largest tokenizer.json is 35 MB (a vocabulary of 262,144). */
@@ -125,13 +127,66 @@ static bool read_tiktoken(struct hf_dir *d, struct fmt_arena *mem, struct fmt_er
 	return true;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct hf_template *x = a, *y = b;
+	int order = memcmp(x->name.p, y->name.p, x->name.n < y->name.n ? x->name.n : y->name.n);
+
+	return order ? order : x->name.n < y->name.n ? -1 : x->name.n > y->name.n;
+}
+
+/* One more template, if the file's name ends as one's does. */
+static bool read_template(struct hf_dir *d, struct fmt_arena *mem, const char *folder, const char *file, struct fmt_err *err)
+{
+	static const char ending[] = ".jinja";
+	size_t n = strlen(file), n_name = n < sizeof ending ? 0 : n - (sizeof ending - 1);
+	struct hf_template *t;
+	const char *path;
+
+	if (!n_name || strcmp(file + n_name, ending) != 0)
+		return true;
+	if (d->n_templates == MAX_TEMPLATES) {
+		fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "more than %d templates", MAX_TEMPLATES);
+		fmt_err_file(err, folder);
+		return false;
+	}
+	mem->limit_bytes += files[HF_CHAT_TEMPLATE].max_bytes;
+	t = fmt_arena_grow(mem, d->templates, d->n_templates, d->n_templates + 1, sizeof *t, err);
+	path = hf_path(mem, folder, file, err);
+	if (!t || !path)
+		return false;
+	d->templates = t;
+	t += d->n_templates++;
+	t->name = fmt_arena_str(mem, (struct fmt_str){ file, n_name }, err);
+	return t->name.p && read_text(mem, path, files[HF_CHAT_TEMPLATE].max_bytes, &t->text, err);
+}
+
+/* The templates that are not the first: in a folder of their own, in the order of their names. */
+static bool read_templates(struct hf_dir *d, struct fmt_arena *mem, struct fmt_err *err)
+{
+	const char *folder = hf_path(mem, d->path, "additional_chat_templates", err);
+	DIR *dir = folder ? opendir(folder) : NULL;
+	const struct dirent *entry;
+	bool ok = true;
+
+	if (!dir)
+		return folder != NULL; /* none: most models have one template */
+	while (ok && (entry = readdir(dir)))
+		ok = read_template(d, mem, folder, entry->d_name, err);
+	closedir(dir);
+	if (d->n_templates)
+		qsort(d->templates, d->n_templates, sizeof *d->templates, by_name);
+	return ok;
+}
+
 static bool read_one(struct hf_dir *d, struct fmt_arena *mem, enum hf_file_id id, struct fmt_err *err)
 {
 	if (files[id].instead && d->file[HF_TOKENIZER].there)
 		return true;
 	if (id == HF_TIKTOKEN)
 		return read_tiktoken(d, mem, err);
-	return read_as(d, mem, id, hf_path(mem, d->path, files[id].name, err), err);
+	return read_as(d, mem, id, hf_path(mem, d->path, files[id].name, err), err) &&
+	       (id != HF_CHAT_TEMPLATE || !d->file[id].there || read_templates(d, mem, err));
 }
 
 /* Splits "a/b/model.safetensors" into the directory and the file; a directory stays whole. */

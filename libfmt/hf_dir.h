@@ -34,10 +34,17 @@ struct hf_file {
 	struct json_doc *json; /* of those that are JSON */
 };
 
+/* additional_chat_templates/NAME.jinja */
+struct hf_template {
+	struct fmt_str name, text;
+};
+
 struct hf_dir {
 	const char *path; /* of the directory */
 	const char *name; /* its own name, as the system knows it: "Llama-3.2-1B" for "." too */
 	struct hf_file file[HF_FILE_COUNT];
+	struct hf_template *templates; /* beside chat_template.jinja, by name */
+	uint64_t n_templates;
 	struct fmt_model *weights; /* NULL if not asked for */
 };
 

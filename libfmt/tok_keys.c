@@ -34,8 +34,12 @@ bool tok_vocab_pad(struct tok_vocab *v, struct fmt_arena *mem, float score, stru
 	char text[32];
 
 	for (uint64_t i = 0; i < v->n; i++) {
-		if (v->tokens[i].p)
+		if (v->tokens[i].p) {
+			v->n_gaps += v->n_padding;
+			v->n_padding = 0;
 			continue;
+		}
+		v->n_padding++;
 		snprintf(text, sizeof text, "[PAD%" PRIu64 "]", i);
 		v->tokens[i] = fmt_arena_str(mem, (struct fmt_str){ text, strlen(text) }, err);
 		v->types[i] = TOK_UNUSED;
@@ -94,6 +98,18 @@ static bool is_sentencepiece(const struct hf_dir *d)
 	return fallback;
 }
 
+/* Where vocabulary and embedding are not of one size. */
+static void add_notes(struct fmt_view *v, const struct tok_vocab *vocab, struct fmt_err *err)
+{
+	if (vocab->n_beyond)
+		fmt_view_note(v, err, "%" PRIu64 " tokens are left out: their ids are past the embedding's %" PRIu64 " rows",
+		              vocab->n_beyond, vocab->n);
+	if (vocab->n_gaps)
+		fmt_view_note(v, err, "%" PRIu64 " ids between those of tokens have none: they become [PADn], unused", vocab->n_gaps);
+	if (vocab->n_padding)
+		fmt_view_note(v, err, "the embedding's last %" PRIu64 " rows have no token: they become [PADn], unused", vocab->n_padding);
+}
+
 void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 {
 	const struct hf_dir *d = &v->impl->dir;
@@ -119,7 +135,5 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 		tok_special_keys(l, d, &vocab);
 	if (vocab.no_prefix && !kv_find(l, "tokenizer.ggml.add_space_prefix"))
 		kv_bool(l, "tokenizer.ggml.add_space_prefix", false);
-	if (vocab.n_beyond)
-		fmt_view_note(v, l->err, "%" PRIu64 " tokens are left out: their ids are past the embedding's %" PRIu64 " rows",
-		          vocab.n_beyond, vocab.n);
+	add_notes(v, &vocab, l->err);
 }

@@ -20,6 +20,7 @@ struct tok_vocab {
 	float *scores;          /* SentencePiece only */
 	uint64_t n;
 	uint64_t n_beyond;      /* tokens left out because the embedding has no row for them */
+	uint64_t n_gaps, n_padding; /* rows without a token: below the last token, and behind it */
 	bool no_prefix;         /* SentencePiece only: no space is put before a text */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <libfmt/letters.h>
+#include <libfmt/pre.h>
 
 #include "json_out.h"
 #include "tok_keys.h"
@@ -163,7 +164,9 @@ static uint64_t find_merges(const struct tok_make *m, const struct rank *ranks, 
 	return n;
 }
 
-static void put_model(struct tok_make *m, const struct rank *ranks, uint64_t n)
+/* whole: a piece of text that is a token is not taken apart. tiktoken has it so always; where merging makes every token anyway
+ * it is the same, and there are names without. */
+static void put_model(struct tok_make *m, const struct rank *ranks, uint64_t n, bool whole)
 {
 	uint64_t n_merges = find_merges(m, ranks, n, NULL);
 	struct made_merge *list = calloc(n_merges + 1, sizeof *list);
@@ -173,9 +176,8 @@ static void put_model(struct tok_make *m, const struct rank *ranks, uint64_t n)
 		return;
 	}
 	make_member(m, "model");
-	/* a piece of text that is a token is not taken apart, as tiktoken has it */
-	fmt_buf_text(&m->out, "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"fuse_unk\":false,\"byte_fallback\":false,"
-	                      "\"ignore_merges\":true,\"vocab\":{");
+	fmt_buf_text(&m->out, "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"fuse_unk\":false,\"byte_fallback\":false,");
+	fmt_buf_text(&m->out, whole ? "\"ignore_merges\":true,\"vocab\":{" : "\"ignore_merges\":false,\"vocab\":{");
 	for (uint64_t i = 0; i < n; i++) {
 		fmt_buf_text(&m->out, i ? ",\n" : "\n");
 		json_out_str(&m->out, ranks[i].text);
@@ -228,8 +230,9 @@ bool tok_make_tiktoken(struct tok_make *m, enum hf_file_id id, const char *pre)
 			put_special(m, family);
 		make_member(m, "normalizer");
 		fmt_buf_text(&m->out, family && family->nfc ? "{\"type\":\"NFC\"}" : "null");
-		make_splits(m, pre ? pre : family->pre, false);
-		put_model(m, ranks, n);
+		pre = pre ? pre : family->pre;
+		if (make_splits(m, pre, false))
+			put_model(m, ranks, n, fmt_pre_find((struct fmt_str){ pre, strlen(pre) })->ignore_merges);
 	}
 	fmt_err_file(m->err, f->path);
 	return !m->err->code;

@@ -31,9 +31,38 @@ static const struct {
 	{ "qwen2", ANY, 1 },
 	{ "stablelm2", ANY, ANY },
 	{ "qwen35", ANY, ANY },
-	{ "gpt-4o", ANY, ANY },
+	{ "gpt-4o", 0, ANY },
+	{ "granite-embed-multi-97m", 1, ANY },
 	{ "tekken", ANY, ANY },
 	{ "deepseek-v3", ANY, ANY },
+	{ "deepseek-coder", ANY, ANY },
+	{ "deepseek-llm", ANY, ANY },
+	{ "falcon", ANY, ANY },
+	{ "bloom", ANY, ANY },
+	{ "viking", ANY, ANY },
+	{ "tiny_aya", ANY, ANY },
+	{ "superbpe", ANY, ANY },
+	{ "youtu", ANY, ANY },
+	{ "minicpm5", ANY, ANY },
+	{ "laguna", ANY, ANY },
+	{ "seed-coder", ANY, ANY },
+	{ "bailingmoe", ANY, ANY },
+	{ "exaone-moe", ANY, ANY },
+	{ "jais-2", ANY, ANY },
+	{ "chameleon", ANY, ANY },
+	{ "spark2_5", ANY, ANY },
+	{ "afmoe", ANY, ANY },
+	{ "ufakzeka", ANY, ANY },
+};
+
+#define PUNCTUATION_RUNS "[\\p{P}\\$\\+<=>\\^~\\|`]+"
+#define PUNCTUATION      "[\\p{P}!-/:-@\\[-`{-~]"
+
+/* A tokenizer.json that has a step more than its name means, which parts only what the step before it has parted. */
+static const struct {
+	const char *name, *steps[5];
+} forms[] = {
+	{ "falcon", { PUNCTUATION_RUNS, NULL, "\\p{N}+", "[0-9][0-9][0-9]", "" } }, /* NULL: GPT-2's */
 };
 
 static void append(struct steps *s, const char *p, size_t n)
@@ -63,6 +92,9 @@ static const struct {
 	{ "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", SHORT },
 	{ "'(?i:[sdmt]|ll|ve|re)", SHORT },
 	{ "\\\"", "\"" },
+	{ "\r", "\\r" },
+	{ "\n", "\\n" },
+	{ "\t", "\\t" },
 };
 
 /* A final "|\\s+" is left off: what it matches stays a piece anyway. */
@@ -106,10 +138,34 @@ static void append_named(struct steps *s, const char *name)
 		append_expression(s, (struct fmt_str){ *p, strlen(*p) });
 }
 
+/* A step that parts text otherwise than by making each match a piece, or that is no expression: as no name has it. */
+static void append_odd(struct steps *s, const char *what, struct fmt_str text)
+{
+	append_step(s, what, strlen(what));
+	append(s, " ", 1);
+	append(s, text.n ? text.p : "", text.n);
+}
+
+/* Matches become pieces, or, inverted, what is removed between them: the same where the expression matches all of a text. */
+static void flatten_split(struct steps *s, const struct json *step)
+{
+	struct fmt_str behavior = json_str(json_get(step, "behavior")), text = json_str(json_get(json_get(step, "pattern"), "String"));
+	struct fmt_str regex = json_str(json_get(json_get(step, "pattern"), "Regex"));
+	bool invert = false;
+
+	json_bool(json_get(step, "invert"), &invert);
+	if (!regex.p)
+		append_odd(s, "the text", text);
+	else if (!behavior.p || fmt_str_is(behavior, "Isolated") || (invert && fmt_str_is(behavior, "Removed")))
+		append_expression(s, regex);
+	else
+		append_odd(s, "not isolated:", regex);
+}
+
 /* One step of a pre-tokenizer. Steps that split nothing add nothing; unknown ones add their name, which no row has. */
 static void flatten(struct steps *s, const struct json *step, unsigned depth)
 {
-	struct fmt_str type = json_str(json_get(step, "type"));
+	struct fmt_str type = json_str(json_get(step, "type")), behavior = json_str(json_get(step, "behavior"));
 	bool flag = true;
 
 	if (fmt_str_is(type, "Sequence") && depth < 8) {
@@ -123,8 +179,12 @@ static void flatten(struct steps *s, const struct json *step, unsigned depth)
 		flag = false;
 		json_bool(json_get(step, "individual_digits"), &flag);
 		append_step(s, flag ? "\\p{N}" : "\\p{N}+", flag ? 5 : 6);
-	} else if (fmt_str_is(type, "Split") && json_get(json_get(step, "pattern"), "Regex")) {
-		append_expression(s, json_str(json_get(json_get(step, "pattern"), "Regex")));
+	} else if (fmt_str_is(type, "Punctuation") && fmt_str_is(behavior, "Contiguous")) {
+		append_step(s, PUNCTUATION_RUNS, strlen(PUNCTUATION_RUNS));
+	} else if (fmt_str_is(type, "Punctuation") && (!behavior.p || fmt_str_is(behavior, "Isolated"))) {
+		append_step(s, PUNCTUATION, strlen(PUNCTUATION));
+	} else if (fmt_str_is(type, "Split")) {
+		flatten_split(s, step);
 	} else {
 		append_step(s, type.n ? type.p : "none", type.n ? type.n : 4);
 	}
@@ -140,25 +200,54 @@ static bool has_nfc(const struct json *normalizer)
 	return false;
 }
 
+/* Whether the steps are those of a name, or of another form of it. */
+static bool same_steps(const struct steps *s, const char *name)
+{
+	struct steps meant = { .n = 0 };
+
+	append_named(&meant, name);
+	if (!strcmp(s->text, meant.text))
+		return true;
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		if (strcmp(forms[i].name, name) != 0)
+			continue;
+		meant = (struct steps){ .n = 0 };
+		for (const char *const *step = forms[i].steps; !*step || **step; step++) {
+			if (*step)
+				append_step(&meant, *step, strlen(*step));
+			else
+				append_named(&meant, "gpt-2");
+		}
+		if (!strcmp(s->text, meant.text))
+			return true;
+	}
+	return false;
+}
+
+/* Steps on one line, one behind the other. */
+static void show(const struct steps *s, char *out, size_t n)
+{
+	size_t at = 0;
+
+	for (const char *p = s->text; *p && at + 8 < n; p++)
+		at += (size_t)snprintf(out + at, n - at, *p == '\n' ? "  then  " : "%c", *p);
+	out[at < n ? at : n - 1] = '\0';
+}
+
 struct fmt_str tok_pre_name(const struct json *tokenizer, struct fmt_err *err)
 {
 	bool ignore_merges = false, nfc = has_nfc(json_get(tokenizer, "normalizer"));
 	struct steps s = { .n = 0 };
+	char shown[260];
 
 	json_bool(json_get(json_get(tokenizer, "model"), "ignore_merges"), &ignore_merges);
 	flatten(&s, json_get(tokenizer, "pre_tokenizer"), 0);
-	for (size_t i = 0; i < sizeof known / sizeof *known && !s.too_long; i++) {
-		struct steps meant = { .n = 0 };
-
-		append_named(&meant, known[i].name);
-		if (!strcmp(s.text, meant.text) && (known[i].ignore_merges == ANY || known[i].ignore_merges == ignore_merges) &&
-		    (known[i].nfc == ANY || known[i].nfc == nfc))
+	for (size_t i = 0; i < sizeof known / sizeof *known && !s.too_long; i++)
+		if ((known[i].ignore_merges == ANY || known[i].ignore_merges == ignore_merges) &&
+		    (known[i].nfc == ANY || known[i].nfc == nfc) && same_steps(&s, known[i].name))
 			return (struct fmt_str){ known[i].name, strlen(known[i].name) };
-	}
-	for (char *p = s.text; *p; p++)
-		if (*p == '\n')
-			*p = ' ';
+	show(&s, shown, sizeof shown);
 	fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.json: no name is known for this pre-tokenizer; choose one with "
-	         "--pre NAME (llama-bpe, gpt-2, qwen2 ...): %.200s", s.text);
+	         "--pre NAME (llama-bpe, gpt-2, qwen2 ...): %s", shown);
 	return (struct fmt_str){ "", 0 };
 }

@@ -253,30 +253,47 @@ static const char *template_key(struct kv_list *l, struct fmt_str name)
 	return clean ? clean : "";
 }
 
-/* A list of named templates: each under its name, "default" as the template. */
-static void named_templates(struct kv_list *l, const struct json *list)
+/* Templates with names, while they are written. */
+struct templates {
+	struct kv_list *l;
+	struct fmt_str *names; /* of those that are not the first */
+	uint64_t n;
+	struct fmt_str first;
+};
+
+static void add_template(struct templates *t, struct fmt_str raw, struct fmt_str text)
 {
-	struct fmt_str *names = fmt_arena_alloc(l->mem, json_count(list), sizeof *names, l->err);
-	struct fmt_str main_text = { NULL, 0 };
-	uint64_t n = 0;
+	const char *name = template_key(t->l, raw.p ? raw : FMT_STR(""));
 
-	for (const struct json *j = json_first(list); names && j; j = json_next(j)) {
-		struct fmt_str text = json_str(json_get(j, "template")), raw = json_str(json_get(j, "name"));
-		const char *name = template_key(l, raw.p ? raw : FMT_STR(""));
-
-		if (!*name || !text.p)
-			continue;
-		if (!strcmp(name, "default")) {
-			main_text = text;
-			continue;
-		}
-		kv_str(l, kv_key(l, "tokenizer.chat_template", name), text);
-		names[n++] = (struct fmt_str){ name, strlen(name) };
+	if (!*name || !text.p)
+		return;
+	if (!strcmp(name, "default")) {
+		t->first = text;
+		return;
 	}
-	if (n)
-		kv_strs(l, "tokenizer.chat_templates", names, n);
-	if (main_text.p)
-		kv_str(l, "tokenizer.chat_template", main_text);
+	kv_str(t->l, kv_key(t->l, "tokenizer.chat_template", name), text);
+	t->names[t->n++] = (struct fmt_str){ name, strlen(name) };
+}
+
+/* Each under its name, "default" as the template: from a list in a file, or from chat_template.jinja and those beside it. */
+static void named_templates(struct kv_list *l, const struct json *list, const struct hf_dir *d)
+{
+	struct templates t = { .l = l };
+
+	t.names = fmt_arena_alloc(l->mem, json_count(list) + d->n_templates, sizeof *t.names, l->err);
+	if (!t.names)
+		return;
+	for (const struct json *j = json_first(list); j; j = json_next(j))
+		add_template(&t, json_str(json_get(j, "name")), json_str(json_get(j, "template")));
+	if (!list) {
+		t.first = d->file[HF_CHAT_TEMPLATE].text;
+		for (uint64_t i = 0; i < d->n_templates; i++)
+			add_template(&t, d->templates[i].name, d->templates[i].text);
+	}
+	if (t.n)
+		kv_strs(l, "tokenizer.chat_templates", t.names, t.n);
+	if (t.first.p)
+		kv_str(l, "tokenizer.chat_template", t.first);
 }
 
 static void chat_templates(struct kv_list *l, const struct hf_dir *d)
@@ -284,7 +301,7 @@ static void chat_templates(struct kv_list *l, const struct hf_dir *d)
 	const struct json *j = json_get(hf_json(d, HF_TOKENIZER_CONFIG), "chat_template");
 
 	if (!j && d->file[HF_CHAT_TEMPLATE].there) {
-		kv_str(l, "tokenizer.chat_template", d->file[HF_CHAT_TEMPLATE].text);
+		named_templates(l, NULL, d);
 		return;
 	}
 	if (!j)
@@ -292,7 +309,7 @@ static void chat_templates(struct kv_list *l, const struct hf_dir *d)
 	if (json_is(j, JSON_STRING))
 		kv_str(l, "tokenizer.chat_template", json_str(j));
 	else if (json_is(j, JSON_ARRAY))
-		named_templates(l, j);
+		named_templates(l, j, d);
 }
 
 static void normalizer_keys(struct kv_list *l, const struct json *normalizer)

@@ -99,6 +99,7 @@ void tok_unigram_keys(struct kv_list *l, const struct hf_dir *d, struct tok_voca
 {
 	const struct json *tokenizer = hf_json(d, HF_TOKENIZER), *model = json_get(tokenizer, "model");
 	struct steps s = { .prefix = false };
+	uint64_t unk;
 
 	if (!put_vocab(l, model, vocab) || !put_added(l, tokenizer, vocab) || !tok_vocab_pad(vocab, l->mem, -10000.0f, l->err))
 		return;
@@ -113,4 +114,6 @@ void tok_unigram_keys(struct kv_list *l, const struct hf_dir *d, struct tok_voca
 	kv_bool(l, "tokenizer.ggml.remove_extra_whitespaces", s.one_space);
 	if (s.charsmap.n)
 		put_charsmap(l, s.charsmap);
+	if (json_u64(json_get(model, "unk_id"), &unk) && unk < vocab->n)
+		kv_u32(l, "tokenizer.ggml.unknown_token_id", (uint32_t)unk);
 }

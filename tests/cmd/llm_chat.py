@@ -78,6 +78,12 @@ def names(folder):
     renders('tool_use for tools', 'T', several, chat=with_tools)
     renders('no tools in the list of them', 'D', several, chat={**CHAT, 'tools': []})
     renders('by name', 'R', several, '--template', 'rag', chat=with_tools)
+    beside = model_with(folder, 'beside', None, 'F')
+    os.makedirs(f'{beside}/additional_chat_templates')
+    with open(f'{beside}/additional_chat_templates/rag.jinja', 'w', encoding='utf-8') as f:
+        f.write('B')
+    renders('additional_chat_templates, by name', 'B', beside, '--template', 'rag')
+    renders('additional_chat_templates: the first stays', 'F', beside)
     fails('a name that is not there', 3, ["'x'", 'default, tool_use, rag'], '--render', several, '--chat', '-', '--template', 'x')
 
 

@@ -169,6 +169,25 @@ static inline struct fmt_view *open_view(const struct built_dir *d, const struct
 	return v;
 }
 
+/* Note i of a view, not counting that on rows of the embedding that have no token, which the tiny vocabulary leaves; NULL past
+ * the last. */
+static inline const char *note(const struct fmt_view *v, uint32_t i)
+{
+	for (uint32_t k = 0; k < v->n_notes; k++)
+		if (!strstr(v->notes[k], "rows have no token") && !i--)
+			return v->notes[k];
+	return NULL;
+}
+
+static inline uint32_t n_notes(const struct fmt_view *v)
+{
+	uint32_t n = 0;
+
+	while (note(v, n))
+		n++;
+	return n;
+}
+
 /* Opens a directory that must be refused so. */
 static inline void assert_refused(const struct built_dir *d, const struct fmt_view_opts *opts, enum fmt_code code,
                                   const char *words)

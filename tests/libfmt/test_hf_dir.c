@@ -152,8 +152,8 @@ static void windows_are_carried_and_noted(void **state)
 	write_config(&d, "\"architectures\": [\"MistralForCausalLM\"], \"vocab_size\": 10, \"sliding_window\": 128");
 	v = open_view(&d, &vocab_only);
 	assert_true(fmt_view_u32(v, "attention.sliding_window", -1, 0, &window, &err) && window == 128);
-	assert_int_equal(v->n_notes, 1);
-	assert_non_null(strstr(v->notes[0], "llama.cpp will differ past 128 tokens"));
+	assert_int_equal(n_notes(v), 1);
+	assert_non_null(strstr(note(v, 0), "llama.cpp will differ past 128 tokens"));
 	fmt_view_close(v);
 	remove_dir(&d);
 }

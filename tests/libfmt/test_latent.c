@@ -170,7 +170,7 @@ static void settings_become_keys(void **state)
 	assert_null(fmt_view_arch_get(v, "attention.q_lora_rank"));
 	assert_null(fmt_view_arch_get(v, "expert_group_top"));
 	assert_null(fmt_view_arch_get(v, "rope.scaling.yarn_log_multiplier"));
-	assert_int_equal(v->n_notes, 0);
+	assert_int_equal(n_notes(v), 0);
 	fmt_view_close(v);
 
 	/* sines and cosines have a magnitude only where the two differ */
@@ -198,7 +198,7 @@ static void ways_to_choose_groups(void **state)
 	v = open_view(&d, NULL);
 	assert_null(fmt_view_arch_get(v, "expert_group_top"));
 	assert_null(fmt_view_arch_get(v, "expert_gating_func"));
-	assert_int_equal(v->n_notes, 0);
+	assert_int_equal(n_notes(v), 0);
 	fmt_view_close(v);
 
 	write_config(&d, TINY_V2 ", \"n_group\": 1, \"topk_group\": 1, \"topk_method\": \"greedy\"");
@@ -211,8 +211,8 @@ static void ways_to_choose_groups(void **state)
 	v = open_view(&d, NULL);
 	assert_int_equal(number(v, "expert_group_top"), 1);
 	assert_int_equal(number(v, "expert_gating_func"), 1);
-	assert_int_equal(v->n_notes, 1);
-	assert_non_null(strstr(v->notes[0], "llama.cpp will differ"));
+	assert_int_equal(n_notes(v), 1);
+	assert_non_null(strstr(note(v, 0), "llama.cpp will differ"));
 	fmt_view_close(v);
 
 	write_config(&d, TINY_V2 ", \"n_group\": 2, \"topk_group\": 1");
@@ -235,8 +235,8 @@ static void layers_for_multi_token_prediction(void **state)
 	assert_refused(&d, NULL, FMT_MISMATCH, "'model.layers.2.eh_proj.weight': no place for it");
 	write_config(&d, TINY_V3 ", \"num_nextn_predict_layers\": 1");
 	v = open_view(&d, NULL);
-	assert_int_equal(v->n_notes, 1);
-	assert_string_equal(v->notes[0], "2 tensors for multi-token prediction are left out (layers from 2 on)");
+	assert_int_equal(n_notes(v), 1);
+	assert_string_equal(note(v, 0), "2 tensors for multi-token prediction are left out (layers from 2 on)");
 	fmt_view_close(v);
 	add_tensor(&d, "model.layers.3.eh_proj.weight", D, 2 * D);
 	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);

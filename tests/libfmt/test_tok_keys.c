@@ -35,7 +35,15 @@ static void byte_level_bpe_fills_the_embedding(void **state)
 	assert_int_equal(type(v, 0), TOK_NORMAL);
 	assert_int_equal(type(v, 3), TOK_CONTROL);
 	assert_int_equal(type(v, 9), TOK_UNUSED);
+	assert_true(v->n_notes && strstr(v->notes[0], "the embedding's last 6 rows have no token"));
 	fmt_view_close(v);
+
+	write_file(&d, "tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"model\": {\"vocab\": {\"a\": 0, \"b\": 9}, "
+	                                 "\"merges\": []}}");
+	v = open_view(&d, &vocab_only);
+	assert_true(v->n_notes && strstr(v->notes[0], "8 ids between those of tokens have none"));
+	fmt_view_close(v);
+	write_file(&d, "tokenizer.json", TINY_TOKENIZER);
 
 	/* fewer rows than tokens */
 	write_config(&d, TINY_CONFIG ", \"text_config\": {\"vocab_size\": 3}");
@@ -211,6 +219,32 @@ static void real_pre_tokenizers_have_their_names(void **state)
 	}
 }
 
+/* Templates beside chat_template.jinja, in the order of their names. */
+static void templates_lie_beside(void **state)
+{
+	struct built_dir d = tiny_dir();
+	const struct fmt_value *names;
+	char folder[300];
+	struct fmt_view *v;
+
+	(void)state;
+	write_file(&d, "chat_template.jinja", "first");
+	snprintf(folder, sizeof folder, "%s/additional_chat_templates", d.path);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	write_file(&d, "additional_chat_templates/tool_use.jinja", "tools");
+	write_file(&d, "additional_chat_templates/rag.jinja", "found");
+	write_file(&d, "additional_chat_templates/README.md", "none");
+	v = open_view(&d, &vocab_only);
+	names = fmt_view_get(v, "tokenizer.chat_templates");
+	assert_true(names && names->n == 2);
+	assert_true(fmt_str_is(names->as.strs[0], "rag") && fmt_str_is(names->as.strs[1], "tool_use"));
+	assert_true(fmt_str_is(fmt_view_get(v, "tokenizer.chat_template")->as.s, "first"));
+	assert_true(fmt_str_is(fmt_view_get(v, "tokenizer.chat_template.rag")->as.s, "found"));
+	assert_true(fmt_str_is(fmt_view_get(v, "tokenizer.chat_template.tool_use")->as.s, "tools"));
+	fmt_view_close(v);
+	remove_dir(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +252,7 @@ int main(void)
 		cmocka_unit_test(merges_have_two_forms),
 		cmocka_unit_test(bad_tokenizers_are_refused),
 		cmocka_unit_test(tokenizer_json_is_embedded),
+		cmocka_unit_test(templates_lie_beside),
 		cmocka_unit_test(sentencepiece_scores_come_from_ranks),
 		cmocka_unit_test(bad_sentencepiece_models_are_refused),
 		cmocka_unit_test(real_pre_tokenizers_have_their_names),

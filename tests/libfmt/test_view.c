@@ -135,13 +135,13 @@ static void tied_models_have_no_output(void **state)
 	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
 	v = open_view(&d, NULL);
 	assert_null(fmt_view_role(v, FMT_ROLE_OUTPUT, -1));
-	assert_int_equal(v->n_notes, 1);
-	assert_non_null(strstr(v->notes[0], "lm_head.weight"));
+	assert_int_equal(n_notes(v), 1);
+	assert_non_null(strstr(note(v, 0), "lm_head.weight"));
 	fmt_view_close(v);
 	find_tensor(&d, "lm_head.weight")->leave_out = true;
 	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
 	v = open_view(&d, NULL);
-	assert_int_equal(v->n_notes, 0);
+	assert_int_equal(n_notes(v), 0);
 	fmt_view_close(v);
 	remove_dir(&d);
 }

@@ -276,7 +276,7 @@ static void phi3_always_has_a_window_key(void **state)
 		assert_non_null(fmt_view_arch_get(v, "attention.sliding_window"));
 		assert_true(fmt_view_window(v, 0, &window, &err));
 		assert_int_equal(window, rows[i].window);
-		assert_int_equal(v->n_notes, window != 0);
+		assert_int_equal(n_notes(v), window != 0);
 		fmt_view_close(v);
 		remove_dir(&d);
 	}
@@ -340,9 +340,9 @@ static void other_parts_are_left_out(void **state)
 		write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
 		v = open_view(&d, NULL);
 		assert_int_equal(v->n_tensors, 15);
-		assert_int_equal(v->n_notes, 2);
-		assert_string_equal(v->notes[0], "lm_head.weight is left out: config.json ties it to the embedding");
-		assert_string_equal(v->notes[1], "2 tensors of other parts than the language model are left out");
+		assert_int_equal(n_notes(v), 2);
+		assert_string_equal(note(v, 0), "lm_head.weight is left out: config.json ties it to the embedding");
+		assert_string_equal(note(v, 1), "2 tensors of other parts than the language model are left out");
 		assert_true(fmt_view_f32(v, "rope.freq_base", 0, &base, &err));
 		assert_true(base == 500);
 		assert_true(fmt_view_f32(v, "rope.freq_base_swa", 0, &base, &err));
