@@ -59,7 +59,7 @@ static uint64_t tokenizer_bytes(const struct fmt_view *v, bool by_keys)
 	struct infer_tokenizer *t;
 	uint64_t n;
 
-	if (by_keys && v->from_dir)
+	if (by_keys && v->from_dir && !fmt_view_get(v, "tokenizer.huggingface.json")) /* which a GGUF of it would have too */
 		asked.tokenizer_json = (struct fmt_str){ NULL, 0 };
 	t = infer_tokenizer_create(&asked, &none);
 	n = infer_tokenizer_bytes(t);
