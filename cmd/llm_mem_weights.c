@@ -47,7 +47,7 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 	if (!ok || (recipe && !learn(r, err)))
 		return false;
 	c.model = r->recipes;
-	ok = st2gguf_plan(&c, NULL, err);
+	ok = st2gguf_plan(&c, err);
 	if (ok) {
 		*w = (struct mem_weights){ .name = recipe ? recipe->name : "as stored", .file_bytes = c.file_bytes };
 		r->n_weights++;
@@ -70,7 +70,7 @@ static bool weigh(struct mem_report *r, const struct quant_recipe *recipe, struc
 bool mem_file_bytes(const struct mem_report *r, const struct quant_recipe *recipe, uint64_t *bytes, struct fmt_err *err)
 {
 	struct conversion c = { .program = r->program, .view = r->view, .recipe = recipe, .model = r->recipes };
-	bool ok = st2gguf_plan(&c, NULL, err);
+	bool ok = st2gguf_plan(&c, err);
 
 	*bytes = c.file_bytes;
 	st2gguf_plan_finish(&c);

@@ -21,7 +21,8 @@ struct options {
 	struct fmt_view_opts view;
 	struct st2gguf_ask ask;
 	struct cli_list loras;
-	bool dry_run, explain, force, allow_nonfinite, strict;
+	struct cli_list keys;
+	bool dry_run, explain, force, allow_nonfinite, allow_requantize, strict;
 };
 
 /* The signal that asks for the end; 0: none. */
@@ -65,7 +66,16 @@ static double now(void)
 
 static bool is_auto(const char *quant)
 {
-	return !quant || !strcasecmp(quant, "auto");
+	return !quant || !strcasecmp(quant, "auto") || !strcasecmp(quant, "copy");
+}
+
+/* By name, or by the number that llama-quantize takes for it. */
+static const struct quant_recipe *find_recipe(const char *quant)
+{
+	const struct quant_recipe *r = quant_recipe_find(quant);
+	size_t n = strlen(quant);
+
+	return r || !n || n > 3 || strspn(quant, "0123456789") < n ? r : quant_recipe_numbered(atoi(quant));
 }
 
 static bool is_block_type(enum fmt_type t)
@@ -74,7 +84,7 @@ static bool is_block_type(enum fmt_type t)
 }
 
 /* One line each for what the user should know and would not see otherwise. */
-static void print_notes(const struct conversion *c)
+static void print_notes(const struct conversion *c, const struct options *o)
 {
 	uint64_t n_again = 0;
 
@@ -85,7 +95,7 @@ static void print_notes(const struct conversion *c)
 		         adapters_changed(&c->adapters, i, c->view));
 	for (uint64_t i = 0; i < c->view->n_tensors; i++)
 		n_again += is_block_type(c->view->tensors[i].type) && c->view->tensors[i].type != c->types[i];
-	if (n_again)
+	if (n_again && !o->allow_requantize)
 		cli_note(c->program, "note: %" PRIu64 " tensors are quantized already: quantizing the original would lose less",
 		         n_again);
 }
@@ -162,9 +172,9 @@ static bool convert(struct conversion *c, const struct options *o, struct fmt_er
 	unsigned n_threads;
 	bool ok;
 
-	if (!st2gguf_plan(c, o->name, err) || !st2gguf_ask_check(c, o->strict, o->dry_run, err))
+	if (!st2gguf_plan(c, err) || !st2gguf_ask_check(c, o->strict, o->dry_run, err))
 		return false;
-	print_notes(c);
+	print_notes(c, o);
 	if (o->dry_run || (o->explain && !c->program->json))
 		st2gguf_print_plan(c);
 	if (o->dry_run)
@@ -220,7 +230,7 @@ static struct fmt_view *open_source(const struct cli_program *p, const struct op
 
 static int run(struct cli_program *p, const struct options *o, const char *source)
 {
-	struct conversion c = { .program = p };
+	struct conversion c = { .program = p, .name = o->name, .keys = o->keys.items, .n_keys = o->keys.n };
 	struct fmt_err err = { 0 };
 	char *default_name = NULL;
 	struct fmt_view *v = open_source(p, o, source, &err);
@@ -228,8 +238,8 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 
 	if (ok) {
 		c.view = v;
-		c.keep_blocks = is_auto(o->quant);
-		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : quant_recipe_find(o->quant);
+		c.ask.keep_mxfp4 = is_auto(o->quant);
+		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : find_recipe(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;
 		ok = c.output && st2gguf_adapter_check(v, c.recipe, &o->loras, &err) && adapters_open(&c.adapters, v, &o->loras, &err) &&
@@ -291,6 +301,38 @@ static bool find_embed(const char *name, enum st2gguf_embed *embed)
 	return false;
 }
 
+static bool has_empty(const struct cli_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!*l->items[i])
+			return true;
+	return false;
+}
+
+/* What the table of options cannot say. returns 0, or the exit status */
+static int check_usage(const struct cli_program *p, struct options *o, int n)
+{
+	if (n != 1)
+		return cli_usage_error(p, n ? "one SOURCE at a time (the output goes to -o)" : "no SOURCE given");
+	if (!is_auto(o->quant) && !find_recipe(o->quant))
+		return unknown_quant(p, o->quant);
+	if (o->effort_name && !find_effort(o->effort_name, &o->effort))
+		return cli_usage_error(p, "unknown effort '%s'; known are fast, normal, best", o->effort_name);
+	if (o->embed_name && !find_embed(o->embed_name, &o->embed))
+		return cli_usage_error(p, "--embed-tokenizer: '%s' is not auto, always or never", o->embed_name);
+	if (o->ask.output_type && o->ask.leave_output)
+		return cli_usage_error(p, "--output-type and --leave-output ask for two things at once");
+	if (o->ask.include.n && o->ask.exclude.n)
+		return cli_usage_error(p, "either --include-weights or --exclude-weights");
+	if ((o->ask.include.n || o->ask.exclude.n) && !o->ask.imatrix)
+		return cli_usage_error(p, "--include-weights and --exclude-weights choose from --imatrix FILE");
+	if (has_empty(&o->ask.include) || has_empty(&o->ask.exclude))
+		return cli_usage_error(p, "--include-weights, --exclude-weights: a part of tensors' names, not nothing");
+	if (p->threads > MAX_THREADS)
+		return cli_usage_error(p, "--threads: at most %d", MAX_THREADS);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -318,6 +360,8 @@ int main(int argc, char **argv)
 		  "convert NaN and infinity: kept in float types, 0 in blocks", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Types", NULL },
 		{ CLI_STRING, 0, "imatrix", "FILE", &o.ask.imatrix, "importance matrix by llama-imatrix, .gguf or .dat", NULL },
+		{ CLI_LIST, 0, "include-weights", "TEXT", &o.ask.include, "importance only for tensors with this in their names", NULL },
+		{ CLI_LIST, 0, "exclude-weights", "TEXT", &o.ask.exclude, "importance for all but these", NULL },
 		{ CLI_STRING, 0, "effort", "LEVEL", &o.effort_name, "fast, normal or best: more time for less error; default: normal",
 		  NULL },
 		{ CLI_LIST, 0, "tensor-type", "REGEX=TYPE", &o.ask.tensor_types,
@@ -337,6 +381,8 @@ int main(int argc, char **argv)
 		  "SOURCE is an adapter: the model that it is for, of which\nconfig.json is read; default: as the adapter names it", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Model", NULL },
 		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
+		{ CLI_LIST, 0, "override-kv", "KEY=TYPE:VALUE", &o.keys,
+		  "a key of the output; int, float, bool, str, or u8 to i64, f32, f64", NULL },
 		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
 		{ CLI_STRING, 0, "pre", "NAME", &o.view.pre, "tokenizer.ggml.pre to write; default: found by itself", NULL },
 		{ CLI_STRING, 0, "embed-tokenizer", "WHEN", &o.embed_name,
@@ -349,6 +395,7 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "output-tensor-type", "TYPE", &o.ask.output_type, "--output-type", NULL },
 		{ CLI_STRING, 0, "token-embedding-type", "TYPE", &o.ask.embedding_type, "--embedding-type", NULL },
 		{ CLI_FLAG, 0, "leave-output-tensor", NULL, &o.ask.leave_output, "--leave-output", NULL },
+		{ CLI_FLAG, 0, "allow-requantize", NULL, &o.allow_requantize, "no note where tensors are quantized already", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Running", NULL },
 		{ CLI_UINT, 't', "threads", "N", &p.threads, "threads; default: all CPUs it may use", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
@@ -359,19 +406,15 @@ int main(int argc, char **argv)
 
 	p.opts = opts;
 	cli_parse(&p, &n, argv);
-	if (n != 1)
-		return cli_usage_error(&p, n ? "one SOURCE at a time (the output goes to -o)" : "no SOURCE given");
-	if (!is_auto(o.quant) && !quant_recipe_find(o.quant))
-		return unknown_quant(&p, o.quant);
-	if (o.effort_name && !find_effort(o.effort_name, &o.effort))
-		return cli_usage_error(&p, "unknown effort '%s'; known are fast, normal, best", o.effort_name);
-	if (o.embed_name && !find_embed(o.embed_name, &o.embed))
-		return cli_usage_error(&p, "--embed-tokenizer: '%s' is not auto, always or never", o.embed_name);
-	if (p.threads > MAX_THREADS)
-		return cli_usage_error(&p, "--threads: at most %d", MAX_THREADS);
-	catch_signals();
-	status = run(&p, &o, argv[1]);
+	status = check_usage(&p, &o, n);
+	if (!status) {
+		catch_signals();
+		status = run(&p, &o, argv[1]);
+	}
 	free(o.ask.tensor_types.items);
 	free(o.loras.items);
+	free(o.ask.include.items);
+	free(o.ask.exclude.items);
+	free(o.keys.items);
 	return cli_finish(&p, status);
 }

@@ -25,10 +25,13 @@ struct conversion {
 	const struct fmt_view *view;
 	const struct quant_recipe *recipe; /* NULL: every tensor keeps its type */
 	const struct quant_recipe_model *model; /* of the view, where it gets many plans; NULL: one */
-	bool keep_blocks;                  /* tensors in MXFP4 stay so, whatever the recipe */
+	const char *name;                  /* general.name; NULL: as the view has it */
+	const char *const *keys;           /* KEY=TYPE:VALUE, to be set */
+	size_t n_keys;
 	struct quant_recipe_opts ask;
 	struct quant_overrides *overrides; /* of `ask` */
 	struct fmt_imatrix *imatrix;       /* NULL: none */
+	struct quant_weights_filter filter; /* of its entries */
 	struct quant_weights *weights;     /* per tensor of the view; NULL without imatrix */
 	struct quant_weights_report holes;
 	struct adapters adapters;          /* merged into the view's tensors */
@@ -58,6 +61,7 @@ bool st2gguf_adapter_check(const struct fmt_view *v, const struct quant_recipe *
 struct st2gguf_ask {
 	const char *imatrix, *output_type, *embedding_type, *tensor_type_file; /* NULL: not given */
 	struct cli_list tensor_types;
+	struct cli_list include, exclude; /* parts of names: whose importance counts, or does not */
 	bool pure, leave_output;
 };
 
@@ -69,10 +73,12 @@ void st2gguf_ask_finish(struct conversion *c);
  * error too. A dry run need not have the importance matrix that its types ask for. */
 bool st2gguf_ask_check(struct conversion *c, bool strict, bool dry_run, struct fmt_err *err);
 
-/* Fills in types, why, writer and file_bytes from view and recipe; to be finished in every case.
- * name  general.name; NULL: as the view has it */
-bool st2gguf_plan(struct conversion *c, const char *name, struct fmt_err *err);
+/* Fills in types, why, writer and file_bytes from view, recipe and what is asked; to be finished in every case. */
+bool st2gguf_plan(struct conversion *c, struct fmt_err *err);
 void st2gguf_plan_finish(struct conversion *c);
+
+/* A part of it: gives the writer the output's keys. */
+bool st2gguf_write_keys(struct conversion *c, struct fmt_err *err);
 
 /* The plan, tensor by tensor, as text or JSON. */
 void st2gguf_print_plan(const struct conversion *c);

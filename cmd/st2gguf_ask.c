@@ -36,6 +36,7 @@ bool st2gguf_ask(struct conversion *c, const struct st2gguf_ask *a, struct fmt_e
 	    !read_type("--embedding-type", a->embedding_type, &c->ask.embedding, &c->ask.embedding_given, err) ||
 	    !read_overrides(c, a, err))
 		return false;
+	c->filter = (struct quant_weights_filter){ a->include.items, a->exclude.items, a->include.n, a->exclude.n };
 	if (a->imatrix) {
 		c->imatrix = fmt_imatrix_open(a->imatrix, err);
 		c->ask.imatrix = c->imatrix != NULL;
@@ -78,7 +79,7 @@ static bool match_weights(struct conversion *c, struct fmt_err *err)
 	c->weights = calloc(c->view->n_tensors + 1, sizeof *c->weights);
 	if (!c->weights)
 		return fmt_fail_nomem(err, (c->view->n_tensors + 1) * sizeof *c->weights);
-	return quant_weights_match(c->view, c->types, c->imatrix, c->weights, &c->holes, err);
+	return quant_weights_match(c->view, c->types, c->imatrix, &c->filter, c->weights, &c->holes, err);
 }
 
 /* One finding: a note, or with --strict the error that ends the run. */
@@ -108,54 +109,93 @@ static bool check_fallbacks(const struct conversion *c, bool strict, struct fmt_
 	return found(c, strict, err, text);
 }
 
+/* used[k]: expression k chose a tensor's type. returns a list to be freed, or NULL with *err set */
+static bool *used_overrides(const struct conversion *c, struct fmt_err *err)
+{
+	size_t n = (size_t)quant_overrides_count(c->overrides);
+	bool *used = calloc(n + 1, sizeof *used);
+
+	if (!used) {
+		fmt_fail_nomem(err, n + 1);
+		return NULL;
+	}
+	for (uint64_t i = 0; n && i < c->view->n_tensors; i++) {
+		const struct fmt_view_tensor *vt = &c->view->tensors[i];
+		int k = quant_recipe_may_change(c->view, vt) ? quant_overrides_find(c->overrides, vt->name) : -1;
+
+		if (k >= 0)
+			used[k] = true;
+	}
+	return used;
+}
+
 /* An expression that chose no tensor's type is a slip, most often. */
 static bool check_overrides(const struct conversion *c, bool strict, struct fmt_err *err)
 {
-	for (int k = 0; k < quant_overrides_count(c->overrides); k++) {
-		bool used = false;
+	bool *used = used_overrides(c, err), ok = used != NULL;
+
+	for (int k = 0; ok && k < quant_overrides_count(c->overrides); k++) {
 		char text[300];
 
-		for (uint64_t i = 0; i < c->view->n_tensors && !used; i++)
-			used = quant_overrides_find(c->overrides, c->view->tensors[i].name) == k &&
-			       quant_recipe_may_change(c->view, &c->view->tensors[i]);
-		if (used)
+		if (used[k])
 			continue;
 		snprintf(text, sizeof text, "--tensor-type %.120s is used by no tensor: none has such a name, all that have stay as "
 		         "they are (norms), or an earlier expression takes them", quant_overrides_text(c->overrides, k));
-		if (!found(c, strict, err, text))
-			return false;
+		ok = found(c, strict, err, text);
 	}
-	return true;
+	free(used);
+	return ok;
+}
+
+/* "the importance matrix WHAT: 'first name' and others", if there is any. */
+static bool hole(const struct conversion *c, bool strict, uint64_t n, struct fmt_str first, const char *before,
+                 const char *after, struct fmt_err *err)
+{
+	char text[300];
+
+	if (!n)
+		return true;
+	snprintf(text, sizeof text, "%s %" PRIu64 " %s: '%.*s'%s", before, n, after, (int)(first.n < 80 ? first.n : 80), first.p,
+	         n > 1 ? " and others" : "");
+	return found(c, strict, err, text);
 }
 
 static bool check_holes(const struct conversion *c, bool strict, struct fmt_err *err)
 {
 	const struct quant_weights_report *h = &c->holes;
-	char text[300];
 
-	if (h->n_missing) {
-		snprintf(text, sizeof text, "the importance matrix has no data for %" PRIu64 " tensors, which are quantized without: "
-		         "'%.*s'%s", h->n_missing, (int)(h->missing.n < 80 ? h->missing.n : 80), h->missing.p,
-		         h->n_missing > 1 ? " and others" : "");
-		if (!found(c, strict, err, text))
+	if (c->imatrix && !h->n_used)
+		cli_note(c->program, "note: no tensor's type uses importance: the result is that without --imatrix");
+	return hole(c, strict, h->n_missing, h->missing, "the importance matrix has no data for",
+	            "tensors, which are quantized without", err) &&
+	       hole(c, strict, h->n_zero, h->zero, "the importance matrix has only zeros for", "tensors, which are quantized without",
+	            err) &&
+	       hole(c, strict, h->n_experts, h->expert_of, "the text of the importance matrix never reached",
+	            "experts, which are quantized without, in", err) &&
+	       hole(c, strict, h->n_unused, h->unused, "the importance matrix has entries for",
+	            "tensors that this model does not have", err);
+}
+
+/* Of what is included or excluded by name, what no tensor has in its name. */
+static bool check_filter(const struct conversion *c, bool strict, const char *const *parts, size_t n, struct fmt_err *err)
+{
+	for (size_t k = 0; k < n; k++) {
+		bool there = false;
+		char text[300];
+
+		for (uint64_t i = 0; i < c->view->n_tensors && !there; i++)
+			there = fmt_str_has(c->view->tensors[i].name, parts[k]);
+		snprintf(text, sizeof text, "no tensor has '%.120s' in its name (--include-weights, --exclude-weights)", parts[k]);
+		if (!there && !found(c, strict, err, text))
 			return false;
 	}
-	if (h->n_experts) {
-		snprintf(text, sizeof text, "the text of the importance matrix never reached %" PRIu64 " matrices of experts, which are "
-		         "quantized without: in '%.*s'%s", h->n_experts, (int)(h->expert_of.n < 80 ? h->expert_of.n : 80),
-		         h->expert_of.p, h->n_experts > 1 ? " and others" : "");
-		if (!found(c, strict, err, text))
-			return false;
-	}
-	if (!h->n_unused)
-		return true;
-	snprintf(text, sizeof text, "%" PRIu64 " entries of the importance matrix belong to no tensor of this model: '%.*s'%s",
-	         h->n_unused, (int)(h->unused.n < 80 ? h->unused.n : 80), h->unused.p, h->n_unused > 1 ? " and others" : "");
-	return found(c, strict, err, text);
+	return true;
 }
 
 bool st2gguf_ask_check(struct conversion *c, bool strict, bool dry_run, struct fmt_err *err)
 {
 	return check_needed(c, dry_run, err) && match_weights(c, err) && check_fallbacks(c, strict, err) &&
-	       check_overrides(c, strict, err) && check_holes(c, strict, err);
+	       check_overrides(c, strict, err) &&
+	       check_filter(c, strict, c->filter.include, c->filter.n_include, err) &&
+	       check_filter(c, strict, c->filter.exclude, c->filter.n_exclude, err) && check_holes(c, strict, err);
 }

@@ -160,6 +160,7 @@ static uint64_t dat_count(struct fmt_cur *c, uint64_t item_min, const char *what
 static bool read_entry_dat(struct fmt_imatrix_impl *im, struct fmt_cur *c, struct fmt_err *err)
 {
 	struct fmt_imatrix_entry e = { .n_values = 0 };
+	char shown[FMT_SHOW_BYTES];
 	uint32_t calls;
 	float *x;
 
@@ -172,6 +173,9 @@ static bool read_entry_dat(struct fmt_imatrix_impl *im, struct fmt_cur *c, struc
 	e.values = x;
 	if (!check_values(&e, x, e.n_values, err))
 		return false;
+	if (calls > INT32_MAX)
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "entry %s: %" PRId32 " calls", fmt_show(e.name, shown),
+		                (int32_t)calls);
 	e.n_calls = calls;
 	for (uint64_t i = 0; i < e.n_values && calls > 0; i++)
 		x[i] /= (float)calls;

@@ -10,6 +10,8 @@
 #include <libquant/quant.h>
 
 #define MAX_FILE_BYTES (1 << 20) /* a list of some ten thousand lines */
+#define MAX_REGEX_BYTES 2000     /* the system's compiler recurses, and tensors' names are short */
+#define MAX_REPEATS 1000
 
 struct override {
 	char *text;
@@ -57,41 +59,89 @@ bool quant_type_named(const char *name, size_t n, enum fmt_type *t)
 	return false;
 }
 
-/* POSIX has no \d and \D; everybody writes them. returns a string to be freed */
-static char *with_digits(const char *from, size_t n)
+static bool refuse(const char *text, size_t n, const char *why, struct fmt_err *err)
 {
-	char *out = malloc(7 * n + 1), *p = out;
+	return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "'%.*s' is no regular expression: %s", (int)(n < 80 ? n : 80), text, why);
+}
 
-	if (!out)
-		return NULL;
+/* {2,5} multiplies what the system's compiler builds, {200} within {200} by 40000. The product of all bounds is kept. */
+static bool count_repeats(const char *text, size_t n, size_t at, uint32_t *repeats)
+{
+	uint32_t most = 0, number = 0;
+
+	for (size_t i = at + 1; i < n && text[i] != '}'; i++) {
+		number = text[i] >= '0' && text[i] <= '9' && number <= MAX_REPEATS ? 10 * number + (uint32_t)(text[i] - '0') : 0;
+		most = number > most ? number : most;
+	}
+	*repeats *= most ? most : 1;
+	return most <= MAX_REPEATS && *repeats <= MAX_REPEATS;
+}
+
+/* An escape; in brackets POSIX has none. */
+static char *put_escaped(char *p, char c, bool in_brackets)
+{
+	if (c == 'd' || (c == 'D' && !in_brackets))
+		return p + sprintf(p, in_brackets ? "0-9" : c == 'd' ? "[0-9]" : "[^0-9]");
+	if (!in_brackets)
+		*p++ = '\\';
+	*p++ = c;
+	return p;
+}
+
+/* Expressions as people write them for llama-quantize, as POSIX has them: \d, also in brackets, and (?:...).
+ * out  room for 7 n + 1 */
+static bool to_posix(const char *text, size_t n, char *out, struct fmt_err *err)
+{
+	bool in_brackets = false;
+	uint32_t repeats = 1;
+	char *p = out;
+
+	if (n > MAX_REGEX_BYTES)
+		return refuse(text, n, "too long", err);
 	for (size_t i = 0; i < n; i++) {
-		if (from[i] == '\\' && i + 1 < n && (from[i + 1] == 'd' || from[i + 1] == 'D')) {
-			p += sprintf(p, from[i + 1] == 'd' ? "[0-9]" : "[^0-9]");
-			i++;
+		char c = text[i];
+
+		if (c == '\\' && i + 1 < n) {
+			c = text[++i];
+			if (!in_brackets && c >= '1' && c <= '9')
+				return refuse(text, n, "it refers back to what a part of it found", err);
+			p = put_escaped(p, c, in_brackets);
 			continue;
 		}
-		*p++ = from[i];
-		if (from[i] == '\\' && i + 1 < n)
-			*p++ = from[++i];
+		if (in_brackets)
+			in_brackets = c != ']';
+		else if (c == '[')
+			in_brackets = true;
+		else if (c == '{' && !count_repeats(text, n, i, &repeats))
+			return refuse(text, n, "it repeats too much", err);
+		else if (c == '(' && i + 1 < n && text[i + 1] == '?') {
+			if (i + 2 == n || text[i + 2] != ':')
+				return refuse(text, n, "it looks ahead or behind", err);
+			i += 2;
+		}
+		*p++ = c;
 	}
 	*p = 0;
-	return out;
+	return true;
 }
 
 static bool compile(regex_t *regex, const char *text, size_t n, struct fmt_err *err)
 {
-	char *pattern = with_digits(text, n), why[100];
+	char *pattern = malloc(7 * n + 1), why[100];
 	int status;
 
 	if (!pattern)
-		return fmt_fail_nomem(err, 7 * n);
+		return fmt_fail_nomem(err, 7 * n + 1);
+	if (!to_posix(text, n, pattern, err)) {
+		free(pattern);
+		return false;
+	}
 	status = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
 	free(pattern);
 	if (!status)
 		return true;
 	regerror(status, regex, why, sizeof why);
-	return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "'%.*s' is no regular expression: %s", (int)(n < 80 ? n : 80), text,
-	                why);
+	return refuse(text, n, why, err);
 }
 
 static bool add(struct quant_overrides *o, const char *text, size_t n, struct fmt_err *err)
@@ -157,8 +207,12 @@ bool quant_overrides_add_file(struct quant_overrides *o, const char *path, struc
 	else if (n > MAX_FILE_BYTES || memchr(text, 0, n))
 		ok = fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "is no list of REGEX=TYPE");
 	else {
+		int before = o->n;
+
 		text[n] = 0;
 		ok = add_lines(o, text, err);
+		if (ok && o->n == before)
+			ok = fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "has no REGEX=TYPE in it");
 	}
 	if (!ok)
 		fmt_err_file(err, path);

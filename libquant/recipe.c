@@ -55,6 +55,11 @@ static const struct {
 	{ "Q5_K", RECIPE_Q5_K_M },
 };
 
+static bool is_float(enum fmt_type t)
+{
+	return t == FMT_F32 || t == FMT_F16 || t == FMT_BF16;
+}
+
 const struct quant_recipe *quant_recipe_find(const char *name)
 {
 	for (size_t i = 0; i < RECIPE_COUNT; i++)
@@ -66,6 +71,21 @@ const struct quant_recipe *quant_recipe_find(const char *name)
 	return NULL;
 }
 
+const struct quant_recipe *quant_recipe_numbered(int file_type)
+{
+	for (size_t i = 0; i < RECIPE_COUNT; i++)
+		if (recipes[i].file_type == file_type)
+			return &recipes[i];
+	return NULL;
+}
+
+const char quant_recipe_mix[] = "llama.cpp since 2026-03";
+
+bool quant_recipe_mixes(const struct quant_recipe *r)
+{
+	return !is_float(r->base) && r->base != FMT_Q8_0;
+}
+
 const struct quant_recipe *quant_recipe_list(size_t *n)
 {
 	*n = RECIPE_COUNT;
@@ -73,6 +93,8 @@ const struct quant_recipe *quant_recipe_list(size_t *n)
 }
 
 const char quant_recipe_fallback[] = "rows are no whole number of blocks: next type that fits";
+
+const char quant_recipe_kept[] = "kept";
 
 /* What a type becomes where a row is no whole number of its blocks. F16 holds any row. */
 static enum fmt_type fallback(enum fmt_type t)
@@ -118,11 +140,6 @@ static enum fmt_type fit(enum fmt_type t, const struct fmt_view_tensor *vt, cons
 		*why = quant_recipe_fallback;
 	}
 	return t;
-}
-
-static bool is_float(enum fmt_type t)
-{
-	return t == FMT_F32 || t == FMT_F16 || t == FMT_BF16;
 }
 
 struct tensor_facts {
@@ -252,7 +269,7 @@ static uint32_t n_dims(const struct fmt_view_tensor *vt)
  * types. A GGUF, and everything else that is quantized, goes by the rules of llama-quantize. */
 static bool by_converter(const struct fmt_view *v, const struct quant_recipe *r)
 {
-	return v->from_dir && (is_float(r->base) || r->base == FMT_Q8_0);
+	return v->from_dir && !quant_recipe_mixes(r);
 }
 
 static bool may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt, bool allowed)
@@ -305,9 +322,12 @@ void quant_recipe_plan_of(const struct quant_recipe_model *model, const struct q
 		const struct fmt_view_tensor *vt = model->order[i];
 		const struct tensor_facts *t = &model->tensors[vt - v->tensors];
 		const char *text = "the recipe's own type";
-		enum fmt_type type = r->base;
+		enum fmt_type type = r ? r->base : vt->type;
 
-		if (v->from_dir && vt->keep_f32) {
+		if (!r || (o->keep_mxfp4 && vt->type == FMT_MXFP4)) {
+			type = vt->type;
+			text = quant_recipe_kept;
+		} else if (v->from_dir && vt->keep_f32) {
 			type = FMT_F32;
 			text = "norms, biases and the like stay F32";
 		} else if (by_converter(v, r)) {

@@ -38,6 +38,19 @@ static bool can_use(const struct fmt_view_tensor *vt, enum fmt_type type)
 	return q && q->uses_weights && vt->n_dims >= 2 && (vt->type != type || vt->op != FMT_OP_NONE);
 }
 
+static bool has_one(struct fmt_str name, const char *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fmt_str_has(name, parts[i]))
+			return true;
+	return false;
+}
+
+static bool passes(const struct quant_weights_filter *f, struct fmt_str name)
+{
+	return !f || ((!f->n_include || has_one(name, f->include, f->n_include)) && !has_one(name, f->exclude, f->n_exclude));
+}
+
 static bool all_zero(const float *x, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
@@ -59,10 +72,12 @@ static bool match(const struct fmt_view_tensor *vt, const struct fmt_imatrix_ent
 	*w = (struct quant_weights){ e->values, mats };
 	r->n_used++;
 	for (uint64_t i = 0; i < mats; i++) {
-		if (!all_zero(e->values + i * cols, cols))
-			continue;
-		if (!r->n_experts++)
-			r->expert_of = vt->name;
+		uint64_t *n = mats > 1 ? &r->n_experts : &r->n_zero;
+		struct fmt_str *first = mats > 1 ? &r->expert_of : &r->zero;
+
+		r->n_mats++;
+		if (all_zero(e->values + i * cols, cols) && !(*n)++)
+			*first = vt->name;
 	}
 	return true;
 }
@@ -78,7 +93,8 @@ static void count_unused(const struct fmt_view *v, const struct fmt_imatrix *im,
 }
 
 bool quant_weights_match(const struct fmt_view *v, const enum fmt_type *types, const struct fmt_imatrix *im,
-                         struct quant_weights *weights, struct quant_weights_report *report, struct fmt_err *err)
+                         const struct quant_weights_filter *filter, struct quant_weights *weights,
+                         struct quant_weights_report *report, struct fmt_err *err)
 {
 	*report = (struct quant_weights_report){ .n_used = 0 };
 	memset(weights, 0, v->n_tensors * sizeof *weights);
@@ -86,7 +102,7 @@ bool quant_weights_match(const struct fmt_view *v, const enum fmt_type *types, c
 		const struct fmt_view_tensor *vt = &v->tensors[i];
 		const struct fmt_imatrix_entry *e = fmt_imatrix_find(im, vt->name);
 
-		if (!can_use(vt, types[i]))
+		if (!can_use(vt, types[i]) || !passes(filter, vt->name))
 			continue;
 		if (e && !match(vt, e, &weights[i], report, err)) {
 			fmt_err_file(err, im->path);
@@ -96,6 +112,11 @@ bool quant_weights_match(const struct fmt_view *v, const enum fmt_type *types, c
 			report->missing = vt->name;
 	}
 	count_unused(v, im, report);
+	if (report->n_mats && report->n_experts + report->n_zero == report->n_mats) {
+		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "nothing but zeros: it says nothing of what matters");
+		fmt_err_file(err, im->path);
+		return false;
+	}
 	if (report->n_unused < im->n_entries)
 		return true;
 	fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "none of its %" PRIu64 " entries is a tensor of this model: it was made from "

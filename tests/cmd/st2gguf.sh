@@ -94,9 +94,13 @@ if kind == "other":
     entries = [("x." + name, x) for name, x in entries]
 if kind == "negative":
     entries[0][1][3] = -1.0
+if kind == "zero":
+    entries = [(name, [0.0] * len(x)) for name, x in entries]
+if kind == "zeros":
+    entries[2] = (entries[2][0], [0.0] * len(entries[2][1]))
 out = struct.pack("<i", len(entries))
 for name, x in entries:
-    out += struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii%df" % len(x), 1, len(x), *x)
+    out += struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii%df" % len(x), -1 if kind == "calls" else 1, len(x), *x)
 sys.stdout.buffer.write(out)
 PY
 }
@@ -147,6 +151,26 @@ imatrix other >other.dat
 expect 3 'other.dat: none of its .* entries is a tensor of this model' --imatrix other.dat --quant Q4_K_M "$llama" -o no.gguf
 imatrix negative >negative.dat
 expect 3 'negative.dat: entry .blk.*: value 3 is -1;' --imatrix negative.dat --quant Q4_K_M "$llama" -o no.gguf
+imatrix zero >zero.dat
+expect 3 'zero.dat: nothing but zeros' --imatrix zero.dat --quant Q4_K_M "$llama" -o no.gguf
+imatrix zeros >zeros.dat
+expect 0 "has only zeros for 1 tensors, which are quantized without: 'blk" --imatrix zeros.dat --quant Q4_K_M "$llama" -o zeros.gguf
+expect 3 'has only zeros for 1 tensors.*--strict' --strict --imatrix zeros.dat --quant Q4_K_M "$llama" -o no.gguf
+imatrix calls >calls.dat
+expect 3 'calls.dat: entry .blk.*: -1 calls' --imatrix calls.dat --quant Q4_K_M "$llama" -o no.gguf
+expect 0 "no tensor's type uses importance" --dry-run --imatrix whole.dat --quant Q8_0 "$llama" -o no.gguf
+# importance for a part of the tensors: the others come out as without
+expect 0 '' --quiet --strict --imatrix whole.dat --exclude-weights attn_v --exclude-weights ffn --exclude-weights attn_q \
+    --exclude-weights attn_k --exclude-weights attn_output --quant IQ3_S "$llama" -o none.gguf
+expect 0 '' --quiet --quant IQ3_S "$llama" -o plain.gguf
+cmp <(tail -c 1000000 none.gguf) <(tail -c 1000000 plain.gguf) || fail "what is excluded uses importance"
+expect 0 '' --quiet --imatrix whole.dat --include-weights attn_v --quant IQ3_S "$llama" -o some.gguf
+n=$(cmp -l <(tail -c 1000000 some.gguf) <(tail -c 1000000 plain.gguf) | wc -l)
+[ "$n" -gt 1000 ] && [ "$n" -le $((4 * 14080)) ] || fail "included is attn_v alone: $n bytes differ"
+expect 0 "no tensor has 'xyz' in its name" --dry-run --imatrix whole.dat --include-weights xyz --quant IQ3_S "$llama" -o no.gguf
+expect 2 'either --include-weights or' --imatrix whole.dat --include-weights a --exclude-weights b --quant IQ3_S "$llama" -o no.gguf
+expect 2 'choose from --imatrix' --include-weights a --quant IQ3_S "$llama" -o no.gguf
+expect 2 'not nothing' --imatrix whole.dat --include-weights '' --quant IQ3_S "$llama" -o no.gguf
 head -c 100 whole.dat >cut.dat
 expect 3 'cut.dat: ' --imatrix cut.dat --quant Q4_K_M "$llama" -o no.gguf
 [ ! -e no.gguf ] || fail "an error left an output"
@@ -168,13 +192,22 @@ expect 0 '--tensor-type ffn_down=F32 is used by no tensor' --dry-run --quant Q4_
 expect 0 'is used by no tensor' --dry-run --quant Q4_K_M --tensor-type attn_norm=Q8_0 "$llama" -o x.gguf
 expect 3 'is used by no tensor.*--strict' --strict --dry-run --quant Q4_K_M --tensor-type nothing=Q8_0 "$llama" -o x.gguf
 expect 2 'no regular expression' --quant Q4_K_M --tensor-type 'a(=Q8_0' "$llama" -o x.gguf
+for regex in '(((a{200}){200}){200})' 'a{9999999999}' '(.*)*\1' 'attn(?!_v)' "$(printf '(%.0s' $(seq 2100))"; do
+    expect 2 'is no regular expression: ' --dry-run --quant Q4_K_M --tensor-type "$regex=Q8_0" "$llama" -o x.gguf
+done
+expect 0 '' --dry-run --json --quiet --quant Q4_K_M --tensor-type 'blk\.(?:[\d])\.attn_v=Q8_0' "$llama" -o x.gguf
+types >after
+[ "$(grep -c 'attn_v.* Q8_0' after)" = 4 ] || fail "(?:[\d]): $(cat after)"
 expect 2 "is not REGEX=TYPE" --quant Q4_K_M --tensor-type Q8_0 "$llama" -o x.gguf
 expect 2 "unknown type 'Q4_K_M'" --quant Q4_K_M --tensor-type attn_v=Q4_K_M "$llama" -o x.gguf
+expect 2 'two things at once' --quant Q4_K_M --output-type Q6_K --leave-output "$llama" -o x.gguf
 expect 2 "unknown type 'Q9' for --output-type" --quant Q4_K_M --output-type Q9 "$llama" -o x.gguf
 printf '# values\nattn_v=Q8_0 attn_k=Q6_K\n' >list
 expect 0 '' --dry-run --json --quiet --quant Q4_K_M --tensor-type-file list "$llama" -o x.gguf
 types >after
 grep -q 'attn_v.weight Q8_0' after && grep -q 'attn_k.weight Q6_K' after || fail "--tensor-type-file"
+echo '# nothing' >list
+expect 2 'list: has no REGEX=TYPE' --dry-run --quant Q4_K_M --tensor-type-file list "$llama" -o x.gguf
 expect 0 '' --dry-run --json --quiet --quant Q4_K_M --pure --leave-output "$llama" -o x.gguf
 types >after
 [ "$(grep weight after | grep -v norm | grep -v rope | grep -vc Q4_K)" = 1 ] || fail "--pure --leave-output: $(cat after)"
@@ -189,11 +222,59 @@ for quant in Q4_K_M Q6_K; do
     cmp direct.gguf second.gguf || fail "$quant: through BF16 it differs"
     rm direct.gguf second.gguf
 done
+imatrix whole >whole.dat
+expect 0 '' --quiet --quant F32 "$llama" -o f32.gguf
+for quant in Q4_K_M IQ2_XXS; do
+    expect 0 '' --quiet --imatrix whole.dat --quant $quant "$llama" -o direct.gguf
+    expect 0 '' --quiet --imatrix whole.dat --quant $quant f32.gguf -o second.gguf
+    cmp direct.gguf second.gguf || fail "$quant with importance: through F32 it differs"
+    rm direct.gguf second.gguf
+done
 expect 0 '' --quiet bf16.gguf -o copy.gguf
 cmp bf16.gguf copy.gguf || fail "a GGUF with its types kept differs"
+expect 0 '' --quiet --quant COPY bf16.gguf -o word.gguf
+cmp copy.gguf word.gguf || fail "--quant COPY is not a copy"
+expect 0 '' --dry-run --json --quiet --output-type Q6_K --tensor-type attn_v=Q5_0 bf16.gguf -o x.gguf
+types >after
+[ "$(grep -cE '^output.weight Q6_K|attn_v.weight Q5_0' after)" = 5 ] && [ "$(grep -c BF16 after)" = 25 ] ||
+    fail "types asked for of a GGUF that keeps the others: $(cat after)"
 expect 0 '' --quiet --quant Q8_0 bf16.gguf -o q8.gguf
 expect 0 'quantizing the original would lose less' --quant Q4_0 q8.gguf
+expect 0 '' --allow-requantize --quant Q4_0 q8.gguf -o again.gguf
+! grep -q 'lose less' stderr || fail "--allow-requantize still warns: $(cat stderr)"
+cmp again.gguf q8-Q4_0.gguf || fail "--allow-requantize changes the result"
 [ -e q8-Q4_0.gguf ] || fail "the default name of q8.gguf to Q4_0: $(ls)"
+
+# llama-quantize's numbers and keys. Which mix gave the types is in the file, unless there was none.
+expect 0 '' --quiet --quant 15 "$llama" -o number.gguf
+expect 0 '' --quiet --quant Q4_K_M "$llama" -o name.gguf
+cmp number.gguf name.gguf || fail "--quant 15 is not Q4_K_M"
+expect 2 "unknown type '4'" --quant 4 "$llama" -o x.gguf
+grep -aq 'quantize.mix.*llama.cpp since 2026-03' name.gguf || fail "the mix is not in the file"
+for options in '--quant Q8_0' '--quant Q4_K_M --pure'; do
+    expect 0 '' --quiet $options name.gguf -o unmixed.gguf
+    ! grep -aq quantize.mix unmixed.gguf || fail "$options names a mix"
+    rm unmixed.gguf
+done
+expect 0 '' --quiet --override-kv llama.context_length=int:99 --override-kv general.url=str:x=y:z \
+    --override-kv tokenizer.ggml.add_bos_token=bool:false --override-kv a.b=f64:-1e300 "$llama" -o keys.gguf
+python3 - "$root" <<'PY' || fail "--override-kv"
+import struct, sys
+sys.path.insert(0, sys.argv[1] + "/scripts")
+sys.dont_write_bytecode = True
+import sparse_header
+raw = open("keys.gguf", "rb").read()
+for key, value in (("llama.context_length", struct.pack("<II", 4, 99)), ("general.url", struct.pack("<IQ", 8, 5) + b"x=y:z"),
+                   ("tokenizer.ggml.add_bos_token", struct.pack("<IB", 7, 0)), ("a.b", struct.pack("<Id", 12, -1e300))):
+    assert raw.count(sparse_header.text(key) + value) == 1, key
+PY
+for key in a a=b =int:5 a=int:5x a=int:4294967296 llama.context_length=int:-1 a=i8:-129 a=f32:1e39 a=bool:1 a=what:1 \
+    general.name=int:5 general.alignment=u32:64 split.no=u16:1 'a b=int:1'; do
+    expect 2 "--override-kv '$key': " --override-kv "$key" "$llama" -o bad.gguf
+done
+expect 2 'set twice' --override-kv a=int:1 --override-kv a=int:2 "$llama" -o bad.gguf
+gone bad.gguf
+rm -f number.gguf name.gguf keys.gguf
 
 # Names of the output; nothing is replaced unless asked.
 expect 0 '' --quant q8_0 "$llama"

@@ -9,8 +9,9 @@ struct quant_overrides;
 struct quant_overrides *quant_overrides_create(struct fmt_err *err);
 void quant_overrides_destroy(struct quant_overrides *o); /* NULL is fine */
 
-/* "REGEX=TYPE": a POSIX extended expression, with \d for a digit besides, that is searched in tensors' names, and the
- * name of a type in any case: "attn_v=q8_0", "blk\.(0|1)\.ffn_down=Q6_K". FMT_USAGE if it is not of this form. */
+/* "REGEX=TYPE": a POSIX extended expression, with \d for a digit and (?:...) besides, that is searched in tensors' names, and
+ * the name of a type in any case: "attn_v=q8_0", "blk\.(0|1)\.ffn_down=Q6_K". FMT_USAGE if it is not of this form, or would
+ * take the system's compiler of expressions more than a moment. */
 bool quant_overrides_add(struct quant_overrides *o, const char *text, struct fmt_err *err);
 
 /* The same from a file, separated by white space; from a '#' to the end of the line is a comment. */

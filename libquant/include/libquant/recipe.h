@@ -14,18 +14,25 @@ struct quant_recipe {
 
 const struct quant_recipe *quant_recipe_find(const char *name); /* any case; NULL: no such recipe */
 const struct quant_recipe *quant_recipe_list(size_t *n);        /* all, in the order of --help */
+const struct quant_recipe *quant_recipe_numbered(int file_type); /* by general.file_type; NULL: no such recipe */
+
+/* Does the recipe give types by the rules of a mix? Which mix that is, by whose rules and since when. */
+bool quant_recipe_mixes(const struct quant_recipe *r);
+extern const char quant_recipe_mix[];
 
 /* What a person may ask for beside a recipe's name. A zeroed one asks for nothing. */
 struct quant_recipe_opts {
 	bool imatrix;      /* there is importance, which some rules ask after */
 	bool pure;         /* the recipe's own type everywhere: no mix */
 	bool leave_output; /* output.weight keeps its type */
+	bool keep_mxfp4;   /* what is in blocks of MXFP4 stays so, whatever the recipe */
 	bool output_given, embedding_given;
 	enum fmt_type output, embedding; /* of the output matrix and of the embedding; tied, they are the output matrix */
 	const struct quant_overrides *overrides; /* single tensors, before all else; NULL: none */
 };
 
-/* The type of every tensor of the view under the recipe. Where rows are no whole number of the type's blocks it is the
+/* The type of every tensor of the view under the recipe; without one (NULL) each keeps its own. What is asked for by name comes
+ * on top. Where rows are no whole number of the type's blocks it is the
  * next type that fits, in the end F16, which fits all.
  * opts    may be NULL
  * types   out: v->n_tensors of them
@@ -34,6 +41,7 @@ struct quant_recipe_opts {
 bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
                        enum fmt_type *types, const char **why, struct fmt_err *err);
 extern const char quant_recipe_fallback[];
+extern const char quant_recipe_kept[]; /* the rule of a tensor that keeps its type because nothing asks for another */
 
 /* The same in two steps, for one view under many recipes: what the rules ask of a model and of its tensors' names takes longer
  * to find out than a plan, and is learned once. The view outlives it.
