@@ -37,10 +37,11 @@ static bool count(const void *ctx, const struct fmt_runtime_opts *o, struct fmt_
 	if (!infer_run_plan(own->model, (uint32_t)o->context, (uint32_t)own->batch, (unsigned)own->threads, &run, err))
 		return false;
 	b->kv = run.cache;
+	b->state = run.state;
 	b->compute = run.buffers;
 	b->output = n_vocab * sizeof(float) + infer_sampler_bytes((uint32_t)n_vocab);
 	b->other = own->tokenizer_bytes;
-	return (times(&b->kv, o->sequences) && times(&b->compute, o->sequences) && times(&b->output, o->sequences)) ||
+	return (times(&b->kv, o->sequences) && times(&b->state, o->sequences) && times(&b->compute, o->sequences) && times(&b->output, o->sequences)) ||
 	       fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the size of cache and buffers does not fit into 64 bits");
 }
 

@@ -56,6 +56,7 @@ void print_memory(const struct generation *g, const char *path)
 		{ "weights, as they lie", NULL, weights.mapped },
 		{ "weights, copied", NULL, weights.copied },
 		{ "cache", "kv_bytes", run.cache },
+		{ "state", "state_bytes", run.state },
 		{ "buffers", "compute_bytes", run.buffers },
 		{ "logits and sampler", "output_bytes", n_vocab * sizeof *g->logits + infer_sampler_bytes(n_vocab) },
 		{ "tokenizer", "other_bytes", infer_tokenizer_bytes(g->l->tokenizer) },

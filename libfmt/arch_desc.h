@@ -90,6 +90,7 @@ enum arch_param {
 	P_SSM_HEADS,  /* Mamba 2 */
 	P_SSM_HEAD_DIM,
 	P_SSM_GROUPS,
+	P_SSM_GROUP,  /* width of one */
 	P_SSM_IN,     /* all that one projection makes */
 	P_SSM_NORM,   /* a norm before its last projection */
 	P_PROJ_BIAS,  /* on the first and last projections */
@@ -107,6 +108,8 @@ enum arch_param {
 	P_LIN_BA,     /* two numbers per head of values */
 	P_Q_GATED,    /* queries and their gate: 2 * P_Q_WIDTH */
 	P_ONE,
+	P_ZERO,       /* for keys that readers want and that mean nothing */
+	P_ANY_CONTEXT, /* the same: a length for models that have no limit */
 
 	/* embeddings beside the first */
 	P_LAYER_IN,     /* width of what each layer reads of its own */
@@ -273,6 +276,7 @@ enum arch_move {
 	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
 	MOVE_LATENT_V,    /* the others */
 	MOVE_QKV,         /* rows in groups of heads, some queries, a key and a value each, become all queries, keys, values */
+	MOVE_SPLIT,       /* a vector becomes the rows of a matrix */
 	MOVE_FIRST,       /* of each matrix's rows the first half: a gate before what it gates */
 	MOVE_SECOND,      /* the other half */
 	MAKE_ROPE_FACTORS, /* not in the checkpoint: made from the llama3 scaling's numbers */
@@ -403,6 +407,7 @@ extern const struct fmt_arch arch_gptoss;
 extern const struct fmt_arch arch_granite;
 extern const struct fmt_arch arch_granitemoe;
 extern const struct fmt_arch arch_mamba;
+extern const struct fmt_arch arch_mamba2;
 extern const struct fmt_arch arch_mixtral;
 extern const struct fmt_arch arch_nemotronh;
 extern const struct fmt_arch arch_olmo;
@@ -457,7 +462,6 @@ extern const struct fmt_arch arch_glm_dsa;
 extern const struct fmt_arch arch_glm4_lite;
 extern const struct fmt_arch arch_mistral4;
 extern const struct fmt_arch arch_youtu;
-extern const struct fmt_arch arch_mamba2;
 extern const struct fmt_arch arch_falcon_mamba;
 extern const struct fmt_arch arch_jamba;
 extern const struct fmt_arch arch_bamba;

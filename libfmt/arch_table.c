@@ -25,6 +25,8 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_glm4moe,
 	&arch_granite,
 	&arch_granitemoe,
+	&arch_mamba,
+	&arch_mamba2,
 	&arch_olmo,
 	&arch_olmo2,
 	&arch_olmo3,
@@ -42,7 +44,6 @@ const struct fmt_arch *const arch_table[] = {
 };
 
 const struct fmt_arch *const arch_counted[] = {
-	&arch_mamba,
 	&arch_nemotronh,
 	&arch_qwen35,
 	&arch_qwen3next,
@@ -80,7 +81,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_glm4_lite,
 	&arch_mistral4,
 	&arch_youtu,
-	&arch_mamba2,
 	&arch_falcon_mamba,
 	&arch_jamba,
 	&arch_bamba,

@@ -259,6 +259,19 @@ static bool read_latent_v(const struct rows *r, struct fmt_err *err)
 	return true;
 }
 
+/* Rows that follow each other in a vector. */
+static bool read_split(const struct rows *r, struct fmt_err *err)
+{
+	uint64_t n = r->part->n_elems * r->size;
+	uint8_t *all = malloc((size_t)n);
+	bool ok = all ? fetch(r, 0, 1, all, err) : fmt_fail_nomem(err, n);
+
+	if (ok)
+		memcpy(r->dst, all + r->row * r->row_bytes, (size_t)(r->n_rows * r->row_bytes));
+	free(all);
+	return ok;
+}
+
 /* Each matrix of the checkpoint, [rows, columns] or a stack of them, has twice the rows: one half of them. */
 static bool read_half(const struct rows *r, struct fmt_err *err)
 {
@@ -289,6 +302,7 @@ static move_fn *const moves[] = {
 	[MOVE_LATENT_K] = read_latent_k,
 	[MOVE_LATENT_V] = read_latent_v,
 	[MOVE_QKV] = read_moved,
+	[MOVE_SPLIT] = read_split,
 	[MOVE_FIRST] = read_half,
 	[MOVE_SECOND] = read_half,
 };

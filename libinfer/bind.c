@@ -155,7 +155,7 @@ static bool accept_absent(const struct infer_model *m, enum fmt_role role, const
 		return true;
 	if (layer >= 0)
 		snprintf(block, sizeof block, "blk.%" PRId32 ".", layer);
-	return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "tensor %s%s.%s is missing", block, name, end);
+	return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "tensor %s%s%s is missing", block, name, end);
 }
 
 static bool bind_bias(struct infer_model *m, const struct infer_need *need, int32_t layer, struct infer_w *w,
@@ -163,7 +163,7 @@ static bool bind_bias(struct infer_model *m, const struct infer_need *need, int3
 {
 	bias->tensor = fmt_view_role(m->view, need->bias, layer);
 	if (!bias->tensor)
-		return accept_absent(m, need->bias, need->name, "bias", true, layer, err);
+		return accept_absent(m, need->bias, need->name, ".bias", true, layer, err);
 	bias->n_stacked = 1;
 	bias->rows = w->n_stacked;
 	bias->cols = need->rows == DIM_ONE ? w->cols : w->rows;
@@ -185,6 +185,10 @@ static bool needed(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->latent.n_queries != 0;
 	case IN_Q_FULL:
 		return !m->latent.n_queries;
+	case IN_ATTENTION:
+		return l->n_head != 0;
+	case IN_RECURRENT:
+		return l->recurrent;
 	case IN_ALL:
 		break;
 	}
@@ -204,7 +208,7 @@ static bool bind_one(struct infer_model *m, const struct infer_need *need, int32
 		return true;
 	w->tensor = fmt_view_role(m->view, need->role, layer);
 	if (!w->tensor)
-		return accept_absent(m, need->role, need->name, "weight", need->optional, layer, err);
+		return accept_absent(m, need->role, need->name, need->end ? need->end : ".weight", need->optional, layer, err);
 	if (need->cols == DIM_ANY && w->tensor->n_dims == 1)
 		cols = w->tensor->dims[0];
 	vector = need->rows == DIM_ONE || (need->rows == DIM_ROW && w->tensor->n_dims == 1);

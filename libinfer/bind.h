@@ -62,6 +62,7 @@ struct infer_layer {
 	uint32_t window;    /* a token sees itself and window - 1 before it; 0: all */
 	bool no_rope;       /* its queries and keys do not turn */
 	bool experts;       /* the feed-forward block is a mixture */
+	bool recurrent;     /* it keeps a state of fixed size; n_head is 0 where there is no attention beside it */
 	struct infer_w w[FMT_ROLE_COUNT];
 };
 
@@ -70,6 +71,16 @@ struct infer_latent {
 	uint32_t width;     /* of that vector; 0: the model has ordinary attention */
 	uint32_t d_nope;    /* of a head's d_k those that do not turn; the others do, and keys of all heads share them */
 	uint32_t n_queries; /* width of the vector that queries are made of; 0: they have a full matrix */
+};
+
+/* What recurrent layers are made of: Mamba (arXiv:2312.00752), Mamba 2 (arXiv:2405.21060), gated delta rule (arXiv:2412.06464). */
+struct infer_ssm {
+	uint32_t inner;  /* width of what the state is updated with; 0: the model has no such layers */
+	uint32_t state;  /* numbers kept per element of that width */
+	uint32_t kernel; /* columns of the convolution */
+	uint32_t rank;   /* of Mamba: width of what time steps are made of */
+	uint32_t heads;  /* of the others: the width is divided among them; 0: Mamba */
+	uint32_t groups; /* of heads, which share `state` numbers to write to the state and as many to read it; 0: Mamba */
 };
 
 /* How tokens choose experts. */
@@ -116,6 +127,7 @@ struct infer_model {
 	struct infer_rope rope;
 	struct infer_moe moe;
 	struct infer_latent latent;
+	struct infer_ssm ssm;
 	struct infer_w w[FMT_ROLE_COUNT]; /* those outside the layers */
 	struct infer_layer *layers;       /* [n_layers] */
 };
@@ -131,6 +143,12 @@ static inline uint32_t infer_cache_v(const struct infer_model *m)
 	return m->latent.width ? 0 : m->d_v;
 }
 
+/* Channels of the convolution. */
+static inline uint64_t infer_conv_width(const struct infer_ssm *s)
+{
+	return s->inner + 2 * (uint64_t)s->groups * s->state;
+}
+
 /* Rows first .. first + n - 1 of a matrix as one of its own: it owns nothing. */
 struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
 
@@ -139,11 +157,12 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
 enum infer_dim {
 	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEADS, DIM_HEADS_KV, DIM_HEAD_K, DIM_HEAD_V, DIM_Q_NORM, DIM_K_NORM, DIM_Q,
 	DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF, DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_NOPE,
-	DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_ANY
+	DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_SSM_INNER, DIM_SSM_INNER_TWICE, DIM_SSM_STATE, DIM_SSM_KERNEL,
+	DIM_SSM_RANK, DIM_SSM_X, DIM_SSM_HEADS, DIM_SSM_HEAD, DIM_SSM_GROUPS, DIM_SSM_GROUP, DIM_SSM_IN, DIM_SSM_CONV, DIM_ANY
 };
 
 /* In which layers a weight is needed; those of queries made of a narrow vector, or not, in all or none. */
-enum infer_in { IN_ALL, IN_DENSE, IN_MOE, IN_Q_LATENT, IN_Q_FULL };
+enum infer_in { IN_ALL, IN_DENSE, IN_MOE, IN_Q_LATENT, IN_Q_FULL, IN_ATTENTION, IN_RECURRENT };
 
 /* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector; or a stack of such matrices. */
 struct infer_need {
@@ -155,6 +174,7 @@ struct infer_need {
 	                        every model has it */
 	enum infer_in in;
 	enum infer_dim stack; /* DIM_ONE: no stack */
+	const char *end;      /* of the name, after it; NULL: ".weight" */
 };
 
 struct infer_run;
@@ -178,6 +198,9 @@ struct infer_forward {
 	bool normalise;                  /* experts_weights_norm where the model does not say */
 	bool latent;                     /* attention is latent */
 	bool layer_norm;                 /* norms are LayerNorm: another key has their epsilon */
+	bool recurrent;                  /* it has layers that keep a state, and maybe others */
+	bool one_block;                  /* a layer may be a feed-forward block and nothing else */
+	bool ssm_heads;                  /* their width is divided among heads (struct infer_ssm) */
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch); /* NULL: none */

@@ -167,6 +167,17 @@ double infer_pow(double x, double y)
 	return infer_exp(y * infer_log(x));
 }
 
+float infer_softplusf(float x)
+{
+	double e;
+
+	if (!(x <= 20))
+		return x;
+	e = infer_exp(x);
+	/* e - e^2/2 + e^3/3, where 1 + e would lose digits: the next term is below e * 3e-16 */
+	return (float)(e < 1e-5 ? e * (1 - e * (0.5 - e / 3)) : infer_log(1 + e));
+}
+
 /* 1 - erf(z), z >= 0, to a relative 1e-11. Below 5/2 from erf = 2 / sqrt(pi) exp(-z^2) (z + 2 z^3 / 3 + 4 z^5 / 15 + ...), all
  * terms positive; above from the continued fraction exp(-z^2) / sqrt(pi) / (z + 1/2 / (z + 1 / (z + 3/2 / ...))). */
 static double erf_rest(double z)

@@ -14,6 +14,9 @@ void infer_expf_row(float *dst, const float *src, float minus, size_t n);
 /* dst[i] = silu(gate[i]) * up[i], silu(x) = x / (1 + exp(-x)); dst may be either source. */
 void infer_silu_mul_row(float *dst, const float *gate, const float *up, size_t n);
 
+/* softplus, log(1 + exp(x)): relative error under 1e-7; x itself above 20, as transformers has it; NaN stays NaN. */
+float infer_softplusf(float x);
+
 /* tanh: error under 0.51 ulp; NaN stays NaN. */
 float infer_tanhf(float x);
 

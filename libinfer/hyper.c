@@ -5,6 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* On sizes of recurrent layers, far above any model: products of two of them are addressable. */
+enum { MAX_SSM = 1 << 24 };
+
 enum { GATING_SOFTMAX = 1, GATING_SIGMOID = 2 }; /* expert_gating_func */
 
 static bool need_positive(const char *key, uint32_t value, struct fmt_err *err)
@@ -52,24 +55,37 @@ static bool read_patterns(struct infer_model *m, int32_t i, struct infer_layer *
 	return true;
 }
 
-static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, struct fmt_err *err)
+static bool read_heads(const struct fmt_view *v, int32_t i, struct infer_layer *l, struct fmt_err *err)
 {
-	const struct fmt_view *v = m->view;
-
 	if (!fmt_view_u32(v, "attention.head_count", i, 0, &l->n_head, err) ||
 	    !need_positive("attention.head_count", l->n_head, err) ||
 	    !fmt_view_u32(v, "attention.head_count_kv", i, l->n_head, &l->n_head_kv, err) ||
-	    !need_positive("attention.head_count_kv", l->n_head_kv, err) ||
-	    !fmt_view_u32(v, "feed_forward_length", i, 0, &l->d_ff, err) ||
-	    !need_positive("feed_forward_length", l->d_ff, err) ||
-	    !read_patterns(m, i, l, err))
+	    !need_positive("attention.head_count_kv", l->n_head_kv, err))
 		return false;
-	l->experts = m->moe.n_experts && (fmt_view_role(v, FMT_ROLE_MOE_ROUTER, i) || fmt_view_role(v, FMT_ROLE_MOE_DOWN, i));
 	if (l->n_head % l->n_head_kv)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET,
 		                "layer %d has %u query heads, which %u key heads cannot share evenly", (int)i,
 		                l->n_head, l->n_head_kv);
 	return true;
+}
+
+/* Layers of a model with recurrent ones are what their tensors make them; of any other, each has attention and a
+ * feed-forward block. */
+static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, struct fmt_err *err)
+{
+	const struct fmt_view *v = m->view;
+	bool attends = !m->forward->recurrent || fmt_view_role(v, FMT_ROLE_ATTN_OUT, i);
+	bool feeds = !m->forward->recurrent || fmt_view_role(v, FMT_ROLE_FFN_DOWN, i);
+
+	l->recurrent = m->forward->recurrent && fmt_view_role(v, FMT_ROLE_SSM_CONV, i);
+	l->experts = m->moe.n_experts && (fmt_view_role(v, FMT_ROLE_MOE_ROUTER, i) || fmt_view_role(v, FMT_ROLE_MOE_DOWN, i));
+	if ((attends && !read_heads(v, i, l, err)) ||
+	    (feeds && (!fmt_view_u32(v, "feed_forward_length", i, 0, &l->d_ff, err) ||
+	               !need_positive("feed_forward_length", l->d_ff, err))))
+		return false;
+	if (!attends && !l->recurrent && !(m->forward->one_block && (feeds || l->experts)))
+		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "layer %d has neither attn_output nor ssm_conv1d", (int)i);
+	return read_patterns(m, i, l, err);
 }
 
 /* Every layer has tensors, so a count of layers that the file can hold is below its count of tensors. */
@@ -181,7 +197,7 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 		return false;
 	m->parallel = !parallel || parallel->type != FMT_KV_BOOL || parallel->as.b;
 	m->gelu = gelu && gelu->type == FMT_KV_BOOL && gelu->as.b ? INFER_GELU_TANH : INFER_GELU_ERF;
-	if (!(m->attn_scale > 0))
+	if (!(m->attn_scale > 0) && m->d_k)
 		m->attn_scale = usual_scale(m);
 	return true;
 }
@@ -237,11 +253,55 @@ static bool read_latent(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* Sizes of the recurrent layers, none of which may make a product that overflows: those of weights are checked where they are
+ * bound, tensor by tensor. */
+static bool read_ssm(struct infer_model *m, struct fmt_err *err)
+{
+	struct infer_ssm *s = &m->ssm;
+	uint32_t steps;
+
+	if (!m->forward->recurrent)
+		return true;
+	if (!read_one(m->view, "ssm.inner_size", 0, &s->inner, err) || !read_one(m->view, "ssm.state_size", 0, &s->state, err) ||
+	    !read_one(m->view, "ssm.conv_kernel", 0, &s->kernel, err) ||
+	    !read_one(m->view, "ssm.time_step_rank", 0, &steps, err))
+		return false;
+	*(m->forward->ssm_heads ? &s->heads : &s->rank) = steps;
+	if (m->forward->ssm_heads && !read_one(m->view, "ssm.group_count", 0, &s->groups, err))
+		return false;
+	if (s->inner > MAX_SSM || s->state > MAX_SSM || s->kernel > MAX_SSM || steps > MAX_SSM ||
+	    (uint64_t)s->groups * s->state > MAX_SSM)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "ssm.*: a size above %u", MAX_SSM);
+	if (s->heads && (s->inner % s->heads || s->heads % s->groups))
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "ssm.inner_size %u, %u heads (ssm.time_step_rank), %u groups: one does "
+		                "not divide the other", s->inner, s->heads, s->groups);
+	return true;
+}
+
+/* Of the first layer that has attention; 0: none has. */
+static uint32_t usual_head_width(const struct infer_model *m)
+{
+	for (uint32_t i = 0; i < m->n_layers; i++)
+		if (m->layers[i].n_head)
+			return m->d_model / m->layers[i].n_head;
+	return 0;
+}
+
+/* Widths of heads, where there are any. */
+static bool read_head_widths(struct infer_model *m, struct fmt_err *err)
+{
+	uint32_t usual = usual_head_width(m);
+
+	if (m->forward->recurrent && !usual)
+		return true;
+	return read_one(m->view, "attention.key_length", usual, &m->d_k, err) &&
+	       read_one(m->view, "attention.value_length", usual, &m->d_v, err);
+}
+
 bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
 	const struct fmt_view_tensor *embd = fmt_view_role(v, FMT_ROLE_TOKEN_EMBD, -1);
-	uint32_t head_width;
 
 	if (!embd || embd->n_dims != 2 || !embd->dims[0] || embd->dims[0] > INT32_MAX)
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "token_embd.weight is missing or no matrix");
@@ -254,9 +314,7 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 		m->max_ctx = m->n_ctx_train;
 		m->max_ctx_why = "the model has learned positions for";
 	}
-	head_width = m->d_model / m->layers[0].n_head;
-	return read_one(v, "attention.key_length", head_width, &m->d_k, err) &&
-	       read_one(v, "attention.value_length", head_width, &m->d_v, err) && read_latent(m, err) && read_eps(m, err) &&
+	return read_head_widths(m, err) && read_latent(m, err) && read_ssm(m, err) && read_eps(m, err) &&
 	       read_scores(m, err) && read_temperature(m, err) &&
 	       read_factor(v, "embedding_scale", &m->embd_scale, err) &&
 	       read_factor(v, "residual_scale", &m->residual_scale, err) &&
@@ -312,6 +370,30 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->moe.d_ff;
 	case DIM_SHARED_FF:
 		return m->moe.d_shared;
+	case DIM_SSM_INNER:
+		return m->ssm.inner;
+	case DIM_SSM_INNER_TWICE:
+		return 2 * (uint64_t)m->ssm.inner;
+	case DIM_SSM_STATE:
+		return m->ssm.state;
+	case DIM_SSM_KERNEL:
+		return m->ssm.kernel;
+	case DIM_SSM_RANK:
+		return m->ssm.rank;
+	case DIM_SSM_X:
+		return m->ssm.rank + 2 * (uint64_t)m->ssm.state;
+	case DIM_SSM_HEADS:
+		return m->ssm.heads;
+	case DIM_SSM_HEAD:
+		return m->ssm.inner / m->ssm.heads;
+	case DIM_SSM_GROUPS:
+		return m->ssm.groups;
+	case DIM_SSM_GROUP:
+		return m->ssm.inner / m->ssm.groups;
+	case DIM_SSM_IN:
+		return m->ssm.inner + infer_conv_width(&m->ssm) + m->ssm.heads;
+	case DIM_SSM_CONV:
+		return infer_conv_width(&m->ssm);
 	case DIM_ONE:
 	case DIM_ROW:
 	case DIM_ANY:

@@ -1,38 +1,75 @@
-/* Keys and values of the tokens so far. */
+/* Keys and values of the tokens so far, and the states of recurrent layers. */
 #include "kv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool infer_kv_bytes(const struct infer_model *m, uint32_t n_ctx, uint64_t *n_bytes, struct fmt_err *err)
+/* Floats of a layer's last inputs of the convolution, and of its state. */
+static uint64_t conv_elems(const struct infer_model *m, const struct infer_layer *l)
 {
-	size_t most = SIZE_MAX / sizeof(float), total = 0;
+	return l->recurrent ? (m->ssm.kernel - 1) * infer_conv_width(&m->ssm) : 0;
+}
 
-	for (uint32_t i = 0; i < m->n_layers; i++) {
-		uint64_t heads = m->layers[i].n_head_kv, width = (uint64_t)infer_cache_k(m) + infer_cache_v(m);
+static uint64_t state_elems(const struct infer_model *m, const struct infer_layer *l)
+{
+	return l->recurrent ? (uint64_t)m->ssm.inner * m->ssm.state : 0;
+}
 
-		if (width && heads > (most - total) / n_ctx / width)
-			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "a cache of %u tokens is too large to address", n_ctx);
-		total += (size_t)(heads * width * n_ctx);
-	}
-	*n_bytes = total * sizeof(float);
+/* Adds n rows of `width` floats to *total, if memory can be that large. */
+static bool add(size_t *total, uint64_t n, uint64_t width)
+{
+	size_t most = SIZE_MAX / sizeof(float);
+
+	if (width && n > (most - *total) / width)
+		return false;
+	*total += (size_t)(n * width);
 	return true;
+}
+
+bool infer_kv_count(struct infer_kv *kv, const struct infer_model *m, uint32_t n_ctx, struct fmt_err *err)
+{
+	uint64_t width = (uint64_t)infer_cache_k(m) + infer_cache_v(m);
+	size_t total = 0;
+
+	*kv = (struct infer_kv){ .n_ctx = n_ctx };
+	for (uint32_t i = 0; i < m->n_layers; i++)
+		if (!add(&total, conv_elems(m, &m->layers[i]), 1) || !add(&total, state_elems(m, &m->layers[i]), 1))
+			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the state of recurrent layers is too large to address");
+	kv->n_states = total;
+	for (uint32_t i = 0; i < m->n_layers; i++)
+		if (!add(&total, (uint64_t)m->layers[i].n_head_kv * n_ctx, width))
+			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "a cache of %u tokens is too large to address", n_ctx);
+	kv->n_bytes = total * sizeof(float);
+	return true;
+}
+
+static bool allocate(struct infer_kv *kv, const struct infer_model *m)
+{
+	kv->k = calloc(m->n_layers, sizeof *kv->k);
+	kv->v = calloc(m->n_layers, sizeof *kv->v);
+	kv->conv = calloc(m->n_layers, sizeof *kv->conv);
+	kv->state = calloc(m->n_layers, sizeof *kv->state);
+	kv->memory = calloc(1, kv->n_bytes ? kv->n_bytes : 1);
+	return kv->k && kv->v && kv->conv && kv->state && kv->memory;
 }
 
 bool infer_kv_init(struct infer_kv *kv, const struct infer_model *m, uint32_t n_ctx, struct fmt_err *err)
 {
 	float *at;
 
-	*kv = (struct infer_kv){ .n_ctx = n_ctx };
-	if (!infer_kv_bytes(m, n_ctx, &kv->n_bytes, err))
+	if (!infer_kv_count(kv, m, n_ctx, err))
 		return false;
-	kv->k = calloc(m->n_layers, sizeof *kv->k);
-	kv->v = calloc(m->n_layers, sizeof *kv->v);
-	kv->memory = at = calloc(1, kv->n_bytes);
-	if (!kv->k || !kv->v || !at) {
+	if (!allocate(kv, m)) {
 		fmt_fail_nomem(err, kv->n_bytes);
 		infer_kv_finish(kv);
 		return false;
+	}
+	at = kv->states = kv->memory;
+	for (uint32_t i = 0; i < m->n_layers; i++) {
+		kv->conv[i] = at;
+		at += conv_elems(m, &m->layers[i]);
+		kv->state[i] = at;
+		at += state_elems(m, &m->layers[i]);
 	}
 	for (uint32_t i = 0; i < m->n_layers; i++) {
 		kv->k[i] = at;
@@ -47,8 +84,16 @@ void infer_kv_finish(struct infer_kv *kv)
 {
 	free(kv->k);
 	free(kv->v);
+	free(kv->conv);
+	free(kv->state);
 	free(kv->memory);
 	*kv = (struct infer_kv){ 0 };
+}
+
+/* Keys and values need nothing: those past the position are never looked at. */
+void infer_kv_reset(struct infer_kv *kv)
+{
+	memset(kv->states, 0, kv->n_states * sizeof *kv->states);
 }
 
 void infer_kv_store(float *cache, uint32_t n_ctx, uint32_t n_heads, uint32_t width, uint32_t pos, const float *rows,

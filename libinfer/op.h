@@ -140,6 +140,26 @@ void op_experts_add(struct infer_run *r, float *y, const float *x, const struct 
 void op_experts_in(struct infer_run *r, const float *x, const struct infer_w *gate, const struct infer_w *up);
 void op_experts_out(struct infer_run *r, float *y, const struct infer_w *down);
 
+/* Recurrent layers. Each works through the tokens of the batch in order, from what the layer kept of those before, and keeps
+ * what the next ones need: the same steps in the same order however tokens are split into batches. I is the width of the layer,
+ * N the numbers that are kept per element of it, C the channels of the convolution.
+ * y [T, C] = silu(sum over j of w[c, j] * x[t - kernel + 1 + j, c] + bias), w [C, kernel]; y is not x. */
+void op_conv(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
+
+/* Selective scan (arXiv:2312.00752), per element i of I and n of N, with d = softplus(step):
+ * state = exp(d A[i, n]) * state + d x B[n];  y = (sum over n of state * C[n] + D[i] x) * silu(z).
+ * x, z, step [T, I]; bc [T, 2 * N]: B and C; A [I, N], D [I]. Sums in eight partial sums. */
+void op_selective_scan(struct infer_run *r, float *y, const float *x, const float *z, const float *step, const float *bc,
+                       const struct infer_w *a, const struct infer_w *d);
+
+/* The same with a scalar A for each of H heads (arXiv:2405.21060): d = softplus(step + bias), and heads share B and C in runs of
+ * H / groups. xbc [T, C]: x [I], then B and C [groups, N]; step [T, H]; A, D, bias [H]. No gate. */
+void op_ssd_scan(struct infer_run *r, float *y, const float *xbc, const float *step, const struct infer_w *a,
+                 const struct infer_w *d, const struct infer_w *bias);
+
+/* y = y * silu(z), then a norm of each group of I: w [groups, I / groups]. */
+void op_gated_groupnorm(struct infer_run *r, float *y, const float *z, const struct infer_w *w);
+
 /* Keeps only the tokens whose logits are wanted: moves their rows of x [T, D] to the front and makes T their number. */
 void op_wanted(struct infer_run *r, float *x);
 

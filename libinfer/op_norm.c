@@ -1,4 +1,5 @@
 /* Norms. */
+#include "elementary.h"
 #include "op.h"
 
 #include <math.h>
@@ -73,6 +74,29 @@ void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infe
 
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
 	op_done(r, "norm", w, y, r->n_tok, w->cols, false);
+}
+
+/* One group of a token's, of which the weight has a row each. */
+static void group_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct norm *c = ctx;
+	size_t n = c->w->cols;
+	const float *z = c->x + row * n, *w = c->w->f32 + row % c->w->rows * n;
+	float *y = c->y + row * n, scale;
+
+	(void)worker;
+	infer_silu_mul_row(y, z, y, n);
+	scale = (float)(1 / sqrt(sum_of_squares(y, n) / (double)n + (double)c->r->model->eps));
+	for (size_t i = 0; i < n; i++)
+		y[i] = y[i] * scale * w[i];
+}
+
+void op_gated_groupnorm(struct infer_run *r, float *y, const float *z, const struct infer_w *w)
+{
+	struct norm c = { .r = r, .y = y, .x = z, .w = w };
+
+	quant_pool_run(r->pool, (uint64_t)r->n_tok * w->rows, group_row, &c);
+	op_done(r, "gated norm", w, y, r->n_tok, w->rows * w->cols, false);
 }
 
 void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w)

@@ -63,12 +63,13 @@ static struct widths widest(const struct infer_model *m)
 		w.v = larger(w.v, (uint64_t)l->n_head_kv * m->d_v);
 		w.h = larger(w.h, (uint64_t)l->n_head * m->d_v);
 		add_feed_forward(&w, m, l);
-		w.group = larger(w.group, op_attend_group(m, l));
+		w.group = larger(w.group, l->n_head ? op_attend_group(m, l) : 0);
 		w.latent_q = larger(w.latent_q, m->latent.width ? (uint64_t)l->n_head * infer_cache_k(m) : 0);
 		w.latent_y = larger(w.latent_y, (uint64_t)l->n_head * m->latent.width);
 	}
 	w.latent_y = larger(w.latent_y, m->latent.n_queries);
 	w.cols = larger(larger(w.cols, w.h), larger(m->latent.width, m->latent.n_queries));
+	w.cols = larger(w.cols, larger(m->ssm.inner, m->ssm.rank));
 	return w;
 }
 
@@ -86,6 +87,20 @@ static void carve_route(struct infer_run *r, struct carver *c)
 	route->groups = carve_items(c, moe->n_experts, 1, sizeof *route->groups);
 	route->x = carve(c, (uint64_t)r->n_batch * moe->n_used, r->model->d_model);
 	route->y = carve(c, (uint64_t)r->n_batch * moe->n_used, r->model->d_model);
+}
+
+static void carve_ssm(struct infer_run *r, struct carver *c)
+{
+	const struct infer_ssm *s = &r->model->ssm;
+	struct infer_ssm_rows *rows = &r->ssm;
+
+	rows->z = carve(c, r->n_batch, s->inner);
+	rows->in = carve(c, r->n_batch, infer_conv_width(s));
+	rows->x = carve(c, r->n_batch, infer_conv_width(s));
+	rows->low = carve(c, r->n_batch, s->rank);
+	rows->bc = carve(c, r->n_batch, s->rank ? 2 * (uint64_t)s->state : 0);
+	rows->step = carve(c, r->n_batch, s->rank ? s->inner : 2 * (uint64_t)s->heads);
+	rows->y = carve(c, r->n_batch, s->inner);
 }
 
 static void carve_buffers(struct infer_run *r, struct carver *c)
@@ -108,12 +123,14 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->cos_window = carve(c, m->rope.apart_in_windows ? r->n_batch : 0, m->rope.n_dims / 2);
 	r->sin_window = carve(c, m->rope.apart_in_windows ? r->n_batch : 0, m->rope.n_dims / 2);
 	r->low = carve(c, r->n_batch, (uint64_t)larger(m->moe.n_used, 1) * m->max_rank);
+	carve_ssm(r, c);
 	carve_route(r, c);
 	w.cols = larger(w.cols, m->max_rank);
 	if (w.cols > SIZE_MAX / ALIGN)
 		c->overflow = true;
 	/* Pieces of scratch begin on cache lines of their own. */
 	r->scratch_elems = larger(op_linear_scratch(w.cols, r->n_batch), op_attend_scratch(w.group, r->kv.n_ctx));
+	r->scratch_elems = larger(r->scratch_elems, m->ssm.state);
 	r->scratch_elems = (r->scratch_elems + 15) / 16 * 16;
 	r->scratch = carve(c, r->n_threads, r->scratch_elems);
 }
@@ -180,7 +197,7 @@ bool infer_run_plan(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batc
 	struct infer_run r = { 0 };
 
 	*memory = (struct infer_run_memory){ 0 };
-	if (!set_size(&r, m, n_ctx, n_batch, n_threads, err) || !infer_kv_bytes(m, r.kv.n_ctx, &r.kv.n_bytes, err) ||
+	if (!set_size(&r, m, n_ctx, n_batch, n_threads, err) || !infer_kv_count(&r.kv, m, r.kv.n_ctx, err) ||
 	    !buffers_count(&r, err))
 		return false;
 	infer_run_memory(&r, memory);
@@ -190,7 +207,8 @@ bool infer_run_plan(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batc
 void infer_run_memory(const struct infer_run *r, struct infer_run_memory *memory)
 {
 	*memory = (struct infer_run_memory){ .n_ctx = r->kv.n_ctx, .n_batch = r->n_batch, .n_threads = r->n_threads,
-		                             .cache = r->kv.n_bytes, .buffers = r->n_bytes };
+		                             .cache = r->kv.n_bytes - r->kv.n_states * sizeof(float),
+		                             .state = r->kv.n_states * sizeof(float), .buffers = r->n_bytes };
 }
 
 void infer_run_destroy(struct infer_run *r)
@@ -205,6 +223,7 @@ void infer_run_destroy(struct infer_run *r)
 void infer_run_reset(struct infer_run *r)
 {
 	r->pos = 0;
+	infer_kv_reset(&r->kv);
 }
 
 void infer_run_watch(struct infer_run *r, infer_watch_fn *fn, void *user)

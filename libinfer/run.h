@@ -27,6 +27,17 @@ struct infer_route {
 	float *x, *y;      /* [n_batch * n_used, d_model]: their inputs and outputs */
 };
 
+/* What a recurrent layer computes on the way: [n_batch, ...]. */
+struct infer_ssm_rows {
+	float *z;    /* inner: what gates the result */
+	float *in;   /* infer_conv_width: what goes into the convolution, */
+	float *x;    /* and what comes out */
+	float *low;  /* rank: what time steps are made of */
+	float *bc;   /* 2 * state: what writes to the state and what reads it, of Mamba */
+	float *step; /* inner, of Mamba; else 2 * heads */
+	float *y;    /* inner: the result */
+};
+
 struct infer_run {
 	const struct infer_model *model;
 	const struct infer_kernels *kernels;
@@ -58,6 +69,7 @@ struct infer_run {
 	float *cos_window, *sin_window; /* the same, of rope.inv_freq_window */
 	float *low;         /* n_used or 1, * max_rank: between the two products of an adapter */
 
+	struct infer_ssm_rows ssm; /* of recurrent layers */
 	struct infer_route route; /* of a mixture of experts */
 
 	uint64_t *expert_use; /* [layers, experts]: how often each was chosen; NULL: nobody counts */

@@ -51,6 +51,8 @@ COHERE2 = dict(rms_norm_eps=..., num_hidden_layers=4, tie_word_embeddings=True, 
 GRANITE_MOE = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44)
 GPT_OSS = dict(num_hidden_layers=4, num_local_experts=6, num_experts_per_tok=2, intermediate_size=96, head_dim=24,
                sliding_window=17)
+MAMBA = {**{name: ... for name in ("intermediate_size", "num_attention_heads", "num_key_value_heads", "max_position_embeddings",
+                                  "rms_norm_eps")}, "hidden_size": 64, "expand": 2}
 DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
 
 
@@ -208,6 +210,15 @@ MODELS = {
     "olmo3-layers": ("Olmo3", dict(num_key_value_heads=4, sliding_window=9, num_hidden_layers=4,
                                    layer_types=["full_attention", "sliding_attention"] * 2,
                                    rope_parameters=dict(rope_type="default", rope_theta=500.0))),
+    "mamba": ("Mamba", dict(MAMBA, tie_word_embeddings=True, time_step_rank="auto")),
+    "mamba-settings": ("Mamba", dict(MAMBA, time_step_rank=7, state_size=5, conv_kernel=3, layer_norm_epsilon=1e-3)),
+    "mamba-biases": ("Mamba", dict(MAMBA, use_bias=True, use_conv_bias=False, time_step_rank=7, state_size=5, conv_kernel=3,
+                                   layer_norm_epsilon=1e-3)),
+    "mamba2": ("Mamba2", dict(MAMBA, num_heads=8, head_dim=16, n_groups=1, state_size=12)),
+    "mamba2-groups": ("Mamba2", dict(MAMBA, num_heads=16, head_dim=8, n_groups=4, state_size=12, tie_word_embeddings=True,
+                                     layer_norm_epsilon=1e-3)),
+    "mamba2-biases": ("Mamba2", dict(MAMBA, num_heads=4, head_dim=32, n_groups=2, state_size=9, conv_kernel=3, use_bias=True,
+                                     use_conv_bias=False)),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
@@ -234,6 +245,18 @@ def mend_deepseek2(model, config):
     for layer in model.model.layers:
         layer.self_attn.scaling = layer.self_attn.qk_head_dim ** -0.5 * mscale ** 2
         layer.mlp.num_experts = config.n_routed_experts
+
+
+def mend_mamba2(model, config):
+    """The norm of the authors' code (RMSNormGated of state-spaces/mamba, group_size), which is over each group for itself; that of
+    transformers 5 is over all of them together."""
+    import torch
+    def forward(self, x, gate):
+        x = (x * torch.nn.functional.silu(gate)).unflatten(-1, (config.n_groups, -1))
+        x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+        return self.weight * x.flatten(-2)
+    for layer in model.backbone.layers:
+        layer.mixer.norm.forward = forward.__get__(layer.mixer.norm)
 
 
 def in_mxfp4(model, seed):
@@ -315,6 +338,8 @@ def make(name, folder):
     randomize(model, seed)
     if kind == "DeepseekV2":
         mend_deepseek2(model, config)
+    if kind == "Mamba2":
+        mend_mamba2(model, config)
     out = os.path.join(folder, name)
     blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
     model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks else "1GB")

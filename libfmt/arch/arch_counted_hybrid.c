@@ -52,13 +52,6 @@ static const struct arch_param_row inner[] = {
 	{ P_NONE },
 };
 
-static const struct arch_param_row mamba2_alone[] = {
-	{ P_SSM_HEADS, KIND_COUNT, "num_heads", .max = ARCH_MAX_HEADS },
-	{ P_SSM_HEAD_DIM, KIND_COUNT, "head_dim", .max = ARCH_MAX_WIDTH },
-	{ P_SSM_GROUPS, KIND_COUNT, "n_groups", .max = ARCH_MAX_HEADS },
-	{ P_NONE },
-};
-
 static const struct arch_tensor one_norm[] = {
 	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "norm.weight", { P_MODEL } },
 	{ FMT_ROLE_NONE },
@@ -148,30 +141,13 @@ static const struct arch_tensor lfm2_conv[] = {
 	{ FMT_ROLE_SSM_CONV, "shortconv.conv.weight", "conv.conv.weight", { P_MODEL, P_SSM_CONV }, .in = LAYER_CONV },
 	{ FMT_ROLE_SSM_CONV_B, "shortconv.conv.bias", "conv.conv.bias", { P_MODEL }, { P_CONV_BIAS, 1 }, .in = LAYER_CONV },
 	{ FMT_ROLE_SSM_IN, "shortconv.in_proj.weight", "conv.in_proj.weight", { P_SSM_X, P_MODEL }, .in = LAYER_CONV },
-	{ FMT_ROLE_SSM_IN, "shortconv.in_proj.bias", "conv.in_proj.bias", { P_SSM_X }, { P_CONV_BIAS, 1 }, .in = LAYER_CONV },
+	{ FMT_ROLE_SSM_IN_B, "shortconv.in_proj.bias", "conv.in_proj.bias", { P_SSM_X }, { P_CONV_BIAS, 1 }, .in = LAYER_CONV },
 	{ FMT_ROLE_SSM_OUT, "shortconv.out_proj.weight", "conv.out_proj.weight", { P_MODEL, P_MODEL }, .in = LAYER_CONV },
-	{ FMT_ROLE_SSM_OUT, "shortconv.out_proj.bias", "conv.out_proj.bias", { P_MODEL }, { P_CONV_BIAS, 1 }, .in = LAYER_CONV },
+	{ FMT_ROLE_SSM_OUT_B, "shortconv.out_proj.bias", "conv.out_proj.bias", { P_MODEL }, { P_CONV_BIAS, 1 }, .in = LAYER_CONV },
 	{ FMT_ROLE_NONE },
 };
 
 static const struct arch_numbers lfm2_lists[] = { { "full_attn_idxs", .in = LAYER_FULL, .out = LAYER_CONV }, { NULL } };
-
-const struct fmt_arch arch_mamba2 = {
-	.gguf = "mamba2",
-	.classes = (const char *const[]){ "Mamba2ForCausalLM", NULL },
-	.types = (const char *const[]){ "mamba2", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 64 }, { P_MODEL, 4096 }, { P_VOCAB, 32768 }, { P_SSM_STATE, 128 }, { P_SSM_CONV, 4 },
-		{ P_SSM_INNER, 2 }, { P_SSM_RANK, 256 }, { P_SSM_HEADS, 128 }, { P_SSM_HEAD_DIM, 64 },
-		{ P_SSM_GROUPS, 8 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ alone, mamba2_alone, arch_mamba2_widths, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ one_norm, arch_mamba2_block, NULL },
-	.layer_prefix = "model.layers.",
-	.mixer = LAYER_SSM,
-};
 
 const struct fmt_arch arch_falcon_mamba = {
 	.gguf = "falcon_mamba",

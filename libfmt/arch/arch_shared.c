@@ -259,8 +259,8 @@ const struct arch_tensor arch_mamba1_block[] = {
 	{ FMT_ROLE_SSM_A, "ssm_a", "mamba.A_log", { P_SSM_INNER, P_SSM_STATE }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_D, "ssm_d", "mamba.D", { P_SSM_INNER }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_OUT, "ssm_out.weight", "mamba.out_proj.weight", { P_MODEL, P_SSM_INNER }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_IN, "ssm_in.bias", "mamba.in_proj.bias", { P_SSM_INNER_TWICE }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_OUT, "ssm_out.bias", "mamba.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_IN_B, "ssm_in.bias", "mamba.in_proj.bias", { P_SSM_INNER_TWICE }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_OUT_B, "ssm_out.bias", "mamba.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
 	{ FMT_ROLE_NONE },
 };
 
@@ -273,7 +273,7 @@ const struct arch_tensor arch_mamba2_block[] = {
 	{ FMT_ROLE_SSM_D, "ssm_d", "mamba.D", { P_SSM_HEADS }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_NORM, "ssm_norm.weight", "mamba.norm.weight", { P_SSM_INNER }, { P_SSM_NORM, 1 }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_OUT, "ssm_out.weight", "mamba.out_proj.weight", { P_MODEL, P_SSM_INNER }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_IN, "ssm_in.bias", "mamba.in_proj.bias", { P_SSM_IN }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_OUT, "ssm_out.bias", "mamba.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_IN_B, "ssm_in.bias", "mamba.in_proj.bias", { P_SSM_IN }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_OUT_B, "ssm_out.bias", "mamba.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
 	{ FMT_ROLE_NONE },
 };

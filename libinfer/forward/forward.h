@@ -22,6 +22,8 @@ extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_llama4;
 extern const struct infer_forward infer_fwd_minimaxm2;
 extern const struct infer_forward infer_fwd_mistral3;
+extern const struct infer_forward infer_fwd_mamba;
+extern const struct infer_forward infer_fwd_mamba2;
 extern const struct infer_forward infer_fwd_olmo2;
 extern const struct infer_forward infer_fwd_olmo;
 extern const struct infer_forward infer_fwd_olmoe;

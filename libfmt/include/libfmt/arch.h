@@ -60,6 +60,7 @@ enum fmt_role {
 	FMT_ROLE_SHARED_UP,
 	FMT_ROLE_SHARED_DOWN,
 	FMT_ROLE_SSM_IN,         /* blk.N.ssm_in.weight        [2 * inner, model] */
+	FMT_ROLE_SSM_IN_B,
 	FMT_ROLE_SSM_CONV,       /* blk.N.ssm_conv1d.weight    [inner, kernel] */
 	FMT_ROLE_SSM_CONV_B,
 	FMT_ROLE_SSM_X,          /* blk.N.ssm_x.weight         [rank + 2 * state, inner] */
@@ -73,6 +74,7 @@ enum fmt_role {
 	FMT_ROLE_SSM_ALPHA,
 	FMT_ROLE_ATTN_GATE,      /* blk.N.attn_gate.weight     [v, model]      */
 	FMT_ROLE_SSM_OUT,        /* blk.N.ssm_out.weight       [model, inner]  */
+	FMT_ROLE_SSM_OUT_B,
 	FMT_ROLE_ATTN_SINKS,     /* blk.N.attn_sinks.weight    [heads]         */
 	FMT_ROLE_MOE_GATE_B,     /* blk.N.ffn_gate_exps.bias   [experts, ff]   */
 	FMT_ROLE_MOE_UP_B,

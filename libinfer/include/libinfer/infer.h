@@ -60,6 +60,7 @@ struct infer_run_memory {
 	uint32_t n_ctx, n_batch; /* as they came out */
 	unsigned n_threads;
 	uint64_t cache;          /* keys and values of n_ctx tokens */
+	uint64_t state;          /* of recurrent layers, whatever n_ctx */
 	uint64_t buffers;        /* intermediate results of n_batch tokens, and a piece of scratch for each thread */
 };
 void infer_run_memory(const struct infer_run *r, struct infer_run_memory *memory);
