@@ -58,34 +58,50 @@ uint64_t tok_index_bytes(const struct tok_index *x)
 	return x->n_slots * sizeof *x->slots;
 }
 
-int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n)
+static bool is_key(const struct infer_tokenizer *t, int32_t id, const char *p, size_t n)
 {
-	const struct tok_index *x = &t->index;
-	uint32_t hash;
+	struct fmt_str key = t->entries[id].key;
 
-	if (!x->n_slots || n > t->max_key_bytes)
-		return TOK_NONE;
-	hash = hash_bytes(x->key, p, n);
-	for (size_t i = hash & (x->n_slots - 1); x->slots[i].id != TOK_NONE; i = (i + 1) & (x->n_slots - 1)) {
-		struct fmt_str key = t->entries[x->slots[i].id].key;
-
-		if (x->slots[i].hash == hash && key.n == n && !memcmp(key.p, p, n))
-			return x->slots[i].id;
-	}
-	return TOK_NONE;
+	return key.p && key.n == n && !memcmp(key.p, p, n);
 }
 
-static void add_key(struct infer_tokenizer *t, int32_t id)
+/* The slot of the key p[0, n), or a free one. */
+static struct tok_slot *find_slot(const struct infer_tokenizer *t, uint32_t hash, const char *p, size_t n)
 {
-	struct tok_index *x = &t->index;
-	struct fmt_str key = t->entries[id].key;
-	uint32_t hash = hash_bytes(x->key, key.p, key.n);
+	const struct tok_index *x = &t->index;
 	size_t i = hash & (x->n_slots - 1);
 
-	while (x->slots[i].id != TOK_NONE)
+	while (x->slots[i].id != TOK_NONE && (x->slots[i].hash != hash || !is_key(t, x->slots[i].id, p, n)))
 		i = (i + 1) & (x->n_slots - 1);
-	x->slots[i] = (struct tok_slot){ hash, id };
-	x->n++;
+	return &x->slots[i];
+}
+
+int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n)
+{
+	if (!t->index.n_slots || n > t->max_key_bytes)
+		return TOK_NONE;
+	return find_slot(t, hash_bytes(t->index.key, p, n), p, n)->id;
+}
+
+int32_t tok_find_near(const struct infer_tokenizer *t, const char *p, size_t n, int32_t guess)
+{
+	for (int32_t id = guess; id >= 0 && id <= guess + 1 && (size_t)id < t->n_entries; id++)
+		if (is_key(t, id, p, n))
+			return id;
+	return tok_find(t, p, n);
+}
+
+/* Adds the key of a token, unless it is there. */
+static void add_key(struct infer_tokenizer *t, int32_t id)
+{
+	struct fmt_str key = t->entries[id].key;
+	uint32_t hash = hash_bytes(t->index.key, key.p, key.n);
+	struct tok_slot *slot = find_slot(t, hash, key.p, key.n);
+
+	if (slot->id != TOK_NONE)
+		return;
+	*slot = (struct tok_slot){ hash, id };
+	t->index.n++;
 	if (key.n > t->max_key_bytes)
 		t->max_key_bytes = key.n;
 }
@@ -114,7 +130,7 @@ static bool fill(struct infer_tokenizer *t, size_t room, struct fmt_err *err)
 	if (!make_room(t, room, err))
 		return false;
 	for (size_t id = 0; id < t->n_entries; id++)
-		if (t->entries[id].key.p && tok_find(t, t->entries[id].key.p, t->entries[id].key.n) == TOK_NONE)
+		if (t->entries[id].key.p)
 			add_key(t, (int32_t)id);
 	return true;
 }
@@ -123,8 +139,7 @@ bool tok_index_add(struct infer_tokenizer *t, int32_t id, struct fmt_err *err)
 {
 	if (2 * (t->index.n + 1) > t->index.n_slots)
 		return fill(t, 2 * t->n_entries, err);
-	if (tok_find(t, t->entries[id].key.p, t->entries[id].key.n) == TOK_NONE)
-		add_key(t, id);
+	add_key(t, id);
 	return true;
 }
 

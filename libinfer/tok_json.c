@@ -126,7 +126,8 @@ static bool missing(struct fmt_str text, uint32_t rank, struct fmt_err *err)
 	                rank, shown(text), text.p);
 }
 
-static bool add_merge(struct infer_tokenizer *t, const struct json *j, uint32_t rank, struct tok_bytes *buf,
+/* *last: what the merge before made; merges mostly are in the order of what they make. */
+static bool add_merge(struct infer_tokenizer *t, const struct json *j, uint32_t rank, int32_t *last, struct tok_bytes *buf,
                       struct fmt_err *err)
 {
 	struct tok_merge m = { .rank = rank };
@@ -144,10 +145,11 @@ static bool add_merge(struct infer_tokenizer *t, const struct json *j, uint32_t 
 	if (!tok_bytes_put(buf, a.p, a.n, err) ||
 	    !tok_bytes_put(buf, b.p + t->continuing.n, b.n - t->continuing.n, err))
 		return false;
-	m.id = buf->n ? tok_find(t, buf->p, buf->n) : TOK_NONE;
+	m.id = buf->n ? tok_find_near(t, buf->p, buf->n, *last) : TOK_NONE;
 	if (m.id == TOK_NONE)
 		return missing((struct fmt_str){ buf->p, buf->n }, rank, err);
 	tok_merges_add(&t->merges, m, true);
+	*last = m.id;
 	return true;
 }
 
@@ -155,6 +157,7 @@ static bool read_merges(struct infer_tokenizer *t, const struct json *merges, st
 {
 	struct tok_bytes buf = { 0 };
 	uint64_t n = json_count(merges);
+	int32_t last = TOK_NONE;
 	uint32_t rank = 0;
 	bool ok = true;
 
@@ -162,7 +165,7 @@ static bool read_merges(struct infer_tokenizer *t, const struct json *merges, st
 		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "the model's merges are not a list");
 	ok = tok_merges_reserve(&t->merges, n, err);
 	for (const struct json *j = json_first(merges); ok && j; j = json_next(j))
-		ok = add_merge(t, j, rank++, &buf, err);
+		ok = add_merge(t, j, rank++, &last, &buf, err);
 	tok_bytes_finish(&buf);
 	return ok;
 }

@@ -198,6 +198,8 @@ bool tok_index_build(struct infer_tokenizer *t, bool final, struct fmt_err *err)
 bool tok_index_add(struct infer_tokenizer *t, int32_t id, struct fmt_err *err); /* unless its key is there */
 uint64_t tok_index_bytes(const struct tok_index *x);
 int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n);
+/* The same, faster if the id is `guess` or the next one; for vocabularies in which no two tokens have one text. */
+int32_t tok_find_near(const struct infer_tokenizer *t, const char *p, size_t n, int32_t guess);
 
 bool tok_merges_reserve(struct tok_merges *m, size_t n, struct fmt_err *err);
 /* An earlier rank of the same pair is replaced if `replace`. Room must have been reserved. */
