@@ -54,6 +54,7 @@ enum arch_param {
 	P_NORM_TOPK,    /* the weights of a token's experts add up to 1 */
 	P_EXPERT_SCALE, /* a factor on them */
 	P_GATING,       /* how scores become weights: GGUF's number, 1 softmax, 2 sigmoid of each */
+	P_JITTER,       /* experts compete for a token with those whose scores are nearer than this */
 	P_GROUPS,       /* of experts; a token's are chosen from some of them only */
 	P_GROUPS_USED,
 	P_GROUP_TOP,    /* so many of a group's best scores make up the group's; 0: groups limit nothing */
@@ -173,6 +174,7 @@ enum arch_param {
 	P_ROPE_LOW,  /* llama3: low_freq_factor */
 	P_ROPE_HIGH, /* llama3: high_freq_factor */
 	P_ROPE_MAGNITUDE, /* longrope: factor on sin and cos */
+	P_ROPE_MAGNITUDE_SHORT, /* the same within the context that was trained first, where it is another */
 	P_YARN_TRUNCATE,
 	P_YARN_EXT,
 	P_YARN_ATTN,
@@ -416,6 +418,7 @@ extern const struct fmt_arch arch_olmo3;
 extern const struct fmt_arch arch_olmoe;
 extern const struct fmt_arch arch_phi2;
 extern const struct fmt_arch arch_phi3;
+extern const struct fmt_arch arch_phimoe;
 extern const struct fmt_arch arch_qwen2;
 extern const struct fmt_arch arch_qwen2moe;
 extern const struct fmt_arch arch_qwen3;
@@ -447,7 +450,6 @@ extern const struct fmt_arch arch_nemotron;
 extern const struct fmt_arch arch_qwen2vl;
 extern const struct fmt_arch arch_qwen3vl;
 extern const struct fmt_arch arch_qwen3vlmoe;
-extern const struct fmt_arch arch_phimoe;
 extern const struct fmt_arch arch_ernie4_5_moe;
 extern const struct fmt_arch arch_dots1;
 extern const struct fmt_arch arch_exaone_moe;

@@ -53,6 +53,7 @@ struct infer_rope {
 	bool apart_in_windows;  /* layers with a window turn otherwise: */
 	float *inv_freq_window; /* by these, where magnitude is 1 */
 	float magnitude;   /* factor on sin and cos (YaRN's attention factor) */
+	float magnitude_long; /* the same with inv_freq_long */
 };
 
 struct infer_layer {
@@ -93,6 +94,7 @@ struct infer_moe {
 	uint32_t n_groups_used;     /* a token's experts are of so many groups, those with the highest scores: */
 	uint32_t group_top;         /* the sum of this many of their best, 1 or 2 */
 	float scale;                /* a factor on the weights, last; 0: none */
+	float jitter;               /* of op_route_mixed: experts compete with those whose scores are nearer than this */
 	bool weigh_input;           /* weights are applied to what experts read, not to what they make */
 	bool normalise;             /* the weights of a token's experts are made to add up to 1 */
 };

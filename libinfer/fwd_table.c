@@ -27,6 +27,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_olmoe,
 	&infer_fwd_phi2,
 	&infer_fwd_phi3,
+	&infer_fwd_phimoe,
 	&infer_fwd_qwen2,
 	&infer_fwd_qwen2moe,
 	&infer_fwd_qwen3,

@@ -154,7 +154,8 @@ static bool read_moe(struct infer_model *m, struct fmt_err *err)
 	    !fmt_view_u32(m->view, "expert_used_count", -1, 0, &moe->n_used, err) ||
 	    !fmt_view_u32(m->view, "feed_forward_length", -1, 0, &d_ff, err) ||
 	    !fmt_view_u32(m->view, "expert_feed_forward_length", -1, d_ff, &moe->d_ff, err) ||
-	    !fmt_view_u32(m->view, "expert_shared_feed_forward_length", -1, 0, &moe->d_shared, err))
+	    !fmt_view_u32(m->view, "expert_shared_feed_forward_length", -1, 0, &moe->d_shared, err) ||
+	    !read_real(m->view, "expert_router_jitter", 0.01f, &moe->jitter, err))
 		return false;
 	moe->normalise = norm && norm->type == FMT_KV_BOOL ? norm->as.b : m->forward->normalise;
 	if (!moe->n_experts)

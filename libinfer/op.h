@@ -130,6 +130,9 @@ void op_route(struct infer_run *r, const float *x, const struct infer_w *router)
 /* The same with the rest of struct infer_moe: scores by a sigmoid, a correction [n_experts] to them that counts in the choice
  * but not in the weights (where the model has it), groups, and a factor (arXiv:2412.19437). */
 void op_route_corrected(struct infer_run *r, const float *x, const struct infer_w *router, const struct infer_w *correction);
+/* The same by SparseMixer (arXiv:2409.12136): the largest score, and then the largest of the others; each weighs what a softmax
+ * gives it over those that are left and not further below it than 2 * jitter of the larger of it and their own size. */
+void op_route_mixed(struct infer_run *r, const float *x, const struct infer_w *router);
 /* y [T, D] += sum over each token's experts e, in ascending order, of weight * (silu(x Wgate_e') * (x Wup_e')) Wdown_e'; or,
  * where the model weighs the input, with weight * x for x and no weight outside. Uses r->route, r->g and r->u. */
 void op_experts_add(struct infer_run *r, float *y, const float *x, const struct infer_w *gate, const struct infer_w *up,

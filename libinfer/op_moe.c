@@ -166,6 +166,56 @@ void op_route(struct infer_run *r, const float *x, const struct infer_w *router)
 	op_route_corrected(r, x, router, &(struct infer_w){ 0 });
 }
 
+/* The largest of s [n] that is left, and its weight among those near it; takes it out of `left` (1 or 0 each). */
+static uint32_t mix_one(const float *s, float *left, size_t n, float jitter, float *weight)
+{
+	size_t best = 0;
+	double sum = 0;
+
+	while (left[best] == 0)
+		best++;
+	for (size_t i = best + 1; i < n; i++)
+		if (left[i] > 0 && s[i] > s[best])
+			best = i;
+	for (size_t i = 0; i < n; i++)
+		if (left[i] > 0 && !((s[best] - s[i]) / fmaxf(fabsf(s[i]), s[best]) > 2 * jitter))
+			sum += (double)infer_expf(s[i] - s[best]);
+	left[best] = 0;
+	*weight = (float)(1 / sum);
+	return (uint32_t)best;
+}
+
+static void mix_token(void *ctx, uint64_t t, unsigned worker)
+{
+	const struct infer_run *r = ctx;
+	const struct infer_moe *moe = &r->model->moe;
+	float *s = r->route.p + t * moe->n_experts, *left = r->route.score + t * moe->n_experts, *weight = r->route.weight + t * moe->n_used;
+	uint32_t *expert = r->route.expert + t * moe->n_used;
+
+	(void)worker;
+	for (size_t i = 0; i < moe->n_experts; i++)
+		left[i] = 1;
+	for (size_t used = 0; used < moe->n_used; used++) {
+		float w;
+		uint32_t e = mix_one(s, left, moe->n_experts, moe->jitter, &w);
+		size_t at = used;
+
+		for (; at > 0 && expert[at - 1] > e; at--) {
+			expert[at] = expert[at - 1];
+			weight[at] = weight[at - 1];
+		}
+		expert[at] = e;
+		weight[at] = w;
+	}
+}
+
+void op_route_mixed(struct infer_run *r, const float *x, const struct infer_w *router)
+{
+	op_linear(r, r->route.p, x, router);
+	quant_pool_run(r->pool, r->n_tok, mix_token, r);
+	sort_by_expert(r);
+}
+
 struct rows {
 	const struct infer_run *r;
 	const float *x; /* [T, D] */

@@ -31,7 +31,7 @@ void op_rope_angles(struct infer_run *r)
 	const struct infer_rope *rope = &r->model->rope;
 	bool far = rope->inv_freq_long && r->kv.n_ctx > rope->n_ctx_short;
 
-	angles(r, far ? rope->inv_freq_long : rope->inv_freq, rope->magnitude, r->sin, r->cos);
+	angles(r, far ? rope->inv_freq_long : rope->inv_freq, far ? rope->magnitude_long : rope->magnitude, r->sin, r->cos);
 	if (rope->apart_in_windows)
 		angles(r, rope->inv_freq_window, 1, r->sin_window, r->cos_window);
 }

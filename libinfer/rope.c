@@ -172,7 +172,8 @@ static bool long_rope(struct infer_model *m, float base, struct fmt_err *err)
 	return divide(rope, rope->inv_freq, near, "rope_factors_short", err) &&
 	       divide(rope, rope->inv_freq_long, far, "rope_factors_long", err) &&
 	       fmt_view_u32(m->view, "rope.scaling.original_context_length", -1, m->n_ctx_train, &rope->n_ctx_short, err) &&
-	       fmt_view_f32(m->view, "rope.scaling.attn_factor", 1, &rope->magnitude, err);
+	       fmt_view_f32(m->view, "rope.scaling.attn_factor", 1, &rope->magnitude_long, err) &&
+	       fmt_view_f32(m->view, "rope.scaling.attn_factor_short", rope->magnitude_long, &rope->magnitude, err);
 }
 
 /* Frequencies of layers with a window: another base, no scaling. */

@@ -16,7 +16,7 @@ N_IDS = 96
 TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../shared/models/qwen2", "qwen2"),
               "Gemma": ("../shared/models/gemma2", None), "Gemma2": ("../shared/models/gemma2", None),
               "Gemma3Text": ("../shared/models/gemma2", None), "Gemma3": ("../shared/models/gemma2", None),
-              "Phi3": ("../shared/models/phi3", None), "GPT2": ("../shared/models/gpt2", "gpt-2"),
+              "Phi3": ("../shared/models/phi3", None), "Phimoe": ("../shared/models/phi3", None), "GPT2": ("../shared/models/gpt2", "gpt-2"),
               "DeepseekV2": ("../shared/models/deepseek_v3", "deepseek-v3"),
               "DeepseekV3": ("../shared/models/deepseek_v3", "deepseek-v3")}
 TOKENIZER = ("testdata/models/llama", "llama-bpe")
@@ -40,6 +40,7 @@ LLAMA4 = dict(num_hidden_layers=5, head_dim=16, num_local_experts=6, num_experts
               intermediate_size_mlp=100)
 LLAMA4_SEES = dict(VISION, vision_output_dim=16, projector_input_dim=16, projector_output_dim=16)
 MINIMAX = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44, head_dim=24)
+PHIMOE = dict(num_local_experts=6, num_experts_per_tok=2, intermediate_size=44, vocab_size=1029)
 FALCON = dict(max_position_embeddings=2048, tie_word_embeddings=True)
 PHI3 = dict(vocab_size=1029)
 DEEPSEEK = dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
@@ -219,6 +220,11 @@ MODELS = {
                                      layer_norm_epsilon=1e-3)),
     "mamba2-biases": ("Mamba2", dict(MAMBA, num_heads=4, head_dim=32, n_groups=2, state_size=9, conv_kernel=3, use_bias=True,
                                      use_conv_bias=False)),
+    "phimoe": ("Phimoe", dict(PHIMOE, attention_bias=True, lm_head_bias=True, original_max_position_embeddings=64, rope_parameters=dict(
+        longrope(8), original_max_position_embeddings=64, short_mscale=1.1, long_mscale=1.3))),
+    "phimoe-short": ("Phimoe", dict(PHIMOE, num_local_experts=9, router_jitter_noise=0.2, original_max_position_embeddings=100,
+                                    rope_parameters=dict(longrope(8), original_max_position_embeddings=100, short_mscale=1.1,
+                                                         long_mscale=1.3))),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
@@ -345,6 +351,11 @@ def make(name, folder):
     model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks else "1GB")
     if blocks:
         replace_by_blocks(os.path.join(out, "model.safetensors"), blocks)
+    if kind == "Phimoe":  # checkpoints have the name that its authors gave the class
+        path = os.path.join(out, "config.json")
+        config_json = json.load(open(path))
+        config_json["architectures"] = ["PhiMoEForCausalLM"]
+        json.dump(config_json, open(path, "w"))
     if seed % 2:
         as_transformers_4(os.path.join(out, "config.json"))
     for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"):

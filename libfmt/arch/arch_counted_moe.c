@@ -19,14 +19,6 @@ static const struct arch_param_row experts[] = {
 	{ P_NONE },
 };
 
-/* Experts as wide as intermediate_size says. */
-static const struct arch_param_row wide_experts[] = {
-	EXPERTS("num_local_experts num_experts"),
-	EXPERTS_USED("num_experts_per_tok"),
-	FF_EXPERT(NULL),
-	{ P_NONE },
-};
-
 /* Beside them shared ones, of the same width. */
 static const struct arch_param_row shared[] = {
 	SHARED("n_shared_experts num_shared_experts"),
@@ -48,22 +40,6 @@ static const struct arch_param_row head_norms[] = {
 	{ P_QK_NORM, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 2 },
 	{ P_NONE },
 };
-/* Phi-3.5-MoE: norms and the output matrix may have biases. */
-static const struct arch_param_row phi[] = {
-	{ P_NORM_BIAS, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
-	{ P_HEAD_BIAS, KIND_FLAG, "lm_head_bias", { ELSE_FIXED, .fixed = 0 } },
-	{ P_NONE },
-};
-
-static const struct arch_tensor phi_globals[] = {
-	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
-	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
-	{ FMT_ROLE_OUTPUT_NORM_B, "output_norm.bias", "model.norm.bias", { P_MODEL } },
-	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
-	{ FMT_ROLE_OUTPUT_B, "output.bias", "lm_head.bias", { P_VOCAB }, { P_HEAD_BIAS, 1 } },
-	{ FMT_ROLE_NONE },
-};
-
 static const struct arch_param_row ernie[] = {
 	{ P_ATTN_BIAS, KIND_FLAG, "use_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_O_BIAS, KIND_FLAG, NULL, { ELSE_SAME, P_ATTN_BIAS } },
@@ -145,22 +121,6 @@ const struct fmt_arch arch_qwen3vlmoe = {
 	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, arch_experts,
 		arch_shared_experts, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_phimoe = {
-	.gguf = "phimoe",
-	.classes = (const char *const[]){ "PhimoeForCausalLM", "PhiMoEForCausalLM", NULL },
-	.types = (const char *const[]){ "phimoe", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 131072 }, { P_MODEL, 4096 }, { P_FF, 6400 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 8 }, { P_VOCAB, 32064 }, { P_EXPERTS, 16 }, { P_EXPERTS_USED, 2 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_attn_bias, wide_experts, phi,
-		arch_window, NULL },
-	.keys = arch_no_keys,
-	.globals = phi_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_experts, NULL },
 	.layer_prefix = "model.layers.",
 };
 

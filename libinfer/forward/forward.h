@@ -29,6 +29,7 @@ extern const struct infer_forward infer_fwd_olmo;
 extern const struct infer_forward infer_fwd_olmoe;
 extern const struct infer_forward infer_fwd_phi2;
 extern const struct infer_forward infer_fwd_phi3;
+extern const struct infer_forward infer_fwd_phimoe;
 extern const struct infer_forward infer_fwd_qwen2;
 extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;

@@ -1,0 +1,65 @@
+/* Phi-3.5-MoE (arXiv:2404.14219): Llama's block with LayerNorm and biases, and experts that SparseMixer chooses.
+ * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
+#include "forward.h"
+
+static const struct infer_need global[] = {
+	{ FMT_ROLE_TOKEN_EMBD, "token_embd", FMT_ROLE_NONE, DIM_VOCAB, DIM_MODEL },
+	{ FMT_ROLE_OUTPUT_NORM, "output_norm", FMT_ROLE_OUTPUT_NORM_B, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_OUTPUT, "output", FMT_ROLE_OUTPUT_B, DIM_VOCAB, DIM_MODEL, .optional = true }, /* absent: the embedding */
+	{ FMT_ROLE_ROPE_LONG, "rope_factors_long", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, .optional = true },
+	{ FMT_ROLE_ROPE_SHORT, "rope_factors_short", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, .optional = true },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct infer_need layer[] = {
+	{ FMT_ROLE_ATTN_NORM, "attn_norm", FMT_ROLE_ATTN_NORM_B, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_ATTN_Q_B, DIM_Q, DIM_MODEL },
+	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_ATTN_K_B, DIM_K, DIM_MODEL },
+	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL },
+	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_ATTN_OUT_B, DIM_MODEL, DIM_HEADS_V },
+	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_FFN_NORM_B, DIM_ONE, DIM_MODEL },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp", FMT_ROLE_NONE, DIM_EXPERTS, DIM_MODEL },
+	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps", FMT_ROLE_NONE, DIM_EXPERT_FF, DIM_MODEL, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps", FMT_ROLE_NONE, DIM_MODEL, DIM_EXPERT_FF, .stack = DIM_EXPERTS },
+	{ FMT_ROLE_NONE },
+};
+
+static void block(struct infer_run *r, const struct infer_layer *l, float *x /* [T, D], in and out */)
+{
+	const struct infer_w *w = l->w;
+
+	op_layernorm(r, r->h, x, &w[FMT_ROLE_ATTN_NORM]);    /* h = norm(x)                   [T, D]     */
+	op_linear(r, r->q, r->h, &w[FMT_ROLE_ATTN_Q]);       /* q = h Wq' + bq                [T, Hq*Dk] */
+	op_linear(r, r->k, r->h, &w[FMT_ROLE_ATTN_K]);       /* k = h Wk' + bk                [T, Hk*Dk] */
+	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv' + bv                [T, Hk*Dv] */
+	op_rope(r, r->q, l->n_head);
+	op_rope(r, r->k, l->n_head_kv);
+	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' / sqrt(Dk)) v [T, Hq*Dv] */
+	op_linear_add(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);    /* x += h Wo' + bo               [T, D]     */
+
+	op_layernorm(r, r->h, x, &w[FMT_ROLE_FFN_NORM]);     /* h = norm(x)                   [T, D]     */
+	op_route_mixed(r, r->h, &w[FMT_ROLE_MOE_ROUTER]);
+	op_experts_add(r, x, r->h, &w[FMT_ROLE_MOE_GATE], &w[FMT_ROLE_MOE_UP], &w[FMT_ROLE_MOE_DOWN]);
+}
+
+static void forward(struct infer_run *r)
+{
+	const struct infer_model *m = r->model;
+
+	op_embed(r, r->x, &m->w[FMT_ROLE_TOKEN_EMBD]);       /* x = E[ids]                    [T, D]     */
+	op_rope_angles(r);
+	for (r->layer = 0; r->layer < m->n_layers; r->layer++)
+		block(r, &m->layers[r->layer], r->x);
+	op_wanted(r, r->x);
+	op_layernorm(r, r->h, r->x, &m->w[FMT_ROLE_OUTPUT_NORM]);
+	op_linear(r, r->logits, r->h, &m->w[FMT_ROLE_OUTPUT]); /* logits = norm(x) Wout' + b  [T, V]     */
+}
+
+const struct infer_forward infer_fwd_phimoe = {
+	.arch = "phimoe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
+};
