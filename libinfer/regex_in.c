@@ -172,15 +172,15 @@ static bool put_escape(struct translation *t)
 		return true;
 	case 'b':
 	case 'B':
-		if (!t->in_class) {
-			put_edge(t, c == 'b');
-			return true;
-		}
-		/* fall through */
-	default:
-		tok_bytes_put(&t->out, t->in.p + t->at - 2, 2, t->err);
+		if (t->in_class)
+			break;
+		put_edge(t, c == 'b');
 		return true;
+	default:
+		break;
 	}
+	tok_bytes_put(&t->out, t->in.p + t->at - 2, 2, t->err);
+	return true;
 }
 
 static bool translate_one(struct translation *t)
