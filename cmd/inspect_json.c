@@ -155,6 +155,26 @@ static void number(struct cli_json *j, const struct inspect *in, const char *nam
 	j->pretty = true;
 }
 
+static void quantized(struct cli_json *j, const struct inspect *in)
+{
+	struct fmt_view_quantized q;
+
+	if (!in->view || !fmt_view_quantized(in->view, &q))
+		return;
+	cli_json_object(j, "checkpoint");
+	cli_json_str(j, "method", q.method);
+	cli_json_u64(j, "bits", q.least_bits);
+	cli_json_u64(j, "bits_most", q.most_bits);
+	cli_json_u64(j, "group", q.least_group);
+	cli_json_u64(j, "group_most", q.most_group);
+	cli_json_bool(j, "ordered", q.ordered);
+	cli_json_u64(j, "quantized_parameters", q.n_elems);
+	cli_json_u64(j, "quantized_bytes", q.n_bytes);
+	cli_json_u64(j, "other_parameters", q.n_left);
+	cli_json_u64(j, "other_bytes", q.left_bytes);
+	cli_json_close(j, '}');
+}
+
 static void summary(struct cli_json *j, const struct inspect *in)
 {
 	const struct fmt_value *tokens = inspect_get(in, "tokenizer.ggml.tokens");
@@ -169,6 +189,7 @@ static void summary(struct cli_json *j, const struct inspect *in)
 		cli_json_f64(j, "bits_per_weight", 8.0 * (double)in->total.n_bytes / (double)in->total.n_params);
 	if (inspect_file_type(in))
 		cli_json_cstr(j, "quantization", inspect_file_type(in));
+	quantized(j, in);
 	number(j, in, "context_length", "context_length");
 	number(j, in, "layers", "block_count");
 	number(j, in, "width", "embedding_length");

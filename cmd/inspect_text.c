@@ -80,6 +80,40 @@ static void weights_line(const struct inspect *in)
 	printf("%s%s\n", quantization ? ", " : "", quantization ? quantization : "");
 }
 
+/* "4" or "4 to 8". */
+static void print_range(uint64_t low, uint64_t high)
+{
+	char buf[32];
+
+	fputs(cli_thousands(low, buf), stdout);
+	if (high != low)
+		printf(" to %s", cli_thousands(high, buf));
+}
+
+/* What a quantized checkpoint's matrices are stored in, and what is left. Words packed into others were counted above. */
+static void quantized_line(const struct inspect *in)
+{
+	struct fmt_view_quantized q;
+	char buf[32];
+
+	if (!in->view || !fmt_view_quantized(in->view, &q))
+		return;
+	label("quantized");
+	cli_print_str(stdout, q.method);
+	fputs(", ", stdout);
+	print_range(q.least_bits, q.most_bits);
+	fputs(" bits, ", stdout);
+	if (q.most_group) {
+		fputs("groups of ", stdout);
+		print_range(q.least_group ? q.least_group : q.most_group, q.most_group);
+	}
+	printf("%s%s: %s weights", q.most_group ? "" : "rows or more to a scale", q.ordered ? " listed by column" : "",
+	       cli_count(q.n_elems, buf));
+	printf(" in %s, %.2f bits each", cli_bytes(q.n_bytes, buf), 8.0 * (double)q.n_bytes / (double)q.n_elems);
+	printf("; %s are left in", cli_count(q.n_left, buf));
+	printf(" %.0f bits\n", q.n_left ? 8.0 * (double)q.left_bytes / (double)q.n_left : 0.0);
+}
+
 /* An integer, or the smallest and largest of an array of them (per layer); false if it is neither. */
 static bool range_of(const struct fmt_value *v, uint64_t *low, uint64_t *high)
 {
@@ -272,6 +306,7 @@ static void summary(const struct inspect *in)
 	inspect_adapter_line(in);
 	parameters_line(in);
 	weights_line(in);
+	quantized_line(in);
 	shape_lines(in);
 	vocabulary_line(in);
 	template_line(in);

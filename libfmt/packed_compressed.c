@@ -168,6 +168,8 @@ static enum packed_found find_floats(struct packed_search *s)
 	packed_plane(s, CODES, t->type, FMT_JOIN_MUL)->at = packed_dense(t, s->cols);
 	p = packed_plane(s, SCALES, scales->type, FMT_JOIN_MUL);
 	if (try_blocks(s, s->settings, scales, &rows, &cols))
+		s->m->group = cols;
+	if (rows && cols && s->m->group)
 		ok = packed_grid(s, p, rows, cols);
 	else
 		ok = packed_shared(s, p, "group_size");

@@ -33,6 +33,7 @@ static enum packed_found find(struct packed_search *s)
 	if (!packed_floats(s, scales) || !read_sides(s, t, &rows, &cols))
 		return PACKED_FAILED;
 	s->m->bits = 8;
+	s->m->group = cols;
 	packed_plane(s, CODES, t->type, FMT_JOIN_MUL)->at = packed_dense(t, s->cols);
 	return packed_grid(s, packed_plane(s, SCALES, scales->type, FMT_JOIN_MUL), rows, cols) ? PACKED_FOUND : PACKED_FAILED;
 }

@@ -66,6 +66,8 @@ static bool is_linear(const struct count *c, const struct fmt_view_tensor *t, en
 		return t->n_dims == 3;
 	if (c->q->only_experts)
 		return false;
+	if (t->role == FMT_ROLE_TOKEN_EMBD)
+		return c->q->embedding_too;
 	if (t->role == FMT_ROLE_OUTPUT)
 		return c->q->output_too;
 	if (t->role == FMT_ROLE_ATTN_LATENT_V)

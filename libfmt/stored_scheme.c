@@ -194,20 +194,21 @@ static bool read_compressed(struct reader *r)
 	const struct json *targets = json_get(group, "targets");
 	struct fmt_str format = json_str(json_get(r->node, "format"));
 	bool symmetric = true, moving = false, packed = fmt_str_is(format, "pack-quantized");
-	bool fp4 = fmt_str_is(format, "nvfp4-pack-quantized"), inputs_scaled = json_is(inputs, JSON_OBJECT);
+	bool mxfp4 = fmt_str_is(format, "mxfp4-pack-quantized"), nvfp4 = fmt_str_is(format, "nvfp4-pack-quantized");
+	bool inputs_scaled = json_is(inputs, JSON_OBJECT);
 	struct stored_layout *l = &r->q->layout;
 	uint64_t bits = 0;
 
 	r->q->output_too = true;
 	if (json_next(group) || json_count(targets) != 1 || !fmt_str_is(json_str(json_first(targets)), "Linear"))
 		return not_known(r, "more groups of settings than one for all linear modules");
-	if (!packed && !fp4 && !fmt_str_is(format, "float-quantized") && !fmt_str_is(format, "int-quantized") &&
+	if (!packed && !nvfp4 && !mxfp4 && !fmt_str_is(format, "float-quantized") && !fmt_str_is(format, "int-quantized") &&
 	    !fmt_str_is(format, "naive-quantized"))
 		return not_known(r, "a format of compressed-tensors that is not known");
 	if (!read_count(r, weights, "num_bits", 8, &bits) || !read_flag(r, weights, "symmetric", true, &symmetric) ||
 	    !read_flag(r, inputs, "dynamic", false, &moving))
 		return false;
-	if (packed ? bits != 4 && bits != 8 : fp4 ? bits != 4 : bits != 8)
+	if (packed ? bits != 4 && bits != 8 : nvfp4 || mxfp4 ? bits != 4 : bits != 8)
 		return fail_key(r, "config_groups.*.weights.num_bits", "4 or 8, as the format packs it");
 	*l = (struct stored_layout){ .bits = (unsigned)bits, .scale_bytes = float_bytes(r) };
 	r->s->known = true;
@@ -218,13 +219,80 @@ static bool read_compressed(struct reader *r)
 		l->zero_word = symmetric ? 0 : 32;
 		l->fixed_bytes = 16;
 		l->column_bytes = word_is(weights, "actorder", "group") ? 4 : 0;
-	} else if (fp4) { /* scales are FP8, with one more over all, and one for inputs */
+	} else if (mxfp4) { /* scales are exponents */
+		l->scale_bytes = 1;
+	} else if (nvfp4) { /* scales are FP8, with one more over all, and one for inputs */
 		l->scale_bytes = 1;
 		l->fixed_bytes = inputs_scaled ? 8 : 4;
 	} else {
 		l->scale_bytes += symmetric ? 0 : 1; /* a zero point is a value of 8 bits */
 		l->fixed_bytes = inputs_scaled && !moving ? float_bytes(r) : 0;
 	}
+	return true;
+}
+
+/* -1, 0 and 1 in two bits each, and a scale. What is rounded whenever it is used is stored as it was. */
+static bool read_bitnet(struct reader *r)
+{
+	if (word_is(r->node, "quantization_mode", "online"))
+		return not_known(r, "weights that are rounded whenever they are used");
+	r->q->layout = (struct stored_layout){ .bits = 2, .fixed_bytes = float_bytes(r) };
+	r->s->known = true;
+	return true;
+}
+
+/* A scale and a zero point per group, wherever rows end, and a dozen small tensors that say how. */
+static bool read_hqq(struct reader *r)
+{
+	const struct json *q = json_get(json_get(r->node, "quant_config"), "weight_quant_params");
+	struct stored_layout *l = &r->q->layout;
+	uint64_t bits = 0;
+
+	*l = (struct stored_layout){ .scale_bytes = 2 * float_bytes(r) };
+	if (!q)
+		return not_known(r, "settings module by module");
+	if (!read_count(r, q, "nbits", 4, &bits) || !read_count(r, q, "group_size", 0, &l->flat))
+		return false;
+	if (!l->flat || (bits != 1 && bits != 2 && bits != 4 && bits != 8))
+		return not_known(r, "HQQ's groups of whole rows, and 3 bits");
+	l->bits = (unsigned)bits;
+	r->s->about = r->s->known = true;
+	return true;
+}
+
+/* Words along each row, a scale and a bias per group; the embedding too. */
+static bool read_mlx(struct reader *r)
+{
+	struct stored_layout *l = &r->q->layout;
+	uint64_t bits = 0;
+
+	*l = (struct stored_layout){ .block_rows = 1, .scale_bytes = 2 * float_bytes(r), .row_word = 32 };
+	if (!read_count(r, r->node, "bits", 4, &bits) || !read_count(r, r->node, "group_size", 64, &l->block_cols))
+		return false;
+	if (bits < 2 || bits > 8 || bits == 7)
+		return fail_key(r, "bits", "2 to 6 or 8");
+	for (const struct json *j = json_first(r->node); j; j = json_next(j))
+		if (json_is(j, JSON_OBJECT) || json_is(j, JSON_BOOL))
+			return not_known(r, "settings module by module");
+	l->bits = (unsigned)bits;
+	r->q->output_too = true;
+	r->q->embedding_too = !r->s->method.n;
+	if (!r->s->method.n)
+		r->s->method = FMT_STR("mlx");
+	r->s->known = true;
+	return true;
+}
+
+/* FP8 with a scale, or E2M1 with a scale of 8 bits for 16 and one over all; and one for inputs. */
+static bool read_modelopt(struct reader *r)
+{
+	r->q->layout = (struct stored_layout){ .bits = 8, .scale_bytes = 4, .fixed_bytes = 4 };
+	r->q->output_too = true;
+	if (word_is(r->node, "quant_algo", "NVFP4"))
+		r->q->layout = (struct stored_layout){ .bits = 4, .block_rows = 1, .block_cols = 16, .scale_bytes = 1, .fixed_bytes = 8 };
+	else if (!word_is(r->node, "quant_algo", "FP8"))
+		return not_known(r, "a quant_algo other than FP8 and NVFP4");
+	r->s->known = true;
 	return true;
 }
 
@@ -240,6 +308,11 @@ static const struct method {
 	{ "gptq", read_gptq, "" },
 	{ "awq", read_awq, "modules_to_not_convert" },
 	{ "bitsandbytes", read_bitsandbytes, "llm_int8_skip_modules" },
+	{ "bitnet", read_bitnet, "modules_to_not_convert" },
+	{ "hqq", read_hqq, "skip_modules" },
+	{ "metal", read_mlx, "modules_to_not_convert" },
+	{ "modelopt", read_modelopt, "ignore" },
+	{ "", read_mlx, "" }, /* MLX's own settings name no method */
 };
 
 /* All the lists that the keys name, a space between them. */
@@ -275,6 +348,8 @@ bool stored_scheme_read(struct stored_scheme *q, struct fmt_stored *s, const str
 		.err = err };
 	const struct method *m = methods, *end = methods + sizeof methods / sizeof *methods;
 
+	if (!json_str(json_get(r.node, "quant_method")).n && json_is(arch_conf_find(config, "quantization", 12), JSON_OBJECT))
+		r.node = arch_conf_find(config, "quantization", 12);
 	if (!json_is(r.node, JSON_OBJECT))
 		return true;
 	s->quantized = true;

@@ -27,6 +27,7 @@ struct stored_pattern;
 struct stored_scheme {
 	struct stored_layout layout;
 	bool only_experts;     /* MXFP4 */
+	bool embedding_too;    /* MLX */
 	bool output_too;       /* the output matrix is quantized, unless a name below says no */
 	uint64_t n_names;
 	struct stored_pattern *names; /* of modules that stay as they are */

@@ -2,7 +2,7 @@
 """st2gguf on quantized checkpoints: testdata/quantized decoded as PyTorch did (scripts/compare_sources.py), and files whose
 parts do not fit refused by file, tensor and reason.
 
-usage: quantized_sources.py ST2GGUF SOURCE_ROOT
+usage: quantized_sources.py ST2GGUF GGUF_INSPECT LLM_MEM SOURCE_ROOT
 """
 import hashlib
 import json
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-st2gguf, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+st2gguf, inspect, mem, root = (os.path.abspath(a) for a in sys.argv[1:])
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(root, "scripts"))
 from gguf_tensors import tensors  # noqa: E402
@@ -47,6 +47,36 @@ def check_values():
                 if hashlib.sha256(found[tensor][2]).hexdigest() != digest:
                     fail("%s: %s has other values" % (name, tensor))
     return len(expected)
+
+
+# method, bits of a code, the fewest columns to a scale (0: a row or more), whether they are listed
+STORED = {"gptq-4-order": ("gptq", 4, 24, True), "gptq-8-sym": ("gptq", 8, 32, True), "awq": ("awq", 4, 24, False),
+          "ct-pack-8": ("compressed-tensors", 8, 0, False), "ct-nvfp4": ("compressed-tensors", 4, 16, False),
+          "ct-mxfp4": ("compressed-tensors", 4, 32, False), "bnb-nf4": ("bitsandbytes", 4, 64, False),
+          "hqq-4": ("hqq", 4, 64, False), "bitnet": ("bitnet", 2, 0, False), "mlx-6": ("mlx", 6, 0, False)}
+# Whose config.json says what is in the files to the byte.
+COUNTED = ["awq", "bitnet", "bnb-int8", "ct-float", "ct-int", "ct-mxfp4", "ct-pack-4", "ct-pack-8", "modelopt-fp8", "modelopt-nvfp4"]
+
+
+def output(*command):
+    return json.loads(subprocess.run(command, text=True, capture_output=True, check=True).stdout)
+
+
+def check_sizes():
+    for name, (method, bits, group, ordered) in STORED.items():
+        m, found = Model(name), output(inspect, "--json", os.path.join(FOLDER, name))["files"][0]
+        c = found["checkpoint"]
+        if (c["method"], c["bits"], c["group"], c["ordered"]) != (method, bits, group, ordered):
+            fail("gguf-inspect %s: %s" % (name, c))
+        plain = ("embed_tokens.weight", "lm_head.weight", "norm.weight", "o_proj.weight")
+        left = sum(len(t[2]) for k, t in m.tensors.items() if t[0] == "BF16" and k.endswith(plain))
+        if (c["quantized_parameters"], c["other_bytes"]) != (4096 + 2 * 2048 + 3 * 2048, left):
+            fail("gguf-inspect %s: %s, %d bytes are left" % (name, c, left))
+    for name in COUNTED:
+        c = output(mem, "--json", os.path.join(FOLDER, name))["checkpoint"]
+        there = sum(len(t[2]) for t in Model(name).tensors.values())
+        if c["bytes"] != there:
+            fail("llm-mem %s: %d bytes, there are %d" % (name, c["bytes"], there))
 
 
 class Model:
@@ -196,6 +226,7 @@ def main():
         n = check_values()
         os.unlink("out.gguf")
         check_refusals()
+        check_sizes()
         os.chdir("/")
     print("%d models, %d refusals" % (n, len(BAD)))
     sys.exit(1 if failed else 0)

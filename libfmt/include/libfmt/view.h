@@ -67,6 +67,19 @@ struct fmt_view {
 	struct fmt_view_impl *impl;
 };
 
+/* How the matrices of a checkpoint are stored that are quantized there. */
+struct fmt_view_quantized {
+	struct fmt_str method;             /* "gptq", of config.json */
+	unsigned least_bits, most_bits;    /* of a code */
+	uint64_t least_group, most_group;  /* neighbours that share a scale; 0: whole rows or more */
+	bool ordered;                      /* a list says which group a column is in (order of activation) */
+	uint64_t n_elems, n_bytes;         /* of them all, with scales and whatever else stands beside them */
+	uint64_t n_left, left_bytes;       /* of the tensors that are as they are */
+};
+
+/* Sums up. returns false if nothing is quantized, which is so of every GGUF */
+bool fmt_view_quantized(const struct fmt_view *v, struct fmt_view_quantized *q);
+
 struct fmt_view_opts {
 	const char *arch;   /* use this architecture whatever config.json says; NULL: as it says */
 	const char *pre;    /* tokenizer.ggml.pre to write; NULL: found from tokenizer.json */
