@@ -65,7 +65,9 @@ void tok_words_keep(struct tok_word *word, const char key[TOK_WORD_BYTES + 1], c
                     const uint8_t *at, size_t n)
 {
 	memcpy(word->key, key, TOK_WORD_BYTES + 1);
-	memcpy(word->ids, ids, n * sizeof *ids);
-	memcpy(word->at, at, n);
+	if (n) { /* a text that is no token at all has no lists either */
+		memcpy(word->ids, ids, n * sizeof *ids);
+		memcpy(word->at, at, n);
+	}
 	word->n = (uint8_t)n;
 }

@@ -4,6 +4,7 @@ usage: compare_sources.py make MODELS DIR [NAME...]      folders DIR/quantized/N
                                                          decoded values as F32
        compare_sources.py fixtures LLAMA TESTDATA        the same of a model of a few kilobytes, for testdata/quantized, and
                                                          there the SHA-256 of the decoded values
+       compare_sources.py seeds LLAMA TESTDATA           some of them, smaller still, for testdata/fuzz/packed
 
 Each scheme is a few lines that quantize by rounding and decode by the scheme's published definition; nothing of the project
 is used. Where transformers decodes itself, its own code gives the values.
@@ -467,19 +468,37 @@ GGUF = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v
         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
 
 
-def corner(llama):
-    """The first rows and columns of the first layer: width 64, two heads of 32, one of keys, feed-forward 32, 10 tokens."""
+def corner(llama, w=64):
+    """The first rows and columns of the first layer: two heads, one of keys, feed-forward 32, 10 tokens."""
     tensors, config = read_model(llama)
-    sizes = {"q_proj": (64, 64), "k_proj": (32, 64), "v_proj": (32, 64), "o_proj": (64, 64), "gate_proj": (32, 64),
-             "up_proj": (32, 64), "down_proj": (64, 32), "embed_tokens": (10, 64), "lm_head": (10, 64)}
+    sizes = {"q_proj": (w, w), "k_proj": (w // 2, w), "v_proj": (w // 2, w), "o_proj": (w, w), "gate_proj": (32, w),
+             "up_proj": (32, w), "down_proj": (w, 32), "embed_tokens": (10, w), "lm_head": (10, w)}
     out = {}
-    for name, w in tensors.items():
+    for name, x in tensors.items():
         if not name.startswith("model.layers.") or name.startswith("model.layers.0."):
             size = sizes.get(name.split(".")[-2])
-            out[name] = (w[:size[0], :size[1]] if size else w[:64]).contiguous()
-    config.update(hidden_size=64, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, vocab_size=10,
+            out[name] = (x[:size[0], :size[1]] if size else x[:w]).contiguous()
+    config.update(hidden_size=w, intermediate_size=32, head_dim=w // 2, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, vocab_size=10,
                   bos_token_id=3, eos_token_id=3)
     return out, config
+
+
+SEEDS = ["gptq-3-v2", "gptq-4-order", "awq", "ct-pack-4", "ct-float", "bnb-nf4", "hqq-3-axis-0", "mlx-3"]
+
+
+def seeds(llama, testdata):
+    """For fuzz/fuzz_packed.c: config.json, a zero byte, the weights."""
+    for name in SEEDS:
+        folders = [os.path.join("/tmp", "seed", kind) for kind in ("quantized", "plain")]
+        for folder in folders:
+            os.makedirs(folder, exist_ok=True)
+        build(*corner(llama, 32), FIXTURES[name], *folders)
+        os.makedirs(os.path.join(testdata, "fuzz", "packed"), exist_ok=True)
+        with open(os.path.join(testdata, "fuzz", "packed", name), "wb") as f:
+            for file in "config.json", "model.safetensors":
+                with open(os.path.join(folders[0], file), "rb") as part:
+                    f.write(part.read() + b"\0" * (file == "config.json"))
+        shutil.rmtree(os.path.join("/tmp", "seed"))
 
 
 def fixtures(llama, testdata):
@@ -504,4 +523,4 @@ def fixtures(llama, testdata):
 
 
 if __name__ == "__main__":
-    {"make": make, "fixtures": fixtures}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "fixtures": fixtures, "seeds": seeds}[sys.argv[1]](*sys.argv[2:])
