@@ -56,6 +56,7 @@ struct packed {
 	unsigned list;         /* the part's tensor with the group of each column; 0: there is none */
 	enum fmt_type block;   /* planes 0 and 1 are codes and scales of such blocks (MXFP4, NVFP4), and what is read are these;
 	                          FMT_F32: no */
+	bool late;             /* the reference converter writes such matrices after all others */
 	uint32_t n_planes;
 	struct packed_plane planes[FMT_MAX_PLANES];
 };

@@ -125,6 +125,7 @@ static enum packed_found find_packed(struct packed_search *s)
 
 	if (!packed_words(s, t) || !read_bits(s, t, &bits) || !check_shape(s))
 		return PACKED_FAILED;
+	s->m->late = true;
 	codes.at = packed_bits(bits, 32 * t->dims[1]);
 	codes.at.per = 32 / bits;
 	codes.at.step = 32;

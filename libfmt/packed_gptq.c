@@ -76,6 +76,7 @@ static enum packed_found find(struct packed_search *s)
 	if (!packed_words(s, zeros) || !packed_shape(s, zeros, n, zero_words))
 		return PACKED_FAILED;
 	s->m->bits = bits;
+	s->m->late = true;
 	s->m->list = list ? LIST : 0;
 
 	p = packed_plane(s, CODES, FMT_BF16, FMT_JOIN_MUL);

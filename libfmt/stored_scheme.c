@@ -276,9 +276,7 @@ static bool read_mlx(struct reader *r)
 			return not_known(r, "settings module by module");
 	l->bits = (unsigned)bits;
 	r->q->output_too = true;
-	r->q->embedding_too = !r->s->method.n;
-	if (!r->s->method.n)
-		r->s->method = FMT_STR("mlx");
+	r->q->embedding_too = fmt_str_is(r->s->method, "mlx");
 	r->s->known = true;
 	return true;
 }
@@ -312,7 +310,7 @@ static const struct method {
 	{ "hqq", read_hqq, "skip_modules" },
 	{ "metal", read_mlx, "modules_to_not_convert" },
 	{ "modelopt", read_modelopt, "ignore" },
-	{ "", read_mlx, "" }, /* MLX's own settings name no method */
+	{ "mlx", read_mlx, "" }, /* whose own settings name no method */
 };
 
 /* All the lists that the keys name, a space between them. */
@@ -347,13 +345,14 @@ bool stored_scheme_read(struct stored_scheme *q, struct fmt_stored *s, const str
 	struct reader r = { .q = q, .s = s, .node = arch_conf_find(config, "quantization_config", 19), .type = type, .mem = mem,
 		.err = err };
 	const struct method *m = methods, *end = methods + sizeof methods / sizeof *methods;
+	bool mlx = !json_str(json_get(r.node, "quant_method")).n && json_is(arch_conf_find(config, "quantization", 12), JSON_OBJECT);
 
-	if (!json_str(json_get(r.node, "quant_method")).n && json_is(arch_conf_find(config, "quantization", 12), JSON_OBJECT))
+	if (mlx)
 		r.node = arch_conf_find(config, "quantization", 12);
 	if (!json_is(r.node, JSON_OBJECT))
 		return true;
 	s->quantized = true;
-	s->method = json_str(json_get(r.node, "quant_method"));
+	s->method = mlx ? FMT_STR("mlx") : json_str(json_get(r.node, "quant_method"));
 	while (m < end && !fmt_str_is(s->method, m->name))
 		m++;
 	if (m == end)

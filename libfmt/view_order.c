@@ -10,6 +10,7 @@
 struct ordered {
 	const struct fmt_tensor *at;    /* NULL: made */
 	bool blocks;                    /* of MXFP4 */
+	bool late;                      /* unpacked, which the reference converter does last */
 	const struct fmt_tensor *first; /* part */
 	bool by_file;
 	uint64_t index;
@@ -35,6 +36,8 @@ static int compare(const void *pa, const void *pb)
 		return a->at ? 1 : b->at ? -1 : a->index < b->index ? -1 : 1;
 	if (a->blocks != b->blocks)
 		return a->blocks ? -1 : 1;
+	if (a->late != b->late)
+		return a->late ? 1 : -1;
 	c = compare_places(a->at, b->at, a->by_file);
 	if (!c)
 		c = compare_places(a->first, b->first, false);
@@ -73,6 +76,7 @@ bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
 		const struct view_source *s = &im->sources[i];
 
 		o[i] = (struct ordered){ .at = s->stack ? stacks[im->tensors[i].layer] : s->tensor, .blocks = s->exponents != NULL,
+		                         .late = s->packed && s->packed->m->late,
 		                         .first = s->tensor, .by_file = by_file, .index = i };
 	}
 	qsort(o, (size_t)n, sizeof *o, compare);

@@ -131,7 +131,7 @@ def published():
 
 
 def not_known():
-    for q, why in (({'quant_method': 'hqq'}, 'method'), ({}, 'method'), ({'quant_method': 'gptq', 'bits': 4, 'dynamic': {'a': {}}}, 'module by'),
+    for q, why in (({'quant_method': 'aqlm'}, 'method'), ({}, 'method'), ({'quant_method': 'gptq', 'bits': 4, 'dynamic': {'a': {}}}, 'module by'),
                    ({'quant_method': 'awq', 'version': 'gemv'}, 'gemm'), ({'quant_method': 'bitsandbytes'}, 'load_in_4bit'),
                    ({'quant_method': 'compressed-tensors', 'config_groups': {'a': {}, 'b': {}}}, 'groups'),
                    ({'quant_method': 'compressed-tensors', 'format': 'float-quantized', 'ignore': ['re:(a|b)'], 'config_groups': {
