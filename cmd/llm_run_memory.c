@@ -39,7 +39,8 @@ static void print_text(const struct infer_run_memory *run, const struct row *row
 	printf("a context of %s tokens, %" PRIu32 " at once, %u thread%s\n", cli_thousands(run->n_ctx, context), run->n_batch,
 	       run->n_threads, run->n_threads == 1 ? "" : "s");
 	for (size_t i = 0; i < n_rows; i++)
-		printf("  %-24s %12s\n", rows[i].name, cli_bytes(rows[i].n_bytes, text));
+		if (rows[i].n_bytes)
+			printf("  %-24s %12s\n", rows[i].name, cli_bytes(rows[i].n_bytes, text));
 	printf("  %-24s %12s\n", "total", cli_bytes(total, text));
 }
 

@@ -278,6 +278,8 @@ enum arch_move {
 	MOVE_LATENT_K,    /* of each head's rows the first P_NOPE_DIM, transposed */
 	MOVE_LATENT_V,    /* the others */
 	MOVE_QKV,         /* rows in groups of heads, some queries, a key and a value each, become all queries, keys, values */
+	MOVE_LINEAR_QKV,  /* rows in groups of heads, a query, a key, some values and their gates each: all queries, keys, values; */
+	MOVE_LINEAR_Z,    /* or all gates */
 	MOVE_SPLIT,       /* a vector becomes the rows of a matrix */
 	MOVE_FIRST,       /* of each matrix's rows the first half: a gate before what it gates */
 	MOVE_SECOND,      /* the other half */

@@ -38,6 +38,7 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_qwen2moe,
 	&arch_qwen3,
 	&arch_qwen3moe,
+	&arch_qwen3next,
 	&arch_smollm3,
 	&arch_stablelm,
 	&arch_starcoder2,
@@ -47,7 +48,6 @@ const struct fmt_arch *const arch_table[] = {
 const struct fmt_arch *const arch_counted[] = {
 	&arch_nemotronh,
 	&arch_qwen35,
-	&arch_qwen3next,
 	&arch_gemma3n,
 	&arch_gemma4,
 	&arch_bloom,

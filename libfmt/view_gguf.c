@@ -82,7 +82,7 @@ static void describe(const struct fmt_view *v, const struct fmt_tensor *from, st
 		.n_dims = from->n_dims, .n_elems = from->n_elems, .n_bytes = from->n_bytes,
 	};
 	memcpy(t->dims, from->dims, sizeof t->dims);
-	t->second_half = row && row->move == MOVE_SECOND;
+	t->second_half = row && (row->move == MOVE_SECOND || row->move == MOVE_LINEAR_Z);
 	/* what is F32 in a file of other types was kept so; one dimension always is */
 	t->keep_f32 = from->n_dims < 2 || fmt_str_ends(from->name, "_norm.weight");
 }

@@ -62,6 +62,8 @@ static void add_pattern(struct kv_list *l, const char *key, enum arch_param valu
 {
 	const struct arch_conf *conf = &v->impl->conf;
 
+	if (value == P_ATTN_EVERY)
+		add_flags(l, key, conf, LAYER_LINEAR, true);
 	if (value == P_WINDOW && !has_usual_windows(v))
 		add_flags(l, key, conf, LAYER_WINDOW, true);
 	if (value == P_NO_ROPE_EVERY && !all_but_every(conf, LAYER_NO_ROPE, false, 4))

@@ -175,7 +175,7 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	if (p->err->code)
 		return false;
 	t->part = fmt_component_of(t->name);
-	t->second_half = row->move == MOVE_SECOND;
+	t->second_half = row->move == MOVE_SECOND || row->move == MOVE_LINEAR_Z;
 	t->keep_f32 = stays_f32(t);
 	return true;
 }
@@ -341,6 +341,10 @@ void view_set_heads(const struct arch_conf *conf, struct view_source *src)
 {
 	src->n_heads = (uint32_t)conf->n[src->move == MOVE_ROPE_K ? P_HEADS_KV : P_HEADS];
 	src->n_key_rows = conf->n[P_NOPE_DIM];
+	if (src->move == MOVE_LINEAR_QKV || src->move == MOVE_LINEAR_Z) {
+		src->n_heads = (uint32_t)conf->n[P_LIN_K_HEADS];
+		src->n_key_rows = conf->n[P_LIN_K_DIM];
+	}
 	src->n_heads_kv = (uint32_t)conf->n[P_HEADS_KV];
 }
 
@@ -465,7 +469,7 @@ static bool check_left_over(struct plan *p)
 			skip++;
 		if (*skip || is_scale_of_inputs(t->name))
 			continue;
-		if (view_in_next_layer(p->v->arch, p->conf, t->name)) {
+		if (view_in_next_layer(p->v->arch, p->conf, t->name) || (t->name.n > 4 && !memcmp(t->name.p, "mtp.", 4))) {
 			n_next++;
 			continue;
 		}

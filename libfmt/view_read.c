@@ -31,6 +31,21 @@ static uint64_t qkv_row(const struct view_source *s, uint64_t row, uint64_t n)
 	return (group * (shared + 2) + in_group) * head_rows + row % head_rows;
 }
 
+/* The same of linear attention, where each group has a query, a key, values and as many gates. */
+static uint64_t linear_row(const struct view_source *s, uint64_t row, uint64_t n)
+{
+	uint64_t group_rows = n / s->n_heads, n_key = s->n_key_rows, n_value = (group_rows - 2 * n_key) / 2;
+	uint64_t keys_end = s->n_heads * n_key;
+
+	if (s->move == MOVE_LINEAR_Z)
+		return row / n_value * group_rows + 2 * n_key + n_value + row % n_value;
+	if (row >= 2 * keys_end) {
+		row -= 2 * keys_end;
+		return row / n_value * group_rows + 2 * n_key + row % n_value;
+	}
+	return row % keys_end / n_key * group_rows + (row >= keys_end ? n_key : 0) + row % n_key;
+}
+
 /* Rows of one tensor of the checkpoint, numbered as the GGUF has them. */
 struct rows {
 	const struct fmt_view *v;
@@ -59,7 +74,15 @@ static bool read_plain(const struct rows *r, struct fmt_err *err)
 
 static uint64_t moved_row(const struct rows *r, uint64_t row, uint64_t n)
 {
-	return r->source->move == MOVE_QKV ? qkv_row(r->source, row, n) : rope_row(r->source, row, n);
+	switch (r->source->move) {
+	case MOVE_QKV:
+		return qkv_row(r->source, row, n);
+	case MOVE_LINEAR_QKV:
+	case MOVE_LINEAR_Z:
+		return linear_row(r->source, row, n);
+	default:
+		return rope_row(r->source, row, n);
+	}
 }
 
 /* A bias: its elements move as the rows of its matrix do. */
@@ -302,6 +325,8 @@ static move_fn *const moves[] = {
 	[MOVE_LATENT_K] = read_latent_k,
 	[MOVE_LATENT_V] = read_latent_v,
 	[MOVE_QKV] = read_moved,
+	[MOVE_LINEAR_QKV] = read_moved,
+	[MOVE_LINEAR_Z] = read_moved,
 	[MOVE_SPLIT] = read_split,
 	[MOVE_FIRST] = read_half,
 	[MOVE_SECOND] = read_half,

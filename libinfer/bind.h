@@ -160,7 +160,8 @@ enum infer_dim {
 	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEADS, DIM_HEADS_KV, DIM_HEAD_K, DIM_HEAD_V, DIM_Q_NORM, DIM_K_NORM, DIM_Q,
 	DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF, DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_NOPE,
 	DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_SSM_INNER, DIM_SSM_INNER_TWICE, DIM_SSM_STATE, DIM_SSM_KERNEL,
-	DIM_SSM_RANK, DIM_SSM_X, DIM_SSM_HEADS, DIM_SSM_HEAD, DIM_SSM_GROUPS, DIM_SSM_GROUP, DIM_SSM_IN, DIM_SSM_CONV, DIM_ANY
+	DIM_SSM_RANK, DIM_SSM_X, DIM_SSM_HEADS, DIM_SSM_HEAD, DIM_SSM_GROUPS, DIM_SSM_GROUP, DIM_SSM_IN, DIM_SSM_CONV,
+	DIM_SSM_HEADS_TWICE, DIM_Q_TWICE, DIM_ANY
 };
 
 /* In which layers a weight is needed; those of queries made of a narrow vector, or not, in all or none. */
@@ -201,6 +202,7 @@ struct infer_forward {
 	bool latent;                     /* attention is latent */
 	bool layer_norm;                 /* norms are LayerNorm: another key has their epsilon */
 	bool recurrent;                  /* it has layers that keep a state, and maybe others */
+	bool gated_queries;              /* attention has a gate, made with its queries */
 	bool one_block;                  /* a layer may be a feed-forward block and nothing else */
 	bool ssm_heads;                  /* their width is divided among heads (struct infer_ssm) */
 };

@@ -31,6 +31,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_qwen2,
 	&infer_fwd_qwen2moe,
 	&infer_fwd_qwen3,
+	&infer_fwd_qwen3next,
 	&infer_fwd_qwen3moe,
 	&infer_fwd_smollm3,
 	&infer_fwd_stablelm,

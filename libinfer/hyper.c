@@ -393,6 +393,10 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->ssm.inner / m->ssm.groups;
 	case DIM_SSM_IN:
 		return m->ssm.inner + infer_conv_width(&m->ssm) + m->ssm.heads;
+	case DIM_SSM_HEADS_TWICE:
+		return 2 * (uint64_t)m->ssm.heads;
+	case DIM_Q_TWICE:
+		return 2 * (uint64_t)l->n_head * m->d_k;
 	case DIM_SSM_CONV:
 		return infer_conv_width(&m->ssm);
 	case DIM_ONE:

@@ -160,6 +160,22 @@ void op_selective_scan(struct infer_run *r, float *y, const float *x, const floa
 void op_ssd_scan(struct infer_run *r, float *y, const float *xbc, const float *step, const struct infer_w *a,
                  const struct infer_w *d, const struct infer_w *bias);
 
+/* The gated delta rule (arXiv:2412.06464), per head: its state [I / H, N] forgets by exp(A softplus(step + bias)), then goes a
+ * part sigmoid(beta) of the way to giving v for k; y = what it gives for q. q and k are made unit vectors (with 1e-6 under the
+ * root), q is divided by sqrt(N) too. qkv [T, C]: q and k [groups, N], v [I]; step, beta [T, H]; A, bias [H]. Heads share q and k
+ * in runs of H / groups. */
+void op_delta_rule(struct infer_run *r, float *y, const float *qkv, const float *step, const float *beta, const struct infer_w *a,
+                   const struct infer_w *bias);
+
+/* y [T, H, n]: each head's norm by w [n], then y * silu(z). */
+void op_headnorm_gated(struct infer_run *r, float *y, const float *z, const struct infer_w *w);
+
+/* Rows of groups x [T, n_groups, 2 n] in two: first and second [T, n_groups, n]. */
+void op_halves(struct infer_run *r, float *first, float *second, const float *x, size_t n_groups, size_t n);
+
+/* y *= sigmoid(gate), n elements of every token. */
+void op_sigmoid_mul(struct infer_run *r, float *y, const float *gate, size_t n);
+
 /* y = y * silu(z), then a norm of each group of I: w [groups, I / groups]. */
 void op_gated_groupnorm(struct infer_run *r, float *y, const float *z, const struct infer_w *w);
 

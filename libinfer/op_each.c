@@ -2,6 +2,8 @@
 #include "elementary.h"
 #include "op.h"
 
+#include <string.h>
+
 void op_scale(struct infer_run *r, float *x, size_t n, float factor)
 {
 	for (size_t i = 0; i < r->n_tok * n; i++)
@@ -66,4 +68,21 @@ void op_softcap(struct infer_run *r, float *x, size_t n, float cap)
 	if (cap > 0)
 		quant_pool_run(r->pool, r->n_tok, softcap_row, &c);
 	op_done(r, "soft cap", NULL, x, r->n_tok, n, false);
+}
+
+void op_halves(struct infer_run *r, float *first, float *second, const float *x, size_t n_groups, size_t n)
+{
+	for (size_t i = 0; i < r->n_tok * n_groups; i++) {
+		memcpy(first + i * n, x + 2 * i * n, n * sizeof *x);
+		memcpy(second + i * n, x + (2 * i + 1) * n, n * sizeof *x);
+	}
+	op_done(r, "first halves", NULL, first, r->n_tok, n_groups * n, false);
+	op_done(r, "second halves", NULL, second, r->n_tok, n_groups * n, false);
+}
+
+void op_sigmoid_mul(struct infer_run *r, float *y, const float *gate, size_t n)
+{
+	for (size_t i = 0; i < r->n_tok * n; i++)
+		y[i] *= 1.0f / (1.0f + infer_expf(-gate[i]));
+	op_done(r, "gate", NULL, y, r->n_tok, n, false);
 }

@@ -91,6 +91,27 @@ static void group_row(void *ctx, uint64_t row, unsigned worker)
 		y[i] = y[i] * scale * w[i];
 }
 
+/* One head, of which all have the same weight. */
+static void gated_head_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct norm *c = ctx;
+	size_t n = c->w->cols;
+	float *y = c->y + row * n, scale = (float)(1 / sqrt(sum_of_squares(y, n) / (double)n + (double)c->r->model->eps));
+
+	(void)worker;
+	for (size_t i = 0; i < n; i++)
+		y[i] = y[i] * scale * c->w->f32[i];
+	infer_silu_mul_row(y, c->x + row * n, y, n);
+}
+
+void op_headnorm_gated(struct infer_run *r, float *y, const float *z, const struct infer_w *w)
+{
+	struct norm c = { .r = r, .y = y, .x = z, .w = w };
+
+	quant_pool_run(r->pool, (uint64_t)r->n_tok * r->model->ssm.heads, gated_head_row, &c);
+	op_done(r, "gated norm", w, y, r->n_tok, r->model->ssm.inner, false);
+}
+
 void op_gated_groupnorm(struct infer_run *r, float *y, const float *z, const struct infer_w *w)
 {
 	struct norm c = { .r = r, .y = y, .x = z, .w = w };

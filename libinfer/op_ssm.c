@@ -3,6 +3,8 @@
 #include "elementary.h"
 #include "op.h"
 
+#include <math.h>
+
 enum { CHANNELS_PER_ITEM = 64 };
 
 /* Partial sum l takes elements l, l + 8, ...; then the eight are folded in halves. */
@@ -146,4 +148,61 @@ void op_ssd_scan(struct infer_run *r, float *y, const float *xbc, const float *s
 
 	quant_pool_run(r->pool, ssm->heads, ssd_scan_item, &s);
 	op_done(r, "state space scan", a, y, r->n_tok, ssm->inner, false);
+}
+
+struct delta {
+	const struct infer_run *r;
+	float *y;                 /* [T, heads, width] */
+	const float *qkv;         /* [T, C] */
+	const float *step, *beta; /* [T, heads] */
+	const float *a, *bias;
+	float *state;             /* [heads, width, N] */
+};
+
+/* y = x / sqrt(sum(x^2) + 1e-6) * scale */
+static void unit(float *y, const float *x, size_t n, float scale)
+{
+	float inverse = 1.0f / sqrtf(dot(x, x, n) + 1e-6f);
+
+	for (size_t i = 0; i < n; i++)
+		y[i] = x[i] * inverse * scale;
+}
+
+static void delta_item(void *ctx, uint64_t head, unsigned worker)
+{
+	const struct delta *d = ctx;
+	const struct infer_ssm *ssm = &d->r->model->ssm;
+	size_t n = ssm->state, width = ssm->inner / ssm->heads, row = infer_conv_width(ssm);
+	size_t group = head / (ssm->heads / ssm->groups);
+	float *q = infer_scratch(d->r, worker), *k = q + n, scale = 1.0f / sqrtf((float)n);
+
+	for (size_t t = 0; t < d->r->n_tok; t++) {
+		const float *in = d->qkv + t * row, *v = in + 2 * ssm->groups * n + head * width;
+		float decay = infer_expf(d->a[head] * infer_softplusf(d->step[t * ssm->heads + head] + d->bias[head]));
+		float part = 1.0f / (1.0f + infer_expf(-d->beta[t * ssm->heads + head]));
+		float *y = d->y + t * ssm->inner + head * width;
+
+		unit(q, in + group * n, n, scale);
+		unit(k, in + (ssm->groups + group) * n, n, 1);
+		for (size_t i = 0; i < width; i++) {
+			float *state = d->state + (head * width + i) * n, change;
+
+			for (size_t j = 0; j < n; j++)
+				state[j] *= decay;
+			change = (v[i] - dot(state, k, n)) * part;
+			for (size_t j = 0; j < n; j++)
+				state[j] += k[j] * change;
+			y[i] = dot(state, q, n);
+		}
+	}
+}
+
+void op_delta_rule(struct infer_run *r, float *y, const float *qkv, const float *step, const float *beta, const struct infer_w *a,
+                   const struct infer_w *bias)
+{
+	struct delta d = { .r = r, .y = y, .qkv = qkv, .step = step, .beta = beta, .a = a->f32, .bias = bias->f32,
+	                   .state = r->kv.state[r->layer] };
+
+	quant_pool_run(r->pool, r->model->ssm.heads, delta_item, &d);
+	op_done(r, "delta rule", a, y, r->n_tok, r->model->ssm.inner, false);
 }

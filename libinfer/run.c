@@ -99,7 +99,9 @@ static void carve_ssm(struct infer_run *r, struct carver *c)
 	rows->x = carve(c, r->n_batch, infer_conv_width(s));
 	rows->low = carve(c, r->n_batch, s->rank);
 	rows->bc = carve(c, r->n_batch, s->rank ? 2 * (uint64_t)s->state : 0);
-	rows->step = carve(c, r->n_batch, s->rank ? s->inner : 2 * (uint64_t)s->heads);
+	rows->step = carve(c, r->n_batch, s->rank ? s->inner : s->heads);
+	rows->beta = carve(c, r->model->forward->gated_queries ? r->n_batch : 0, s->heads);
+	rows->both = carve(c, r->model->forward->gated_queries ? r->n_batch : 0, 2 * (uint64_t)s->heads);
 	rows->y = carve(c, r->n_batch, s->inner);
 }
 
@@ -114,6 +116,8 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->q = carve(c, r->n_batch, w.q);
 	r->k = carve(c, r->n_batch, w.k);
 	r->v = carve(c, r->n_batch, w.v);
+	r->q_gate = carve(c, m->forward->gated_queries ? r->n_batch : 0, 2 * w.q);
+	r->gate = carve(c, m->forward->gated_queries ? r->n_batch : 0, w.q);
 	r->latent_q = carve(c, r->n_batch, w.latent_q);
 	r->latent_y = carve(c, r->n_batch, w.latent_y);
 	r->g = carve(c, r->n_batch, w.ff);
@@ -130,7 +134,7 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 		c->overflow = true;
 	/* Pieces of scratch begin on cache lines of their own. */
 	r->scratch_elems = larger(op_linear_scratch(w.cols, r->n_batch), op_attend_scratch(w.group, r->kv.n_ctx));
-	r->scratch_elems = larger(r->scratch_elems, m->ssm.state);
+	r->scratch_elems = larger(r->scratch_elems, 2 * (uint64_t)m->ssm.state);
 	r->scratch_elems = (r->scratch_elems + 15) / 16 * 16;
 	r->scratch = carve(c, r->n_threads, r->scratch_elems);
 }

@@ -34,7 +34,9 @@ struct infer_ssm_rows {
 	float *x;    /* and what comes out */
 	float *low;  /* rank: what time steps are made of */
 	float *bc;   /* 2 * state: what writes to the state and what reads it, of Mamba */
-	float *step; /* inner, of Mamba; else 2 * heads */
+	float *step; /* inner, of Mamba; else heads */
+	float *beta; /* heads: how far the delta rule goes, */
+	float *both; /* 2 * heads: and steps too, as one matrix makes them */
 	float *y;    /* inner: the result */
 };
 
@@ -62,6 +64,8 @@ struct infer_run {
 	float *y;           /* d_model: what is added to it, where that is not done at once */
 	float *h;           /* the widest input of a matrix but the feed-forward's */
 	float *q, *k, *v;   /* heads * d_k, kv heads * infer_cache_k, kv heads * d_v */
+	float *q_gate;      /* heads * 2 * d_k: queries and their gate, as one matrix makes them; */
+	float *gate;        /* heads * d_k: the gate */
 	float *latent_q;    /* heads * infer_cache_k: queries of latent attention */
 	float *latent_y;    /* heads * latent.width, or latent.n_queries */
 	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */

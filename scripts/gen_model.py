@@ -54,6 +54,8 @@ GPT_OSS = dict(num_hidden_layers=4, num_local_experts=6, num_experts_per_tok=2, 
                sliding_window=17)
 MAMBA = {**{name: ... for name in ("intermediate_size", "num_attention_heads", "num_key_value_heads", "max_position_embeddings",
                                   "rms_norm_eps")}, "hidden_size": 64, "expand": 2}
+QWEN3_NEXT = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, shared_expert_intermediate_size=36, head_dim=32,
+                  linear_num_key_heads=4, linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16)
 DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
 
 
@@ -225,6 +227,11 @@ MODELS = {
     "phimoe-short": ("Phimoe", dict(PHIMOE, num_local_experts=9, router_jitter_noise=0.2, original_max_position_embeddings=100,
                                     rope_parameters=dict(longrope(8), original_max_position_embeddings=100, short_mscale=1.1,
                                                          long_mscale=1.3))),
+    "qwen3next": ("Qwen3Next", dict(QWEN3_NEXT, num_hidden_layers=4)),
+    "qwen3next-layers": ("Qwen3Next", dict(QWEN3_NEXT, linear_num_value_heads=6, linear_num_key_heads=2, linear_conv_kernel_dim=3,
+                                           tie_word_embeddings=True, num_experts=9, num_experts_per_tok=3,
+                                           layer_types=["full_attention", "linear_attention", "linear_attention"],
+                                           rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5))),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
 }
@@ -237,7 +244,8 @@ def randomize(model, seed):
     with torch.no_grad():
         for name, p in model.named_parameters():
             scale = 0.2 if p.dim() == 1 else 0.15
-            p.copy_(torch.randn(p.shape, generator=gen) * scale + (1.0 if "norm" in name and not name.endswith("bias") else 0.0))
+            plus_one = "Qwen3Next" in type(model).__name__ and not name.endswith("linear_attn.norm.weight")
+            p.copy_(torch.randn(p.shape, generator=gen) * scale + (1.0 if "norm" in name and not plus_one and not name.endswith("bias") else 0.0))
         for name, p in model.named_buffers():
             if name.endswith("e_score_correction_bias"):
                 p.copy_(torch.randn(p.shape, generator=gen) * 0.3)

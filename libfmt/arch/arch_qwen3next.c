@@ -59,33 +59,43 @@ static const struct arch_param_row shared[] = {
 };
 
 #define ATTENTION                                                                                                      \
-	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },                             \
+	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },                             \
 	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_GATED, P_MODEL }, .in = LAYER_FULL },     \
 	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL }, .in = LAYER_FULL },    \
 	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL }, .in = LAYER_FULL },    \
-	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL },   \
-	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL },   \
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL, .op = FMT_OP_ADD_ONE },   \
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL, .op = FMT_OP_ADD_ONE },   \
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH }, .in = LAYER_FULL }
 
 #define LINEAR                                                                                                         \
 	{ FMT_ROLE_SSM_CONV, "ssm_conv1d.weight", "linear_attn.conv1d.weight", { P_CONV_WIDTH, P_SSM_CONV },           \
-	  .in = LAYER_LINEAR },                                                                                        \
+	  .in = LAYER_LINEAR, .from = { P_CONV_WIDTH, P_ONE, P_SSM_CONV } },                                           \
 	{ FMT_ROLE_SSM_DT_B, "ssm_dt.bias", "linear_attn.dt_bias", { P_LIN_V_HEADS }, .in = LAYER_LINEAR },            \
-	{ FMT_ROLE_SSM_A, "ssm_a", "linear_attn.A_log", { P_LIN_V_HEADS }, .in = LAYER_LINEAR },                       \
+	{ FMT_ROLE_SSM_A, "ssm_a", "linear_attn.A_log", { P_LIN_V_HEADS }, .in = LAYER_LINEAR, .op = FMT_OP_NEG_EXP },                       \
 	{ FMT_ROLE_SSM_NORM, "ssm_norm.weight", "linear_attn.norm.weight", { P_LIN_V_DIM }, .in = LAYER_LINEAR },      \
 	{ FMT_ROLE_SSM_OUT, "ssm_out.weight", "linear_attn.out_proj.weight", { P_MODEL, P_LIN_VALUE }, .in = LAYER_LINEAR }
 
 #define DENSE                                                                                                          \
-	{ FMT_ROLE_FFN_NORM, "post_attention_norm.weight", "post_attention_layernorm.weight", { P_MODEL } },           \
+	{ FMT_ROLE_FFN_NORM, "post_attention_norm.weight", "post_attention_layernorm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },           \
 	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "mlp.gate_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },        \
 	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },              \
 	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE }
+
+static const struct arch_tensor next_globals[] = {
+	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
+	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
+	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
+	{ FMT_ROLE_NONE },
+};
 
 static const struct arch_tensor next_layers[] = {
 	ATTENTION,
 	LINEAR,
 	DENSE,
-	{ FMT_ROLE_SSM_IN, "ssm_in.weight", "linear_attn.in_proj_qkvz.weight", { P_LIN_IN, P_MODEL }, .in = LAYER_LINEAR },
+	{ FMT_ROLE_ATTN_QKV, "attn_qkv.weight", "linear_attn.in_proj_qkvz.weight", { P_CONV_WIDTH, P_MODEL }, .in = LAYER_LINEAR,
+	  .move = MOVE_LINEAR_QKV, .from = { P_LIN_IN, P_MODEL } },
+	{ FMT_ROLE_ATTN_GATE, "attn_gate.weight", "linear_attn.in_proj_qkvz.weight", { P_LIN_VALUE, P_MODEL }, .in = LAYER_LINEAR,
+	  .move = MOVE_LINEAR_Z, .from = { P_LIN_IN, P_MODEL } },
 	{ FMT_ROLE_SSM_BA, "ssm_ba.weight", "linear_attn.in_proj_ba.weight", { P_LIN_BA, P_MODEL }, .in = LAYER_LINEAR },
 	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "mlp.gate.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE },
 	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", { P_EXPERTS, P_FF_EXPERT, P_MODEL },
@@ -127,7 +137,39 @@ static const struct arch_param_row moe_sizes[] = {
 	{ P_NONE },
 };
 
-static const struct arch_param_row *const next_params[] = { next_sizes, shared, NULL };
+static const struct arch_param_row next_rest[] = {
+	{ P_LIN_K_HEADS, KIND_COUNT, "linear_num_key_heads", { ELSE_FIXED, .fixed = 16 }, .max = ARCH_MAX_HEADS,
+	  .divides = P_LIN_V_HEADS },
+	{ P_HEAD_GIVEN, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
+	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
+	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 1 } },
+	{ P_NONE },
+};
+
+static const struct arch_param_row part[] = {
+	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_FIXED, .fixed = 0.25 } },
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
+	{ P_NONE },
+};
+
+static const struct arch_key next_keys[] = {
+	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
+	{ "expert_shared_feed_forward_length", FMT_KV_U32, P_FF_SHARED },
+	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 0 } },
+	{ "ssm.conv_kernel", FMT_KV_U32, P_SSM_CONV },
+	{ "ssm.state_size", FMT_KV_U32, P_LIN_K_DIM },
+	{ "ssm.group_count", FMT_KV_U32, P_LIN_K_HEADS },
+	{ "ssm.time_step_rank", FMT_KV_U32, P_LIN_V_HEADS },
+	{ "ssm.inner_size", FMT_KV_U32, P_LIN_VALUE },
+	{ "attention.recurrent_layers", FMT_KV_ARR, P_ATTN_EVERY, { P_LAYER_LIST, ARCH_SET } },
+	{ "full_attention_interval", FMT_KV_U32, P_ATTN_EVERY },
+	{ "rope.dimension_count", FMT_KV_U32, P_ROPE_DIM },
+	ARCH_DYNAMIC_KEY,
+	{ NULL },
+};
+
+static const struct arch_param_row *const next_params[] = { next_sizes, shared, next_rest, arch_silu, arch_rope_usual, part, NULL };
 static const struct arch_param_row *const dense_params[] = { dense_sizes, shared, NULL };
 static const struct arch_key dense_keys[] = { { NULL } };
 static const char *const next_classes[] = { "Qwen3NextForCausalLM", NULL };
@@ -141,11 +183,13 @@ const struct fmt_arch arch_qwen3next = {
 	.classes = next_classes,
 	.types = next_types,
 	.params = next_params,
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
+	.keys = next_keys,
+	.globals = next_globals,
 	.layers = next_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = arch_note_normalises,
+	.only_moe = true,
 };
 
 const struct fmt_arch arch_qwen35 = {

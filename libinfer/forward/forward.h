@@ -33,9 +33,13 @@ extern const struct infer_forward infer_fwd_phimoe;
 extern const struct infer_forward infer_fwd_qwen2;
 extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;
+extern const struct infer_forward infer_fwd_qwen3next;
 extern const struct infer_forward infer_fwd_qwen3moe;
 extern const struct infer_forward infer_fwd_smollm3;
 extern const struct infer_forward infer_fwd_stablelm;
 extern const struct infer_forward infer_fwd_starcoder2;
+
+/* x += the feed-forward block of h, or each token's experts and what it passes beside them: of Llama's kin. */
+void fwd_llama_feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h);
 
 #endif

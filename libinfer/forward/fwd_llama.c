@@ -56,7 +56,7 @@ static void shared_expert(struct infer_run *r, const struct infer_w *w, float *x
 	op_linear_add(r, x, r->g, &w[FMT_ROLE_SHARED_DOWN]);
 }
 
-static void feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h)
+void fwd_llama_feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h)
 {
 	const struct infer_w *w = l->w;
 
@@ -90,7 +90,7 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear_add(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);    /* x += h Wo' + bo               [T, D]     */
 
 	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_FFN_NORM]);       /* h = norm(x)                   [T, D]     */
-	feed_forward(r, l, x, r->h);
+	fwd_llama_feed_forward(r, l, x, r->h);
 }
 
 static void forward(struct infer_run *r)

@@ -42,7 +42,7 @@ struct fmt_view_tensor {
 	uint64_t dims[FMT_MAX_DIMS]; /* innermost last, GGUF's shape */
 	uint64_t n_elems;
 	uint64_t n_bytes;            /* in `type` */
-	bool second_half;            /* of a matrix that is one in the checkpoint, whose first half stands before it */
+	bool second_half;            /* of a matrix that is one in the checkpoint, whose first part stands before it */
 	bool keep_f32;               /* written as F32 whatever type is asked for (norms, biases, one dimension) */
 };
 
