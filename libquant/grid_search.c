@@ -484,7 +484,7 @@ static struct effort effort_of(const struct quant_grid_type *type, enum quant_ef
 	if (effort == QUANT_FAST)
 		return (struct effort){ .first = (type->first + 1) / 2 };
 	if (effort == QUANT_BEST)
-		return (struct effort){ .first = 7, .later = 5, .rounds = 3 };
+		return (struct effort){ .first = type->first > 7 ? type->first : 7, .later = 5, .rounds = 3 };
 	return (struct effort){ type->first, type->later, type->later > 0 };
 }
 

@@ -35,9 +35,9 @@ struct quant_signed_fit {
 struct quant_min_plan {
 	const float *steps, *offsets; /* see search_min */
 	int n_steps, n_offsets;
-	const float *trials;
-	int n_trials;
-	int first, later; /* neighbours of a pair of codes that are judged before and after least squares: 4, 8 or 24 */
+	float narrow;    /* by how much the first wide scales are less than those that hold the greatest scale and min */
+	int first;       /* neighbours of a pair of codes that are judged under them: up to 24, nearest first */
+	int later, last; /* and after the first round of least squares, after each round that follows */
 	int rounds;
 	float restore;
 };

@@ -159,13 +159,13 @@ static struct quant_min_plan with_effort(const struct quant_min_plan *normal, en
 		plan.first = 4;
 		plan.rounds = 0;
 	} else if (effort == QUANT_BEST) {
-		plan.first = plan.later = N_OF(around);
+		plan.first = plan.later = plan.last = N_OF(around);
 		plan.rounds = 4;
 	}
 	return plan;
 }
 
-/* The trials, then the rounds of least squares. */
+/* One pair of wide scales, then the rounds of least squares. */
 static void search_superblock(const struct quant_group *g, const struct quant_min_type *type,
                               const struct quant_min_plan *plan, struct attempt *best)
 {
@@ -175,16 +175,11 @@ static void search_superblock(const struct quant_group *g, const struct quant_mi
 	struct attempt a;
 
 	QUANT_AT(search_min)(g, &search, s, m);
-	widest(g, type, s, m, 1, best);
+	widest(g, type, s, m, 1 - plan->narrow, best);
 	choose_codes(g, type, plan->first, s, m, best);
-	for (int i = 0; i < plan->n_trials; i++) {
-		widest(g, type, s, m, plan->trials[i], &a);
-		choose_codes(g, type, plan->first, s, m, &a);
-		keep_better(&a, type->shape.block_lanes, best);
-	}
 	for (int i = 0; i < plan->rounds; i++) {
 		least_squares(g, type, best, &a);
-		choose_codes(g, type, plan->later, best->s, best->m, &a);
+		choose_codes(g, type, i == 0 ? plan->later : plan->last, best->s, best->m, &a);
 		keep_better(&a, type->shape.block_lanes, best);
 	}
 }
