@@ -16,7 +16,7 @@ static const float ladder[] = { 0.020f, 0.023f, 0.027f, 0.031f, 0.036f, 0.042f, 
 static const struct quant_grid_type type = {
 	.points = quant_grid_iq3_xxs, .n_points = 256, .dims = 4, .levels = LEVELS, .n_levels = 8,
 	.signs = GRID_SIGNS_EVEN, .sub = 32, .n_codes = 16, .step = 0.25f, .blend = 1.5f, .magnitude = 2,
-	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 5, .later = 3, .restore = { 1, 1 },
+	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 5, .later = 3, .restore = { 0.8f, 1 },
 };
 
 static void pack(const struct quant_grid_fit *fit, struct block_iq3_xxs *b)
