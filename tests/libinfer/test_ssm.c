@@ -37,7 +37,7 @@ struct rig {
 	struct infer_model model;
 	struct infer_layer layer;
 	struct infer_run run;
-	float scratch[8 * 16];
+	float scratch[8 * 32];
 	struct fmt_err err;
 };
 
@@ -47,7 +47,7 @@ static void rig_init(struct rig *g, unsigned n_threads, uint32_t n_heads, uint32
 	g->layer.recurrent = true;
 	g->model = (struct infer_model){ .n_layers = 1, .d_model = INNER, .eps = 1e-5f, .layers = &g->layer };
 	g->model.ssm = (struct infer_ssm){ .inner = INNER, .state = N, .kernel = KERNEL, .heads = n_heads, .groups = n_groups };
-	g->run = (struct infer_run){ .model = &g->model, .n_batch = T, .scratch = g->scratch, .scratch_elems = 16 };
+	g->run = (struct infer_run){ .model = &g->model, .n_batch = T, .scratch = g->scratch, .scratch_elems = 32 };
 	g->run.pool = n_threads ? quant_pool_create(n_threads) : NULL;
 	assert_true(infer_kv_init(&g->run.kv, &g->model, 1, &g->err));
 	assert_int_equal(g->run.kv.n_bytes, ((KERNEL - 1) * infer_conv_width(&g->model.ssm) + INNER * N) * sizeof(float));
@@ -104,6 +104,13 @@ static void ssd_some(struct rig *g, const struct inputs *s, uint32_t t, float *y
 	struct infer_w a = weight(s->a, HEADS, 1), d = weight(s->d, HEADS, 1), bias = weight(s->bias, 1, HEADS);
 
 	op_ssd_scan(&g->run, y + t * INNER, s->x + t * CHANNELS, s->step + t * HEADS, &a, &d, &bias);
+}
+
+static void delta_some(struct rig *g, const struct inputs *s, uint32_t t, float *y)
+{
+	struct infer_w a = weight(s->a, 1, HEADS), bias = weight(s->bias, 1, HEADS);
+
+	op_delta_rule(&g->run, y + t * INNER, s->x + t * CHANNELS, s->step + t * HEADS, s->z + t * HEADS, &a, &bias);
 }
 
 /* All at once, whose result is in y; then in batches, with several numbers of threads, and twice with a reset between. */
@@ -204,6 +211,46 @@ static void ssd_scan_is_its_formula(void **state)
 	assert_near(y, want, T * INNER);
 }
 
+static double length(const float *x)
+{
+	double sum = 1e-6;
+
+	for (int n = 0; n < N; n++)
+		sum += (double)x[n] * x[n];
+	return sqrt(sum);
+}
+
+static void delta_rule_is_its_formula(void **state)
+{
+	static struct inputs s;
+	static float y[T * INNER];
+	static double want[T * INNER];
+
+	(void)state;
+	fill_inputs(&s);
+	run_all_ways(delta_some, &s, y, T * INNER, HEADS, GROUPS);
+	for (int i = 0; i < INNER; i++) {
+		int head = i / HEAD, group = head / (HEADS / GROUPS);
+		double h[N] = { 0 };
+
+		for (int t = 0; t < T; t++) {
+			const float *q = s.x + t * CHANNELS + group * N, *k = q + GROUPS * N;
+			double change = s.x[t * CHANNELS + 2 * GROUPS * N + i], *out = &want[t * INNER + i];
+
+			for (int n = 0; n < N; n++) {
+				h[n] *= exp(s.a[head] * log1p(exp((double)s.step[t * HEADS + head] + s.bias[head])));
+				change -= h[n] * k[n] / length(k);
+			}
+			change /= 1 + exp(-(double)s.z[t * HEADS + head]);
+			for (int n = 0; n < N; n++) {
+				h[n] += change * k[n] / length(k);
+				*out += h[n] * q[n] / length(q) / sqrt(N);
+			}
+		}
+	}
+	assert_near(y, want, T * INNER);
+}
+
 static void gated_norm_is_of_each_group(void **state)
 {
 	enum { GROUP = INNER / GROUPS };
@@ -251,6 +298,7 @@ int main(void)
 		cmocka_unit_test(convolution_is_its_formula),
 		cmocka_unit_test(selective_scan_is_its_formula),
 		cmocka_unit_test(ssd_scan_is_its_formula),
+		cmocka_unit_test(delta_rule_is_its_formula),
 		cmocka_unit_test(gated_norm_is_of_each_group),
 		cmocka_unit_test(softplus_keeps_its_digits),
 	};
