@@ -113,6 +113,7 @@ struct infer_model {
 	float embd_scale, residual_scale; /* factors on the embedding, and on what each half of a layer adds */
 	float logit_scale;  /* a divisor of logits; of Command-R a factor */
 	bool chunked;       /* windows do not slide */
+	bool gated_queries; /* attention has a gate, made with its queries */
 	bool l2_norm;       /* queries and keys are normed once they have turned, without weights */
 	struct {
 		float scale;      /* of the logarithm; 0: queries do not grow */

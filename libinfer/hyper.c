@@ -214,6 +214,7 @@ static bool read_temperature(struct infer_model *m, struct fmt_err *err)
 	m->l2_norm = llama4 && (norm && norm->type == FMT_KV_BOOL ? norm->as.b : m->moe.n_experts != 128);
 	m->temperature.from = llama4;
 	m->chunked = m->forward->chunked;
+	m->gated_queries = m->forward->gated_queries;
 	if (!fmt_view_u32(m->view, "rope.scaling.original_context_length", -1, m->n_ctx_train, &length, err) ||
 	    !fmt_view_u32(m->view, "attention.temperature_length", -1, llama4 ? 8192 : length, &m->temperature.length, err) ||
 	    !read_real(m->view, "attention.temperature_scale", llama4 ? 0.1f : 0, &m->temperature.scale, err))

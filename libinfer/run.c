@@ -100,8 +100,8 @@ static void carve_ssm(struct infer_run *r, struct carver *c)
 	rows->low = carve(c, r->n_batch, s->rank);
 	rows->bc = carve(c, r->n_batch, s->rank ? 2 * (uint64_t)s->state : 0);
 	rows->step = carve(c, r->n_batch, s->rank ? s->inner : s->heads);
-	rows->beta = carve(c, r->model->forward->gated_queries ? r->n_batch : 0, s->heads);
-	rows->both = carve(c, r->model->forward->gated_queries ? r->n_batch : 0, 2 * (uint64_t)s->heads);
+	rows->beta = carve(c, r->model->gated_queries ? r->n_batch : 0, s->heads);
+	rows->both = carve(c, r->model->gated_queries ? r->n_batch : 0, 2 * (uint64_t)s->heads);
 	rows->y = carve(c, r->n_batch, s->inner);
 }
 
@@ -116,8 +116,8 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->q = carve(c, r->n_batch, w.q);
 	r->k = carve(c, r->n_batch, w.k);
 	r->v = carve(c, r->n_batch, w.v);
-	r->q_gate = carve(c, m->forward->gated_queries ? r->n_batch : 0, 2 * w.q);
-	r->gate = carve(c, m->forward->gated_queries ? r->n_batch : 0, w.q);
+	r->q_gate = carve(c, m->gated_queries ? r->n_batch : 0, 2 * w.q);
+	r->gate = carve(c, m->gated_queries ? r->n_batch : 0, w.q);
 	r->latent_q = carve(c, r->n_batch, w.latent_q);
 	r->latent_y = carve(c, r->n_batch, w.latent_y);
 	r->g = carve(c, r->n_batch, w.ff);
