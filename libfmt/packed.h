@@ -54,7 +54,7 @@ struct packed {
 	unsigned bits;         /* of a code */
 	uint64_t group;        /* columns that share a scale; 0: all */
 	unsigned list;         /* the part's tensor with the group of each column; 0: there is none */
-	enum fmt_type block;   /* planes 0 and 1 are codes and scales of such blocks (MXFP4, NVFP4), and what is read are these;
+	enum fmt_type block;   /* planes 0 and 1 are codes and scales of such blocks (MXFP4), and what is read are these;
 	                          FMT_F32: no */
 	bool late;             /* the reference converter writes such matrices after all others */
 	uint32_t n_planes;
@@ -85,7 +85,6 @@ struct packed_search {
 	const char *module;           /* "model.layers.0.mlp.up_proj" */
 	const char *base_prefix;      /* that names may lack; NULL: none */
 	uint64_t rows, cols;          /* as config.json asks for */
-	bool keep_nvfp4;              /* as blocks, which are without the scale of the whole matrix */
 	bool *used;                   /* [n_tensors] */
 	struct packed *m;             /* to fill in, zeroed */
 	struct packed_part *part;

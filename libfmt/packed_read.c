@@ -319,39 +319,19 @@ static void pack_mxfp4(uint8_t *block, const uint8_t *exponent, const uint8_t *c
 		block[i] = (uint8_t)(codes[i] | codes[i + 16] << 4);
 }
 
-/* A block of NVFP4: four scales, then four times 8 bytes of two elements that are 8 apart. */
-static void pack_nvfp4(uint8_t *block, const uint8_t *scales, const uint8_t *codes)
-{
-	for (int s = 0; s < 4; s++) {
-		block[s] = scales[s] & 0x7f;
-		for (int i = 0; i < 8; i++)
-			block[4 + 8 * s + i] = (uint8_t)(codes[16 * s + i] | codes[16 * s + i + 8] << 4);
-	}
-}
-
 static bool read_blocks(const struct fmt_model *weights, const struct packed *m, const struct packed_part *part, uint64_t row,
                         uint64_t n_rows, uint8_t *dst, struct fmt_err *err)
 {
 	const struct fmt_type_info *info = fmt_type_info(m->block);
 	uint64_t n_blocks = m->cols / info->block_elems;
-	uint64_t n_scales = m->block == FMT_NVFP4 ? 4 : 1; /* of a block */
 	uint8_t *codes = malloc((size_t)(2 * m->cols)), *scales = codes + m->cols;
 	bool ok = codes || fmt_fail_nomem(err, 2 * m->cols);
 
 	for (uint64_t i = 0; ok && i < n_rows; i++) {
 		ok = read_plane(weights, m, part, &m->planes[0], row + i, 1, codes, err) &&
 		     read_plane(weights, m, part, &m->planes[1], row + i, 1, scales, err);
-		for (uint64_t b = 0; ok && b < n_blocks; b++, dst += info->block_bytes) {
-			const uint8_t *from = codes + b * info->block_elems;
-			uint8_t few[4];
-
-			for (uint64_t s = 0; s < n_scales; s++)
-				few[s] = scales[b * info->block_elems + s * (info->block_elems / n_scales)];
-			if (m->block == FMT_MXFP4)
-				pack_mxfp4(dst, few, from);
-			else
-				pack_nvfp4(dst, few, from);
-		}
+		for (uint64_t b = 0; ok && b < n_blocks; b++, dst += info->block_bytes)
+			pack_mxfp4(dst, scales + b * info->block_elems, codes + b * info->block_elems);
 	}
 	free(codes);
 	return ok;

@@ -128,18 +128,6 @@ static bool check_pair(struct adapter *a, const struct pair *p, uint64_t rows, u
 	                    : check_tensor(a, p->a, rank, cols) && check_tensor(a, p->b, rows, rank);
 }
 
-static bool grow(struct adapter *a)
-{
-	uint64_t cap = a->cap ? 2 * a->cap : 64;
-
-	if (a->n < a->cap)
-		return true;
-	a->im->tensors = fmt_arena_grow(&a->im->mem, a->im->tensors, a->cap, cap, sizeof *a->im->tensors, a->err);
-	a->im->sources = fmt_arena_grow(&a->im->mem, a->im->sources, a->cap, cap, sizeof *a->im->sources, a->err);
-	a->cap = cap;
-	return !a->err->code;
-}
-
 /* Adds a tensor of the view: NAME of the base and an ending. The last of dims is followed by 0. */
 static bool add(struct adapter *a, const struct fmt_view_tensor *of, const char *end, const uint64_t dims[4], float factor,
                 struct view_source src)
@@ -150,7 +138,7 @@ static bool add(struct adapter *a, const struct fmt_view_tensor *of, const char 
 	int n = snprintf(name, sizeof name, "%.*s%s", (int)of->name.n, of->name.p, end);
 
 	t.name = fmt_arena_str(&a->im->mem, (struct fmt_str){ name, (size_t)n }, a->err);
-	if (!t.name.p || !grow(a))
+	if (!t.name.p || !view_grow(a->im, a->n, &a->cap, a->err))
 		return false;
 	for (; dims[t.n_dims]; t.n_dims++) {
 		t.dims[t.n_dims] = dims[t.n_dims];
@@ -293,7 +281,7 @@ static bool add_pairs(struct adapter *a, const struct fmt_view_tensor *of, const
 static bool add_whole(struct adapter *a, const struct fmt_view_tensor *of, const struct arch_tensor *row)
 {
 	struct view_shape want = view_row_shape(&a->base->impl->conf, row, of);
-	char name[VIEW_NAME_BYTES], text[80];
+	char name[VIEW_NAME_BYTES];
 	const struct fmt_tensor *t;
 	const char *dot;
 	struct fmt_view_tensor *made;
@@ -314,10 +302,8 @@ static bool add_whole(struct adapter *a, const struct fmt_view_tensor *of, const
 	}
 	if (!t)
 		return true;
-	if (t->n_dims != want.n || memcmp(t->dims, want.dims, want.n * sizeof *want.dims)) {
-		snprintf(text, sizeof text, "another shape than the base's: an adapter of another model");
-		return fail_tensor(a, FMT_MISMATCH, t, text);
-	}
+	if (t->n_dims != want.n || memcmp(t->dims, want.dims, want.n * sizeof *want.dims))
+		return fail_tensor(a, FMT_MISMATCH, t, "another shape than the base's: an adapter of another model");
 	if (t->type != FMT_F32 && t->type != FMT_F16 && t->type != FMT_BF16)
 		return fail_tensor(a, FMT_UNSUPPORTED, t, "an adapter's tensors are F32, F16 or BF16");
 	if (!add(a, of, "", of->dims, 1, one(t, row->move)))

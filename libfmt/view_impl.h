@@ -82,6 +82,9 @@ bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *con
 /* The type that config.json names for weights; BF16 where it says nothing. */
 enum fmt_type view_config_type(const struct fmt_view *v);
 
+/* Room for tensor number n of a list that is being made, and its source; *cap is how many there is room for. */
+bool view_grow(struct fmt_view_impl *im, uint64_t n, uint64_t *cap, struct fmt_err *err);
+
 /* The numbers of heads that a row's move needs. */
 void view_set_heads(const struct arch_conf *conf, struct view_source *src);
 

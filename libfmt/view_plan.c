@@ -134,17 +134,17 @@ static bool make_factors(struct plan *p, const struct arch_tensor *row, struct v
 	return true;
 }
 
-static bool grow(struct plan *p)
+bool view_grow(struct fmt_view_impl *im, uint64_t n, uint64_t *cap, struct fmt_err *err)
 {
-	uint64_t cap = p->cap ? 2 * p->cap : 64;
+	uint64_t more = *cap ? 2 * *cap : 64;
 
-	if (p->n < p->cap)
+	if (n < *cap)
 		return true;
-	p->im->tensors = fmt_arena_grow(&p->im->mem, p->im->tensors, p->cap, cap, sizeof *p->im->tensors, p->err);
-	p->im->sources = fmt_arena_grow(&p->im->mem, p->im->sources, p->cap, cap, sizeof *p->im->sources, p->err);
-	if (p->err->code)
+	im->tensors = fmt_arena_grow(&im->mem, im->tensors, *cap, more, sizeof *im->tensors, err);
+	im->sources = fmt_arena_grow(&im->mem, im->sources, *cap, more, sizeof *im->sources, err);
+	if (err->code)
 		return false;
-	p->cap = cap;
+	*cap = more;
 	return true;
 }
 
@@ -382,7 +382,7 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 
 	if (!arch_conf_when(p->conf, row->when) || (layer >= 0 && !arch_row_in(row, p->conf->layer[layer])))
 		return true;
-	if (!grow(p) || !describe(p, row, layer, &t))
+	if (!view_grow(p->im, p->n, &p->cap, p->err) || !describe(p, row, layer, &t))
 		return false;
 	if (!p->weights) {
 		t.type = row->hf ? p->type : FMT_F32;
