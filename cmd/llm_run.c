@@ -19,8 +19,8 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 	struct loaded l = { 0 };
 	struct infer_tokens ids = { 0 };
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
-	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special);
-	bool prompted = o->prompt || o->file || o->chat.file || o->ids;
+	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special) || uses_sample(o);
+	bool prompted = o->prompt || o->file || o->chat.file || o->ids || uses_sample(o);
 	bool ok = load(&l, path, &o->loras, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
 	          (is_measuring(o) ? run_measure(p, o, path, &l, pool, &ids, status, err)
 	           : o->memory     ? run_memory(&g, path, err)
@@ -43,7 +43,7 @@ static int check_usage(const struct cli_program *p, struct options *o, int n)
 	if (status)
 		return status;
 	sources = (o->prompt != NULL) + (o->file != NULL) + (o->ids != NULL) + (o->chat.file != NULL);
-	if (sources > 1 || (!sources && !o->memory && !o->kld))
+	if (sources > 1 || (!sources && !o->memory && !o->kld && !o->compare))
 		return cli_usage_error(p, sources ? "only one of -p, -f, --chat and --ids makes a prompt"
 		                                  : "no prompt given: use -p TEXT, -f FILE, --chat FILE or --ids");
 	if ((o->chat.name || o->chat.now) && !o->chat.file)
@@ -87,7 +87,7 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ CLI_STRING, 0, "perplexity", "FILE", &o->perplexity,
 		  "how well MODEL predicts the text in FILE, as\nllama-perplexity measures it", NULL },
 		{ CLI_STRING, 0, "compare", "REF", &o->compare,
-		  "how far MODEL's predictions on the prompt are from\nthose of the model REF", NULL },
+		  "how far MODEL's predictions on the prompt, or a built-in\ntext, are from those of the model REF", NULL },
 		{ CLI_FLAG, 0, "layers", NULL, &o->layers,
 		  "with --compare: where the two part, operation by\noperation; exit status 1 if anywhere", NULL },
 		{ CLI_STRING, 0, "save-logits", "BASE", &o->save_logits,
@@ -100,11 +100,11 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ CLI_UINT, 0, "stride", "N", &o->stride, "windows begin every N tokens, and score N (--ctx)", NULL },
 		{ CLI_UINT, 0, "chunks", "N", &o->chunks, "only the first N windows", NULL },
 		{ CLI_FLAG, 0, "as-ids", NULL, &o->as_ids, "FILE holds token ids, 1,2,3", NULL },
-		{ CLI_REAL, 0, "max-kld", "X", &o->max_kld, "exit status 1 if the mean divergence is above X", &o->max_kld_given },
-		{ CLI_REAL, 0, "min-top1", "PERCENT", &o->min_top1,
-		  "or if both find the same token the most likely in\nfewer than so many of 100", &o->min_top1_given },
-		{ CLI_REAL, 0, "max-ppl-ratio", "X", &o->max_ppl_ratio, "or if the perplexity is more than X times REF's",
-		  &o->max_ppl_ratio_given },
+		{ CLI_REAL, 0, "max-kld", "X", &o->limits.max_kld, "exit status 1 if the mean divergence is above X", &o->limits.max_kld_given },
+		{ CLI_REAL, 0, "min-top1", "PERCENT", &o->limits.min_top1,
+		  "or if both find the same token the most likely in\nfewer than so many of 100", &o->limits.min_top1_given },
+		{ CLI_REAL, 0, "max-ppl-ratio", "X", &o->limits.max_ppl_ratio, "or if the perplexity is more than X times REF's",
+		  &o->limits.max_ppl_ratio_given },
 		{ CLI_FLAG, 0, "experts", NULL, &o->experts,
 		  "which experts the prompt goes to: per layer how evenly,\nthe busiest, and those that are never used", NULL },
 		{ CLI_FLAG, 0, "memory", NULL, &o->memory,
@@ -125,12 +125,12 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 
 	p->name = "llm-run";
 	p->usage = "llm-run [options] MODEL -p TEXT\nllm-run [options] MODEL --perplexity FILE\n"
-	           "llm-run [options] MODEL --compare REF -f FILE\nllm-run [options] MODEL --kld BASE\n"
+	           "llm-run [options] MODEL --compare REF [-f FILE]\nllm-run [options] MODEL --kld BASE\n"
 	           "llm-run [options] MODEL --experts -f FILE";
 	p->about = "Runs MODEL, a GGUF or a Hugging Face directory, in float32 arithmetic whose results do not\n"
 	           "depend on threads, batches or the CPU.";
 	p->examples = "  llm-run model.gguf -p \"Once upon a time\" -n 64\n"
-	              "  llm-run model-Q4_K_M.gguf --compare model -f text.txt\n"
+	              "  llm-run model-Q4_K_M.gguf --compare model\n"
 	              "  llm-run model-Q4_K_M.gguf --perplexity wiki.test.raw\n"
 	              "  llm-run model --ids 1,15043,3186 --logits logits.safetensors";
 	p->opts = opts;

@@ -3,12 +3,12 @@
 #define CMD_LLM_RUN_H
 
 #include <libinfer/infer.h>
-#include <libinfer/measure.h>
 #include <libinfer/sampler.h>
 #include <libinfer/tokenizer.h>
 
 #include "chat_text.h"
 #include "cli.h"
+#include "divergence.h"
 #include "loaded.h"
 
 struct options {
@@ -16,12 +16,16 @@ struct options {
 	struct chat_options chat;
 	struct cli_list loras;
 	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
-	double temp, top_p, min_p, max_kld, min_top1, max_ppl_ratio;
-	bool layers, experts, as_ids, max_kld_given, min_top1_given, max_ppl_ratio_given;
+	double temp, top_p, min_p;
+	struct divergence_limits limits;
+	bool layers, experts, as_ids;
 	bool n_given, no_special, ignore_eos, no_echo, force, memory;
 };
 
-/* The ids to run, from --ids, --chat, -f or -p; the caller finishes *out. */
+/* Whether --compare is to take the built-in text. */
+bool uses_sample(const struct options *o);
+
+/* The ids to run, from --ids, --chat, -f, -p or the built-in text; the caller finishes *out. */
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err);
 
 struct generation {
@@ -71,9 +75,8 @@ struct measured {
 	const struct infer_windows *windows;
 };
 void report_perplexity(const struct cli_program *p, const struct measured *m, const struct infer_sum *nll);
-void report_divergence(const struct cli_program *p, const struct options *o, const struct measured *m,
-                       struct infer_divergence *d);
-int check_limits(const struct cli_program *p, const struct options *o, struct infer_divergence *d);
+/* returns CLI_OK, or CLI_CHECK where a limit does not hold */
+int report_divergence(const struct cli_program *p, const struct options *o, const struct measured *m, struct infer_divergence *d);
 
 /* llm_run_memory.c: prints what a run takes that was set up. */
 void print_memory(const struct generation *g, const char *path);

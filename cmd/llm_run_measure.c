@@ -13,7 +13,7 @@ bool is_measuring(const struct options *o)
 
 static bool has_limits(const struct options *o)
 {
-	return o->max_kld_given || o->min_top1_given || o->max_ppl_ratio_given;
+	return o->limits.max_kld_given || o->limits.min_top1_given || o->limits.max_ppl_ratio_given;
 }
 
 int measuring_options(const struct cli_program *p, struct options *o)
@@ -180,10 +180,8 @@ static bool run_compare(const struct cli_program *p, const struct options *o, co
 
 		ok = set_windows(o, l, ids, a < b ? a : b, &w, err) && diverge(p, o, l, &reference, NULL, &w, &d, err);
 	}
-	if (ok) {
-		report_divergence(p, o, &m, &d);
-		*status = check_limits(p, o, &d);
-	}
+	if (ok)
+		*status = report_divergence(p, o, &m, &d);
 	infer_divergence_finish(&d);
 	unload(&reference);
 	return ok;
@@ -204,10 +202,8 @@ static bool run_kld(const struct cli_program *p, const struct options *o, const 
 	if (ok && o->chunks && o->chunks < w.n_windows)
 		w.n_windows = o->chunks;
 	ok = ok && diverge(p, o, l, NULL, base, &w, &d, err);
-	if (ok) {
-		report_divergence(p, o, &m, &d);
-		*status = check_limits(p, o, &d);
-	}
+	if (ok)
+		*status = report_divergence(p, o, &m, &d);
 	infer_divergence_finish(&d);
 	fmt_logits_close(base);
 	return ok;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libinfer/sample_text.h>
+
 #include "llm_run.h"
 
 /* "1,2,3" (white space allowed) to ids. */
@@ -48,14 +50,19 @@ static bool chat_ids(const struct options *o, const struct loaded *l, struct inf
 	return ok;
 }
 
-/* The ids to run: from --ids, --chat, -f or -p. */
+bool uses_sample(const struct options *o)
+{
+	return o->compare && !o->prompt && !o->file && !o->chat.file && !o->ids;
+}
+
 bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_tokens *out, struct fmt_err *err)
 {
 	/* llama-perplexity reads "<s>" in a text as three letters */
 	bool letters = o->perplexity && (!o->method || !strcmp(o->method, "llama.cpp"));
 	unsigned flags = (letters ? 0 : INFER_TOK_PARSE_SPECIAL) | (o->no_special ? 0 : INFER_TOK_ADD_SPECIAL);
+	struct fmt_str given = uses_sample(o) ? infer_sample_text() : (struct fmt_str){ o->prompt, o->prompt ? strlen(o->prompt) : 0 };
 	char *text = NULL;
-	size_t n;
+	size_t n = 0;
 	bool ok;
 
 	if (o->ids)
@@ -67,7 +74,7 @@ bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_to
 	else if (o->as_ids)
 		ok = parse_ids(text, out, err);
 	else
-		ok = infer_tokenize(l->tokenizer, text ? text : o->prompt, text ? n : strlen(o->prompt), flags, out, err);
+		ok = infer_tokenize(l->tokenizer, text ? text : given.p, text ? n : given.n, flags, out, err);
 	free(text);
 	if (ok && !out->n)
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET,
