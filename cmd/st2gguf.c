@@ -205,6 +205,7 @@ static struct fmt_view *open_source(const struct cli_program *p, const struct op
 	struct fmt_view_opts opts = o->view;
 	struct fmt_view *v;
 
+	opts.may_lack_tokenizer = o->dry_run;
 	if (!is_config(source))
 		return fmt_view_open(source, &opts, err);
 	if (!o->dry_run) {

@@ -110,13 +110,18 @@ static void add_notes(struct fmt_view *v, const struct tok_vocab *vocab, struct 
 		fmt_view_note(v, err, "the embedding's last %" PRIu64 " rows have no token: they become [PADn], unused", vocab->n_padding);
 }
 
+bool tok_is_there(const struct hf_dir *d)
+{
+	return d->file[HF_TOKENIZER].there || d->file[HF_TOKENIZER_MODEL].there;
+}
+
 void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 {
 	const struct hf_dir *d = &v->impl->dir;
 	struct tok_vocab vocab;
 	bool space;
 
-	if (!d->file[HF_TOKENIZER].there && !d->file[HF_TOKENIZER_MODEL].there) {
+	if (!tok_is_there(d)) {
 		fmt_fail(l->err, FMT_MISSING, FMT_NO_OFFSET, "no tokenizer in '%s': neither tokenizer.json nor tokenizer.model, nor "
 		         "vocab.json with merges.txt", d->path);
 		return;

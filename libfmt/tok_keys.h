@@ -24,7 +24,10 @@ struct tok_vocab {
 	bool no_prefix;         /* SentencePiece only: no space is put before a text */
 };
 
-/* tok_keys.c: all keys. pre: the name to write instead of the one that is found, or NULL. */
+/* tok_keys.c */
+bool tok_is_there(const struct hf_dir *d);
+
+/* All keys. pre: the name to write instead of the one that is found, or NULL. */
 void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre);
 
 /* tok_bpe_keys.c: byte-level BPE, from tokenizer.json. */
@@ -41,8 +44,6 @@ void tok_special_keys(struct kv_list *l, const struct hf_dir *d, const struct to
 
 /* tok_pre.c: the name for tokenizer.json's pre-tokenizer; "" with the error set if there is none. */
 struct fmt_str tok_pre_name(const struct json *tokenizer, struct fmt_err *err);
-
-/* tok_keys.c */
 
 /* An empty vocabulary of n entries in the arena. */
 bool tok_vocab_init(struct tok_vocab *v, struct fmt_arena *mem, uint64_t n, struct fmt_err *err);

@@ -154,7 +154,9 @@ bool view_keys(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	for (const struct arch_key *row = v->arch->keys; row->suffix; row++)
 		add_key(&l, v, row);
 	kv_u32(&l, "general.quantization_version", 2); /* ggml.h, GGML_QNT_VERSION */
-	if (!opts->no_tokenizer && !v->counted_only && !err->code)
+	if (opts->may_lack_tokenizer && !tok_is_there(&im->dir))
+		fmt_view_note(v, err, "there is no tokenizer beside the weights: sizes are without it");
+	else if (!opts->no_tokenizer && !v->counted_only && !err->code)
 		tok_keys(&l, v, opts->pre);
 	v->kv = l.kv;
 	v->n_kv = l.n;

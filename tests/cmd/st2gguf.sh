@@ -313,7 +313,14 @@ types | sort >after
 cmp before after || fail "the plan of config.json alone: $(diff before after)"
 grep -q '"output": "llama-Q4_K_M.gguf"' stdout || fail "the name of config.json's output: $(grep output stdout)"
 expect 2 'config.json: a config.json has no weights' --quant Q4_K_M "$llama/config.json"
-rm -f before after
+
+# Nor does a plan need a tokenizer; a file does.
+mkdir bare && cp "$llama/config.json" "$llama/model.safetensors" bare
+expect 0 'no tokenizer beside the weights' --dry-run --json --quant Q4_K_M bare
+types | sort >after
+cmp before after || fail "the plan without a tokenizer: $(diff before after)"
+expect 3 'no tokenizer in' --quant Q4_K_M bare -o bad.gguf
+rm -rf bare before after
 
 # Wrong usage.
 expect 2 "unknown type 'Q9'.*Q4_K_M" --quant Q9 "$llama" -o bad.gguf

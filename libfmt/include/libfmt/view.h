@@ -85,6 +85,7 @@ struct fmt_view_opts {
 	const char *pre;    /* tokenizer.ggml.pre to write; NULL: found from tokenizer.json */
 	bool vocab_only;    /* no tensors */
 	bool no_tokenizer;  /* leave tokenizer files alone (a model that has none) */
+	bool may_lack_tokenizer; /* a directory without a tokenizer has no keys of one, and a note: enough for a plan, not for a file */
 	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
 	                       config.json names; there is nothing to read. Of architectures that can only be counted too.
 	                       `path` may be a file of any name with the text of a config.json: nothing else is read then */
