@@ -1,6 +1,6 @@
-/* Speed of every kernel: bench_kernels [TYPE [EFFORT]], EFFORT a number of enum quant_effort. Per type and CPU level: GB/s
- * of floats in (encode) or out (decode), and nanoseconds per weight, on normal-looking rows of 4096; the best of several
- * rounds. */
+/* Speed of every kernel: bench_kernels [TYPE [EFFORT [ROUNDS]]], EFFORT a number of enum quant_effort. Per type and CPU
+ * level: GB/s of floats in (encode) or out (decode), and nanoseconds per weight, on normal-looking rows of 4096; the best
+ * of several rounds (many of them make a profile). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,13 @@
 
 #include "dispatch.h"
 
-enum { COLS = 4096, ROWS = 16, ROUNDS = 5 };
+enum { COLS = 4096, ROWS = 16 };
 
 static double now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* other work on the machine does not count */
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -37,6 +37,7 @@ static void fill(float *x, size_t n)
 struct rows {
 	const struct quant_type *type;
 	enum quant_effort effort;
+	int rounds;
 	size_t row_bytes;
 	float *x, *w;
 	unsigned char *q;
@@ -49,7 +50,7 @@ static double measure(struct rows *r, enum job job)
 {
 	double best = 1e9;
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < r->rounds; round++) {
 		double start = now(), t;
 
 		for (size_t i = 0; i < ROWS; i++) {
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 	struct rows r = { 0 };
 
 	r.effort = argc > 2 ? (enum quant_effort)atoi(argv[2]) : QUANT_NORMAL;
+	r.rounds = argc > 3 ? atoi(argv[3]) : 5;
 	r.x = malloc(sizeof(float) * ROWS * COLS);
 	r.w = malloc(sizeof(float) * COLS);
 	r.q = calloc(ROWS * COLS, 8);

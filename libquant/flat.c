@@ -84,23 +84,14 @@ int QUANT_AT(flat_signed)(const struct quant_flat_signed *how, const float *x, c
 /* Takes each lane's lowest value off, so that a large offset costs the sums no precision. */
 static void shift(struct quant_group *g, float low[L])
 {
-	float early[L] = { 0 }, late[L] = { 0 }; /* the two halves of a lane do not wait for each other */
-
-	memcpy(early, g->x[0], sizeof(early));
-	memcpy(late, g->x[QUANT_LANE_ELEMS / 2], sizeof(late));
-	for (int i = 1; i < QUANT_LANE_ELEMS / 2; i++) {
-		for (int l = 0; l < L; l++) {
-			float x = g->x[i][l], y = g->x[i + QUANT_LANE_ELEMS / 2][l];
-
-			early[l] = x < early[l] ? x : early[l];
-			late[l] = y < late[l] ? y : late[l];
-		}
-	}
-	for (int l = 0; l < L; l++)
-		low[l] = late[l] < early[l] ? late[l] : early[l];
+	memcpy(low, g->lo, sizeof(g->lo));
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
 			g->x[i][l] -= low[l];
+	for (int l = 0; l < L; l++) {
+		g->lo[l] = 0;
+		g->hi[l] -= low[l];
+	}
 }
 
 int QUANT_AT(flat_min)(const struct quant_flat_min *how, const float *x, const struct quant_importance *imp,

@@ -339,15 +339,17 @@ static float total(const struct grid_group *g, const struct choice *c)
 	return sum;
 }
 
-/* Takes the wide scale d and its codes if they are better. */
-static void attempt(const struct grid_group *g, float d, int tries, const float *s, struct choice *best)
+/* Takes the wide scale d and its codes if they are better; whether they are. */
+static bool attempt(const struct grid_group *g, float d, int tries, const float *s, struct choice *best)
 {
 	struct choice c;
 
 	QUANT_AT(half_of)(d, g->unit, &c.d);
 	choose_codes(g, tries, s, &c);
-	if (total(g, &c) < total(g, best))
-		*best = c;
+	if (!(total(g, &c) < total(g, best)))
+		return false;
+	*best = c;
+	return true;
 }
 
 /* The levels of a vector as they were chosen, without signs of their own. */
@@ -505,13 +507,12 @@ void QUANT_AT(encode_grid)(const struct quant_grid_type *type, const struct quan
 	}
 	d = most / (type->step * (float)(2 * type->n_codes - 1));
 	attempt(&g, d, effort.first, s, &best);
-	for (int i = 0; i < effort.rounds; i++) {
-		take_points(&g, &best, fit);
-		products = multiply(&g, &best, fit);
-		attempt(&g, least_squares(&products), effort.later, best.s, &best);
-	}
 	take_points(&g, &best, fit);
 	products = multiply(&g, &best, fit);
+	for (int i = 0; i < effort.rounds && attempt(&g, least_squares(&products), effort.later, best.s, &best); i++) {
+		take_points(&g, &best, fit);
+		products = multiply(&g, &best, fit);
+	}
 	fit->d = QUANT_AT(half_of)(restored(&products, type->restore[imp->w != NULL]), g.unit, &d);
 	for (int j = 0; j < g.n_subs; j++)
 		fit->k[j] = (uint8_t)best.k[j];

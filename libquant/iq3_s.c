@@ -16,7 +16,7 @@ static const float ladder[] = { 0.08f, 0.092f, 0.107f, 0.124f, 0.144f, 0.17f, 0.
 static const struct quant_grid_type type = {
 	.points = quant_grid_iq3_s, .n_points = 512, .dims = 4, .levels = LEVELS, .n_levels = 8,
 	.signs = GRID_SIGNS_FREE, .sub = 32, .n_codes = 16, .step = 1, .blend = 1.0f, .magnitude = 2,
-	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 5, .later = 1, .restore = { 1, 1 },
+	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 4, .later = 1, .restore = { 1, 1 },
 };
 
 static void pack(const struct quant_grid_fit *fit, struct block_iq3_s *b)

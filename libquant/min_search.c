@@ -9,34 +9,17 @@ struct range {
 	float low[L], width[L], inverse[L]; /* of the width */
 };
 
-/* Lowest value and width of a lane. Unless the min may be negative, the range takes in zero at its lower end.
- * The two halves of a lane do not wait for each other. */
+/* Unless the min may be negative, the range takes in zero at its lower end. */
 static void ranges(const struct quant_group *g, bool free_min, struct range *r)
 {
-	float lo[L], hi[L], late_lo[L], late_hi[L], highest = free_min ? INFINITY : 0;
-	int half = g->elems / 2;
+	float highest = free_min ? INFINITY : 0;
 
-	memcpy(lo, g->x[0], sizeof(lo));
-	memcpy(hi, g->x[0], sizeof(hi));
-	memcpy(late_lo, g->x[half], sizeof(late_lo));
-	memcpy(late_hi, g->x[half], sizeof(late_hi));
-	for (int i = 1; i < half; i++) {
-		for (int l = 0; l < L; l++) {
-			float x = g->x[i][l], y = g->x[i + half][l];
-
-			lo[l] = x < lo[l] ? x : lo[l];
-			hi[l] = x > hi[l] ? x : hi[l];
-			late_lo[l] = y < late_lo[l] ? y : late_lo[l];
-			late_hi[l] = y > late_hi[l] ? y : late_hi[l];
-		}
-	}
 	for (int l = 0; l < L; l++) {
-		float low = late_lo[l] < lo[l] ? late_lo[l] : lo[l], high = late_hi[l] > hi[l] ? late_hi[l] : hi[l];
+		float low = g->lo[l] < highest ? g->lo[l] : highest;
 
-		low = low < highest ? low : highest;
 		r->low[l] = low;
-		r->width[l] = high - low;
-		r->inverse[l] = quant_inverse(high - low);
+		r->width[l] = g->hi[l] - low;
+		r->inverse[l] = quant_inverse(g->hi[l] - low);
 	}
 }
 

@@ -12,56 +12,52 @@
 #include "half_inline.h"
 #include "kernels.h"
 
-/* Nearest integer, halves away from zero, of |v| < 2^22. Adding 1.5 * 2^23 rounds halves to even, so a half that went
- * down goes up again. (v + 0.5 would round 0.49999997 up.) */
-static inline float round_away(float v)
+/* Nearest integer, halves away from zero, of v brought to -127..127. 0.5 itself would round 0.49999997 up; the float
+ * below it rounds everything as it should. The limit is taken of the bits, which are ordered as the magnitudes are: NaN,
+ * too, becomes a number, since a conversion to int must be defined. */
+static inline int32_t code_of(float v)
 {
-	float a = fabsf(v), t = (a + 12582912.0f) - 12582912.0f;
+	uint32_t bits = quant_u32_of(v), limit = quant_u32_of(127.0f), a = bits & 0x7fffffff;
 
-	t += a - t == 0.5f ? 1.0f : 0.0f;
-	return v < 0 ? -t : t;
+	a = a < limit ? a : limit;
+	a = quant_u32_of(quant_f32_of(a) + 0x1.fffffep-2f);
+	return (int32_t)quant_f32_of(a | (bits & 0x80000000));
 }
 
-static float largest(const float *x)
+/* By their bits: magnitudes are ordered as integers are, whose maximum compilers take in any order. */
+static inline float largest(const float *x)
 {
-	float part[16] = { 0 }, amax = 0;
+	uint32_t most = 0;
 
-	for (int i = 0; i < 32; i += 16)
-		for (int l = 0; l < 16; l++)
-			part[l] = fabsf(x[i + l]) > part[l] ? fabsf(x[i + l]) : part[l];
-	for (int l = 0; l < 16; l++)
-		amax = part[l] > amax ? part[l] : amax;
-	return amax;
+	for (int i = 0; i < 32; i++) {
+		uint32_t bits = quant_u32_of(x[i]) & 0x7fffffff;
+
+		most = bits > most ? bits : most;
+	}
+	return quant_f32_of(most);
 }
 
-/* Codes are rounded with this scale, which is stored as a half. */
-static void encode_at(const float *x, float d, struct block_q8_0 *b)
+/* Codes are rounded with this scale, which is returned as a half. */
+static inline uint16_t encode_at(const float *restrict x, float d, int8_t *restrict qs)
 {
-	float id, q[32];
+	float id;
 
 	if (d > 65504.0f) /* the largest half; what lies above is clipped */
 		d = 65504.0f;
 	id = d >= 0x1p-126f ? 1.0f / d : 0.0f; /* a scale below that is zero as a half */
-	b->d = quant_f16_round(d);
-	for (int i = 0; i < 32; i++) {
-		float v = x[i] * id;
-
-		v = v > -127.0f ? v : -127.0f; /* NaN, too: a conversion to int must be defined */
-		v = v < 127.0f ? v : 127.0f;
-		q[i] = round_away(v);
-	}
 	for (int i = 0; i < 32; i++)
-		b->qs[i] = (int8_t)(int)q[i];
+		qs[i] = (int8_t)code_of(x[i] * id);
+	return quant_f16_round(d);
 }
 
 /* The squared error, in parts of the square of the largest magnitude. */
-static float error_of(const float *x, float inverse_amax, const struct block_q8_0 *b)
+static float error_of(const float *x, float inverse_amax, float d, const int8_t *qs)
 {
-	float d = quant_f16_widen(b->d), part[16] = { 0 }, sum = 0;
+	float part[16] = { 0 }, sum = 0;
 
 	for (int i = 0; i < 32; i += 16) {
 		for (int l = 0; l < 16; l++) {
-			float r = (x[i + l] - d * (float)b->qs[i + l]) * inverse_amax;
+			float r = (x[i + l] - d * (float)qs[i + l]) * inverse_amax;
 
 			part[l] += r * r;
 		}
@@ -73,43 +69,38 @@ static float error_of(const float *x, float inverse_amax, const struct block_q8_
 
 /* Some scales round 32 values better than others by chance: the best of 32, up to a tenth above the smallest that clips
  * nothing. */
-static void encode_best(const float *x, float amax, struct block_q8_0 *b)
+static uint16_t encode_best(const float *x, float amax, int8_t *qs)
 {
+	uint16_t best = encode_at(x, amax / 127.0f, qs);
 	float least = INFINITY;
 
-	encode_at(x, amax / 127.0f, b);
 	for (int i = 0; i < 32 && amax > 0x1p-100f; i++) {
-		struct block_q8_0 trial;
-		float e;
+		float d = quant_f16_widen(quant_f16_round(amax / 127.0f * (1 + (float)i * 0.003f))), e;
+		int8_t trial[32];
 
-		encode_at(x, quant_f16_widen(quant_f16_round(amax / 127.0f * (1 + (float)i * 0.003f))), &trial);
-		e = error_of(x, 1 / amax, &trial);
+		encode_at(x, d, trial);
+		e = error_of(x, 1 / amax, d, trial);
 		if (e < least) {
 			least = e;
-			*b = trial;
+			best = quant_f16_round(d);
+			memcpy(qs, trial, sizeof trial);
 		}
 	}
-}
-
-static void encode_block(const float *x, enum quant_effort effort, struct block_q8_0 *b)
-{
-	float amax = largest(x);
-
-	if (effort == QUANT_BEST)
-		encode_best(x, amax, b);
-	else
-		encode_at(x, amax / 127.0f, b);
+	return best;
 }
 
 static void q8_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)
 {
-	struct block_q8_0 b;
+	unsigned char *block = dst;
 
 	(void)w;
 	assert(n % QUANT_ELEMS_Q8_0 == 0);
-	for (size_t i = 0; i < n / QUANT_ELEMS_Q8_0; i++) {
-		encode_block(x + i * QUANT_ELEMS_Q8_0, effort, &b);
-		memcpy((unsigned char *)dst + i * sizeof(b), &b, sizeof(b));
+	for (size_t i = 0; i < n / QUANT_ELEMS_Q8_0; i++, x += QUANT_ELEMS_Q8_0, block += sizeof(struct block_q8_0)) {
+		int8_t *qs = (int8_t *)block + offsetof(struct block_q8_0, qs);
+		float amax = largest(x);
+		uint16_t half = effort == QUANT_BEST ? encode_best(x, amax, qs) : encode_at(x, amax / 127.0f, qs);
+
+		memcpy(block, &half, sizeof half);
 	}
 }
 

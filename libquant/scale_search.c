@@ -19,10 +19,20 @@ static float unit_below(float most)
 	return quant_f32_of(exponent << 23);
 }
 
+/* The mean in fixed point: the same however often the list is repeated (encode_rows.c), and in any order. */
+static float mean_of(const float *w, float scale, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (uint32_t)(int32_t)(w[i] * scale * 0x1p29f);
+	return (float)((double)sum / (double)n * 0x1p-29);
+}
+
 struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quant_effort effort)
 {
 	struct quant_importance imp = { .effort = effort };
-	float most[L] = { 0 }, part[L] = { 0 }, max = 0, sum = 0;
+	float most[L] = { 0 }, max = 0;
 
 	for (size_t i = 0; w && i < n; i += L)
 		for (size_t l = 0; l < L; l++)
@@ -33,12 +43,7 @@ struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quan
 		return imp;
 	imp.w = w;
 	imp.scale = quant_inverse_unit(unit_below(max));
-	for (size_t i = 0; i < n; i += L)
-		for (size_t l = 0; l < L; l++)
-			part[l] += w[i + l] * imp.scale;
-	for (int l = 0; l < L; l++)
-		sum += part[l];
-	imp.floor = 1e-3f * (sum / (float)n);
+	imp.floor = 1e-3f * mean_of(w, imp.scale, n);
 	return imp;
 }
 
@@ -101,27 +106,37 @@ static void sum_of_block(float v[L], int block_lanes)
 	}
 }
 
-/* Largest magnitudes, in four chains: a maximum waits for the one before it. */
-static void largest_of_lane(const struct quant_group *g, float most[L])
+/* Lowest and highest of each lane. The two halves of a lane do not wait for each other. */
+static void ranges(struct quant_group *g)
 {
-	float a[L] = { 0 }, b[L] = { 0 }, c[L] = { 0 }, d[L] = { 0 };
+	float lo[L], hi[L], late_lo[L], late_hi[L];
+	int half = g->elems / 2;
 
-	for (int i = 0; i < g->elems; i += 4) {
+	memcpy(lo, g->x[0], sizeof(lo));
+	memcpy(hi, g->x[0], sizeof(hi));
+	memcpy(late_lo, g->x[half], sizeof(late_lo));
+	memcpy(late_hi, g->x[half], sizeof(late_hi));
+	for (int i = 1; i < half; i++) {
 		for (int l = 0; l < L; l++) {
-			float p = fabsf(g->x[i][l]), q = fabsf(g->x[i + 1][l]);
-			float r = fabsf(g->x[i + 2][l]), s = fabsf(g->x[i + 3][l]);
+			float x = g->x[i][l], y = g->x[i + half][l];
 
-			a[l] = p > a[l] ? p : a[l];
-			b[l] = q > b[l] ? q : b[l];
-			c[l] = r > c[l] ? r : c[l];
-			d[l] = s > d[l] ? s : d[l];
+			lo[l] = x < lo[l] ? x : lo[l];
+			hi[l] = x > hi[l] ? x : hi[l];
+			late_lo[l] = y < late_lo[l] ? y : late_lo[l];
+			late_hi[l] = y > late_hi[l] ? y : late_hi[l];
 		}
 	}
 	for (int l = 0; l < L; l++) {
-		float ab = a[l] > b[l] ? a[l] : b[l], cd = c[l] > d[l] ? c[l] : d[l];
-
-		most[l] = ab > cd ? ab : cd;
+		g->lo[l] = late_lo[l] < lo[l] ? late_lo[l] : lo[l];
+		g->hi[l] = late_hi[l] > hi[l] ? late_hi[l] : hi[l];
 	}
+}
+
+/* The end of the range that is farther from zero; the upper one if both are. */
+static void extremes(const struct quant_group *g, float extreme[L])
+{
+	for (int l = 0; l < L; l++)
+		extreme[l] = quant_choose(fabsf(g->lo[l]) > fabsf(g->hi[l]), g->lo[l], g->hi[l]);
 }
 
 /* Divides every block by its unit. */
@@ -129,11 +144,16 @@ static void normalize(struct quant_group *g, int block_lanes)
 {
 	float most[L], inverse[L];
 
-	largest_of_lane(g, most);
+	ranges(g);
+	extremes(g, most);
+	for (int l = 0; l < L; l++)
+		most[l] = fabsf(most[l]);
 	largest_of_block(most, block_lanes);
 	for (int l = 0; l < L; l++) {
 		g->unit[l] = unit_below(most[l]);
 		inverse[l] = quant_inverse_unit(g->unit[l]);
+		g->lo[l] *= inverse[l];
+		g->hi[l] *= inverse[l];
 	}
 	for (int i = 0; i < g->elems; i++)
 		for (int l = 0; l < L; l++)
@@ -243,26 +263,6 @@ void QUANT_AT(error_signed)(const struct quant_group *g, const struct quant_grid
 		errors(g, grid, true, s, err);
 	else
 		errors(g, grid, false, s, err);
-}
-
-/* The first element of largest magnitude, per lane. The two halves of a lane do not wait for each other. */
-static void extremes(const struct quant_group *g, float extreme[L])
-{
-	float most[L] = { 0 }, late_most[L] = { 0 }, e[L] = { 0 }, late[L] = { 0 };
-	int half = g->elems / 2;
-
-	for (int i = 0; i < half; i++) {
-		for (int l = 0; l < L; l++) {
-			float x = g->x[i][l], a = fabsf(x), y = g->x[i + half][l], b = fabsf(y);
-
-			e[l] = quant_choose(a > most[l], x, e[l]);
-			late[l] = quant_choose(b > late_most[l], y, late[l]);
-			most[l] = a > most[l] ? a : most[l];
-			late_most[l] = b > late_most[l] ? b : late_most[l];
-		}
-	}
-	for (int l = 0; l < L; l++)
-		extreme[l] = quant_choose(late_most[l] > most[l], late[l], e[l]);
 }
 
 void QUANT_AT(search_signed)(const struct quant_group *g, const struct quant_grid *grid, const float *ends, int n_ends,

@@ -50,6 +50,7 @@ struct quant_group {
 	_Alignas(64) float x[QUANT_LANE_ELEMS][QUANT_LANES]; /* divided by unit: the block's largest is in [1, 2) */
 	float w[QUANT_LANE_ELEMS][QUANT_LANES]; /* unset if even */
 	float unit[QUANT_LANES]; /* a power of two */
+	float lo[QUANT_LANES], hi[QUANT_LANES]; /* of the lane's x */
 	bool even;               /* all weights are 1, in lanes of 32: sums and codes only, no errors */
 	int elems;
 };

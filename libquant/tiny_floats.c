@@ -1,7 +1,7 @@
 /* Floats of eight bits and fewer, as checkpoints hold them: decoded only.
  *
- * The bits of a magnitude are put where a float has them and multiplied by a power of two, which moves the exponent's
- * bias and makes subnormals normal. Sources: OCP 8-bit Floating Point 1.0; the FNUZ forms of arXiv:2206.02915; OCP
+ * The bits of a magnitude are put where a float has them and the bias added; subnormals are counted, since processors
+ * multiply subnormal floats slowly. Sources: OCP 8-bit Floating Point 1.0; the FNUZ forms of arXiv:2206.02915; OCP
  * Microscaling 1.0 for E8M0 and for floats of six and four bits, which safetensors packs from the lowest bit up. */
 #include "half_inline.h"
 #include "kernels.h"
@@ -9,7 +9,10 @@
 /* A magnitude of `mantissa` bits below its exponent, of the given bias. */
 static inline float magnitude(uint32_t bits, int mantissa, int bias)
 {
-	return quant_f32_of(bits << (23 - mantissa)) * quant_f32_of((uint32_t)(254 - bias) << 23);
+	float subnormal = (float)(int)bits * quant_f32_of((uint32_t)(128 - bias - mantissa) << 23);
+	float normal = quant_f32_of((bits << (23 - mantissa)) + ((uint32_t)(127 - bias) << 23));
+
+	return bits >> mantissa ? normal : subnormal;
 }
 
 static inline float with_sign(float x, uint32_t negative)

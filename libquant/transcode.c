@@ -184,6 +184,19 @@ static bool copy_piece(const struct quant_transcode *t, const struct piece *p, s
 	return check_finite(p, b->x, p->vt->type, err);
 }
 
+/* Rows of one matrix, from the piece's row `from` on. */
+static uint64_t rows_alike(const struct quant_transcode *t, const struct piece *p, uint64_t from)
+{
+	const struct quant_weights *w = t->weights ? &t->weights[p->index] : NULL;
+	uint64_t left = p->n_rows - from, mat_rows, rest;
+
+	if (!w || !w->values)
+		return left;
+	mat_rows = tensor_rows(p->vt) / w->n_mats;
+	rest = mat_rows - (p->row + from) % mat_rows;
+	return left < rest ? left : rest;
+}
+
 /* The importance of a row's columns; experts have theirs each. */
 static const float *importance_of(const struct quant_transcode *t, const struct piece *p, uint64_t row)
 {
@@ -211,9 +224,11 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 	} else if (is_block_type(p->vt->type) || p->vt->op == FMT_OP_JOIN) {
 		same_nan(b->x, (size_t)(p->n_rows * p->cols));
 	}
-	for (uint64_t i = 0; i < p->n_rows; i++)
-		q->encode(b->x + i * p->cols, importance_of(t, p, p->row + i), t->effort, b->dst + i * row_bytes,
-		          (size_t)p->cols);
+	for (uint64_t i = 0, n; i < p->n_rows; i += n) {
+		n = rows_alike(t, p, i);
+		quant_encode_rows(q, b->x + i * p->cols, importance_of(t, p, p->row + i), t->effort, b->dst + i * row_bytes,
+		                  (size_t)n, (size_t)p->cols);
+	}
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* Every CPU level against the scalar one, every type: equal bytes from the encoder, with and without importance, at every
  * effort, and equal floats from the decoder, on hard rows and random bytes, inside guarded buffers. A new type or level is covered
- * without a line here. Also splits: blocks do not depend on how many of them stand in a row. */
+ * without a line here. Also splits: blocks do not depend on how many of them stand in a row, nor rows on how many are encoded at
+ * once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,11 +119,52 @@ static void blocks_stand_alone(void **state)
 	}
 }
 
+static void compare_rows(enum fmt_type t, const struct quant_type *k, size_t n_rows, size_t n_cols, bool weighted)
+{
+	uint64_t row_bytes = 0;
+	float *x = guard_alloc(n_rows * n_cols * sizeof(*x)), *w = guard_alloc(n_cols * sizeof(*w));
+	unsigned char *all, *one;
+
+	assert_true(fmt_row_bytes(t, n_cols, &row_bytes));
+	all = guard_alloc(n_rows * row_bytes);
+	one = guard_alloc(row_bytes);
+	row_fill(ROW_MIXED, 7, x, n_rows * n_cols);
+	row_importance(9, w, n_cols);
+	quant_encode_rows(k, x, weighted ? w : NULL, QUANT_NORMAL, all, n_rows, n_cols);
+	for (size_t r = 0; r < n_rows; r++) {
+		k->encode(x + r * n_cols, weighted ? w : NULL, QUANT_NORMAL, one, n_cols);
+		if (memcmp(one, all + r * row_bytes, row_bytes) != 0)
+			fail_msg("%s: row %zu of %zu x %zu%s differs", fmt_type_info(t)->name, r, n_rows, n_cols,
+			         weighted ? ", weighted" : "");
+	}
+	guard_free(x, n_rows * n_cols * sizeof(*x));
+	guard_free(w, n_cols * sizeof(*w));
+	guard_free(all, n_rows * row_bytes);
+	guard_free(one, row_bytes);
+}
+
+static void rows_at_once(void **state)
+{
+	/* 8192 columns are as many as are repeated: 11 rows of 768, 10 and one, or one */
+	static const size_t shapes[][2] = { { 5, 256 }, { 1, 256 }, { 11, 768 }, { 2, 4352 }, { 1, 8448 } };
+
+	(void)state;
+	for (int i = 0; i < FMT_TYPE_COUNT; i++) {
+		enum fmt_type t = (enum fmt_type)i;
+		const struct quant_type *k = quant_type(t);
+
+		for (size_t j = 0; k && k->encode && j < sizeof(shapes) / sizeof(*shapes); j++)
+			for (int weighted = 0; weighted < 2; weighted++)
+				compare_rows(t, k, shapes[j][0], shapes[j][1], weighted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(levels_agree),
 		cmocka_unit_test(blocks_stand_alone),
+		cmocka_unit_test(rows_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,8 +21,8 @@ int shim_encode(uint32_t gguf_id, const float *x, const float *w, int effort, ui
 	uint64_t row_bytes;
 	const struct quant_type *t = find(gguf_id, cols, &row_bytes);
 
-	for (size_t r = 0; t && t->encode && r < rows; r++)
-		t->encode(x + r * cols, w, (enum quant_effort)effort, dst + r * row_bytes, cols);
+	if (t && t->encode)
+		quant_encode_rows(t, x, w, (enum quant_effort)effort, dst, rows, cols);
 	return t && t->encode ? 0 : -1;
 }
 

@@ -31,4 +31,10 @@ struct quant_type {
  * ASSAY_CPU=scalar|avx2|avx512|neon in the environment (for tests) limits the choice. */
 const struct quant_type *quant_type(enum fmt_type t);
 
+/* n_rows rows of n_cols that lie one after another, all of the same importance (n_cols floats, or NULL): the bytes that
+ * encode gives row by row, sooner, since it works on sixteen sub-blocks at a time and a narrow row has fewer.
+ * dst: n_rows times the row's bytes */
+void quant_encode_rows(const struct quant_type *t, const float *x, const float *w, enum quant_effort effort, void *dst,
+                       size_t n_rows, size_t n_cols);
+
 #endif
