@@ -21,6 +21,7 @@ enum {
 enum cli_kind {
 	CLI_FLAG = 1, /* bool: set to true */
 	CLI_STRING, /* const char * */
+	CLI_OPTIONAL, /* const char *, which stays as it is where there is no "=VALUE" behind the name */
 	CLI_UINT,   /* uint64_t */
 	CLI_SIZE,   /* uint64_t: 4GiB, 4G (2^30), 512M, 1000 */
 	CLI_REAL,   /* double */

@@ -36,8 +36,9 @@ static void print_option(const struct cli_opt *o)
 		printf("\n%s:\n", o->help);
 		return;
 	}
-	snprintf(left, sizeof left, "  %c%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-	         o->letter ? ',' : ' ', o->name, o->value ? " " : "", o->value ? o->value : "");
+	snprintf(left, sizeof left, o->kind == CLI_OPTIONAL ? "  %c%c%c --%s[=%s%s]" : "  %c%c%c --%s%s%s", o->letter ? '-' : ' ',
+	         o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name, o->value && o->kind != CLI_OPTIONAL ? " " : "",
+	         o->value ? o->value : "");
 	printf("%-28s", left);
 	if (strlen(left) > 26)
 		printf("\n%-28s", "");
@@ -139,6 +140,7 @@ static void take_value(const struct cli_program *p, const struct cli_opt *o, con
 
 	switch (o->kind) {
 	case CLI_STRING:
+	case CLI_OPTIONAL:
 		*(const char **)o->dst = value;
 		break;
 	case CLI_UINT:
@@ -194,6 +196,10 @@ static int parse_long(const struct cli_program *p, char **argv, int i, int argc)
 	}
 	if (eq) {
 		take_value(p, o, eq + 1);
+		return i;
+	}
+	if (o->kind == CLI_OPTIONAL) {
+		*o->given = true;
 		return i;
 	}
 	if (i + 1 >= argc)

@@ -251,6 +251,34 @@ bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n
 	return true;
 }
 
+static bool set_length(const struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err)
+{
+	if (err->code)
+		return false;
+	if (n_bytes > INT64_MAX)
+		return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "larger than a file can be");
+	return !ftruncate(s->fd, (off_t)n_bytes) || fail_errno(s, "cannot set its size", err);
+}
+
+char *fmt_sink_path(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err)
+{
+	size_t dir = (size_t)(s->name - s->path), n = dir + 32 + (s->temporary ? strlen(s->temporary) : 0);
+	char *path;
+
+	if (!set_length(s, n_bytes, err))
+		return NULL;
+	path = malloc(n);
+	if (!path)
+		fmt_fail_nomem(err, n);
+	else if (s->temporary)
+		snprintf(path, n, "%.*s%s", (int)dir, s->path, s->temporary);
+#if HAVE_NAMELESS
+	else
+		proc_path(path, s->fd);
+#endif
+	return path;
+}
+
 /* Links the file under `name`, which must not be there. */
 static bool link_as(const struct fmt_sink *s, const char *name)
 {
@@ -329,12 +357,8 @@ static bool publish(struct fmt_sink *s, struct fmt_err *err)
 
 bool fmt_sink_commit(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err)
 {
-	bool ok = !err->code;
+	bool ok = set_length(s, n_bytes, err);
 
-	if (ok && n_bytes > INT64_MAX)
-		ok = fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "larger than a file can be");
-	if (ok && ftruncate(s->fd, (off_t)n_bytes))
-		ok = fail_errno(s, "cannot set its size", err);
 	if (ok && fsync(s->fd))
 		ok = fail_errno(s, "cannot write it to the disk", err);
 	ok = ok && publish(s, err);

@@ -103,6 +103,26 @@ bool fmt_writer_kv(struct fmt_writer *w, const struct fmt_kv *kv, struct fmt_err
 	return true;
 }
 
+bool fmt_writer_kv_replace(struct fmt_writer *w, const struct fmt_kv *kv, struct fmt_err *err)
+{
+	const struct fmt_value *new = &kv->value, *old;
+	char key[FMT_SHOW_BYTES];
+	uint32_t i;
+
+	if (err->code)
+		return false;
+	if (!fmt_index_find(&w->keys, kv->key, &i))
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "key %s cannot be replaced: it is not there", fmt_show(kv->key, key));
+	old = &w->kv[i].value;
+	if (old->type != new->type || !fmt_kv_type_bytes(new->type == FMT_KV_ARR ? new->elem : new->type) ||
+	    (new->type == FMT_KV_ARR && (old->elem != new->elem || old->n != new->n)))
+		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "key %s cannot be replaced by a value of another size",
+		                fmt_show(kv->key, key));
+	if (w->out->check_kv && !w->out->check_kv(w, kv, err))
+		return false;
+	return fmt_value_copy(&w->arena, new, &w->kv[i].value, err);
+}
+
 /* Fills in what follows from type and dims. */
 static bool measure(struct fmt_out_tensor *t, const uint64_t *dims, struct fmt_err *err)
 {

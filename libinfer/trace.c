@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libquant/compare.h>
+
 #include "run.h"
 
 enum { MOST_TOKENS = 64 };
@@ -102,30 +104,12 @@ static double cosine(const struct distance *d)
 	return d->difference == 0 ? 1 : d->product / sqrt(d->reference * d->own);
 }
 
-/* How far a product with weights rounded to a type may be from the same with those that they were: it keeps about the
- * relative error of the weights. From the errors of the types on heavy-tailed rows (docs/quantization.md), twice. */
-static double limit_of(enum fmt_type t)
-{
-	const struct fmt_type_info *info = fmt_type_info(t);
-	double bits = 8.0 * info->block_bytes / info->block_elems;
-
-	return t == FMT_F16  ? 2e-3 :
-	       t == FMT_BF16 ? 1e-2 :
-	       bits >= 8     ? 3e-2 :
-	       bits >= 6     ? 6e-2 :
-	       bits >= 5     ? 0.1 :
-	       bits >= 4     ? 0.2 :
-	       bits >= 3     ? 0.4 :
-	       bits >= 2     ? 0.7 :
-	                       0.9;
-}
-
-/* Rounded is only what the model has in another type than the reference, and not in 32-bit floats, which hold all others. */
+/* A product with rounded weights keeps about their relative error. */
 static double limit(const struct infer_step *reference, const struct infer_step *model)
 {
 	const struct fmt_view_tensor *a = reference->tensor, *b = model->tensor;
 
-	return !a || !b || a->type == b->type || b->type == FMT_F32 ? 1e-6 : limit_of(b->type);
+	return !a || !b ? 1e-6 : quant_error_explained(a->type, b->type);
 }
 
 struct comparing {

@@ -11,9 +11,7 @@
 #include <libquant/rows.h>
 #include <libquant/transcode.h>
 
-/* Elements of a piece, unless a single row has more: 1 MiB of floats stays in a core's cache between the steps, and is
- * a good size for a read. */
-#define PIECE_ELEMS (UINT64_C(1) << 18)
+#include "pieces.h"
 
 struct buffers {
 	float *x;      /* decoded rows */
@@ -23,7 +21,7 @@ struct buffers {
 
 struct job {
 	const struct quant_transcode *t;
-	uint64_t *first_piece;        /* per tensor; one more than tensors */
+	struct pieces pieces;
 	struct buffers *buffers;      /* per worker */
 	atomic_uint_fast64_t failed;  /* the lowest piece that failed; UINT64_MAX: none */
 	uint64_t bytes_total;
@@ -31,57 +29,6 @@ struct job {
 	uint64_t bytes_done;
 	struct fmt_err err;           /* of piece `failed` */
 };
-
-/* Rows row .. row+n_rows-1 of tensor `index`. */
-struct piece {
-	const struct fmt_view_tensor *vt;
-	uint32_t index;
-	uint64_t row, n_rows, cols;
-};
-
-static uint64_t n_cols(const struct fmt_view_tensor *vt)
-{
-	return vt->n_dims ? vt->dims[vt->n_dims - 1] : 1;
-}
-
-static uint64_t piece_rows(const struct fmt_view_tensor *vt)
-{
-	uint64_t cols = n_cols(vt);
-
-	return cols && cols < PIECE_ELEMS ? PIECE_ELEMS / cols : 1;
-}
-
-static uint64_t tensor_rows(const struct fmt_view_tensor *vt)
-{
-	uint64_t cols = n_cols(vt);
-
-	return cols ? vt->n_elems / cols : 0;
-}
-
-/* The tensor whose pieces include number `item`: the last that starts at or before it. */
-static uint32_t tensor_of(const struct job *j, uint64_t item)
-{
-	uint64_t lo = 0, hi = j->t->view->n_tensors;
-
-	while (hi - lo > 1) {
-		uint64_t mid = lo + (hi - lo) / 2;
-
-		if (j->first_piece[mid] <= item)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return (uint32_t)lo;
-}
-
-static struct piece piece_at(const struct job *j, uint64_t item)
-{
-	uint32_t i = tensor_of(j, item);
-	const struct fmt_view_tensor *vt = &j->t->view->tensors[i];
-	uint64_t per = piece_rows(vt), row = (item - j->first_piece[i]) * per, left = tensor_rows(vt) - row;
-
-	return (struct piece){ .vt = vt, .index = i, .row = row, .n_rows = left < per ? left : per, .cols = n_cols(vt) };
-}
 
 /* Largest magnitude that the type does not round to infinity. */
 static float largest(enum fmt_type t)
@@ -192,7 +139,7 @@ static uint64_t rows_alike(const struct quant_transcode *t, const struct piece *
 
 	if (!w || !w->values)
 		return left;
-	mat_rows = tensor_rows(p->vt) / w->n_mats;
+	mat_rows = pieces_rows(p->vt) / w->n_mats;
 	rest = mat_rows - (p->row + from) % mat_rows;
 	return left < rest ? left : rest;
 }
@@ -204,7 +151,7 @@ static const float *importance_of(const struct quant_transcode *t, const struct 
 
 	if (!w || !w->values)
 		return NULL;
-	return w->values + row / (tensor_rows(p->vt) / w->n_mats) * p->cols;
+	return w->values + row / (pieces_rows(p->vt) / w->n_mats) * p->cols;
 }
 
 static bool encode_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
@@ -268,7 +215,7 @@ static void run_piece(void *ctx, uint64_t item, unsigned worker)
 
 	if (item > atomic_load_explicit(&j->failed, memory_order_relaxed))
 		return;
-	p = piece_at(j, item);
+	p = piece_at(&j->pieces, item);
 	if (!do_piece(t, &p, &j->buffers[worker], &err)) {
 		record_failure(j, item, &err);
 		return;
@@ -288,9 +235,9 @@ static bool check_types(const struct quant_transcode *t, struct fmt_err *err)
 		const struct quant_type *q = quant_type(t->types[i]);
 		uint64_t row_bytes;
 
-		if (!fmt_row_bytes(t->types[i], n_cols(vt), &row_bytes) || !fmt_row_bytes(vt->type, n_cols(vt), &row_bytes))
+		if (!fmt_row_bytes(t->types[i], pieces_cols(vt), &row_bytes) || !fmt_row_bytes(vt->type, pieces_cols(vt), &row_bytes))
 			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': rows of %" PRIu64 " do not fit %s",
-			                (int)vt->name.n, vt->name.p, n_cols(vt), fmt_type_info(t->types[i])->name);
+			                (int)vt->name.n, vt->name.p, pieces_cols(vt), fmt_type_info(t->types[i])->name);
 		if (stays(t, vt, t->types[i]))
 			continue;
 		if (!quant_type(vt->type))
@@ -313,11 +260,9 @@ static void grow(size_t *n, size_t to)
 		*n = to;
 }
 
-/* The largest piece of a tensor: its first. */
 static void grow_for(struct sizes *most, const struct fmt_view_tensor *vt, enum fmt_type to)
 {
-	uint64_t rows = tensor_rows(vt), per = piece_rows(vt);
-	struct piece p = { .vt = vt, .n_rows = rows < per ? rows : per, .cols = n_cols(vt) };
+	struct piece p = piece_first(vt);
 
 	grow(&most->x, (size_t)(p.n_rows * p.cols * sizeof(float)));
 	grow(&most->src, quant_rows_scratch(vt, p.n_rows));
@@ -333,26 +278,15 @@ size_t quant_transcode_thread_bytes(const struct fmt_view *v, const enum fmt_typ
 	return most.x + most.src + most.dst;
 }
 
-/* Numbers the pieces, and finds what the largest needs. */
-static bool number_pieces(struct job *j, struct sizes *most, struct fmt_err *err)
+/* What there is to do, and what the largest piece needs. */
+static void measure(struct job *j, struct sizes *most)
 {
 	const struct fmt_view *v = j->t->view;
-	uint64_t n = 0;
 
-	j->first_piece = calloc(v->n_tensors + 1, sizeof *j->first_piece);
-	if (!j->first_piece)
-		return fmt_fail_nomem(err, (v->n_tensors + 1) * sizeof *j->first_piece);
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
-		const struct fmt_view_tensor *vt = &v->tensors[i];
-		uint64_t rows = tensor_rows(vt), per = piece_rows(vt);
-
-		j->first_piece[i] = n;
-		n += rows / per + (rows % per != 0);
-		j->bytes_total += vt->n_bytes;
-		grow_for(most, vt, j->t->types[i]);
+		j->bytes_total += v->tensors[i].n_bytes;
+		grow_for(most, &v->tensors[i], j->t->types[i]);
 	}
-	j->first_piece[v->n_tensors] = n;
-	return true;
 }
 
 static void free_job(struct job *j)
@@ -363,7 +297,7 @@ static void free_job(struct job *j)
 		free(j->buffers[i].dst);
 	}
 	free(j->buffers);
-	free(j->first_piece);
+	pieces_finish(&j->pieces);
 }
 
 static void *alloc_buffer(size_t n_bytes, struct fmt_err *err)
@@ -399,13 +333,14 @@ bool quant_transcode_run(const struct quant_transcode *t, struct fmt_err *err)
 
 	if (!check_types(t, err))
 		return false;
-	if (!number_pieces(&j, &most, err) || !alloc_buffers(&j, &most, err)) {
+	measure(&j, &most);
+	if (!pieces_init(&j.pieces, t->view, err) || !alloc_buffers(&j, &most, err)) {
 		free_job(&j);
 		return false;
 	}
 	atomic_init(&j.failed, UINT64_MAX);
 	pthread_mutex_init(&j.lock, NULL);
-	quant_pool_run(t->pool, j.first_piece[t->view->n_tensors], run_piece, &j);
+	quant_pool_run(t->pool, pieces_count(&j.pieces), run_piece, &j);
 	pthread_mutex_destroy(&j.lock);
 	free_job(&j);
 	if (j.err.code) {

@@ -42,8 +42,8 @@ static void numbers_for_people(void **state)
 
 static void options(void **state)
 {
-	bool force = false, given = false;
-	const char *out = NULL;
+	bool force = false, given = false, check = false, look = false;
+	const char *out = NULL, *check_text = NULL, *look_text = NULL;
 	uint64_t n = 7, limit = 0;
 	double temp = 0;
 	struct cli_list types = { 0 };
@@ -53,11 +53,14 @@ static void options(void **state)
 		{ .kind = CLI_UINT, .letter = 'n', .name = "count", .value = "N", .dst = &n, .help = "h" },
 		{ .kind = CLI_SIZE, .name = "limit", .value = "SIZE", .dst = &limit, .help = "h" },
 		{ .kind = CLI_REAL, .name = "temp", .value = "T", .dst = &temp, .help = "h" },
+		{ .kind = CLI_OPTIONAL, .name = "check", .value = "TEXT", .dst = &check_text, .help = "h", .given = &check },
+		{ .kind = CLI_OPTIONAL, .name = "look", .value = "TEXT", .dst = &look_text, .help = "h", .given = &look },
 		{ .kind = CLI_LIST, .name = "type", .value = "T", .dst = &types, .help = "h" },
 		{ 0 },
 	};
 	struct cli_program p = { .name = "test", .usage = "test", .about = "a", .opts = opts };
-	char words[][12] = { "test", "a", "-fn5", "-o", "x", "--limit=1K", "--temp", "-0.5", "--type", "u", "--type=v", "-",
+	char words[][12] = { "test", "a", "-fn5", "-o", "x", "--limit=1K", "--temp", "-0.5", "--type", "u", "--type=v", "--check", "-",
+		             "--look=b",
 		             "--", "-z" };
 	char *argv[sizeof words / sizeof words[0] + 1] = { 0 };
 	int argc = sizeof words / sizeof words[0];
@@ -75,6 +78,8 @@ static void options(void **state)
 	assert_int_equal(n, 5);
 	assert_int_equal(limit, 1024);
 	assert_true(temp == -0.5);
+	assert_true(check && !check_text && look);
+	assert_string_equal(look_text, "b");
 	assert_int_equal(types.n, 2);
 	assert_string_equal(types.items[1], "v");
 	free(types.items);

@@ -429,11 +429,60 @@ static void wrong_splits(void **state)
 	drop_parts(&p);
 }
 
+static struct fmt_kv number(float x)
+{
+	return (struct fmt_kv){ FMT_STR("x"), { .type = FMT_KV_F32, .as.f = (double)x } };
+}
+
+static struct fmt_kv list(const float *x, uint64_t n)
+{
+	return (struct fmt_kv){ FMT_STR("xs"), { .type = FMT_KV_ARR, .elem = FMT_KV_F32, .n = n, .as.data = x } };
+}
+
+/* Values that become known after the layout stand where they were announced; others cannot change. */
+static void replaced(void **state)
+{
+	static const float before[2] = { 0, 0 }, after[2] = { 1, 2 };
+	const struct fmt_kv first[] = { number(0), list(before, 2) }, then[] = { number(0.5f), list(after, 2) };
+	const struct fmt_kv text = { FMT_STR("x"), { .type = FMT_KV_STR, .as.s = FMT_STR("a") } };
+	const struct fmt_kv longer = list(before, 1), other = { FMT_STR("y"), { .type = FMT_KV_F32, .as.f = 0 } };
+	struct fmt_err err = { 0 };
+	struct fmt_writer *w = fmt_writer_create(FMT_OUT_GGUF, &err);
+	struct fmt_sink *s;
+	struct fmt_model *m;
+	char path[64];
+	uint64_t n;
+
+	(void)state;
+	assert_true(fmt_writer_kv(w, &first[0], &err) && fmt_writer_kv(w, &first[1], &err));
+	assert_true(fmt_writer_layout(w, &n, &err));
+	assert_true(save_bytes("", 0, path));
+	s = fmt_sink_create(path, true, &err);
+	assert_true(fmt_writer_header(w, s, &err));
+	assert_true(fmt_writer_kv_replace(w, &then[0], &err) && fmt_writer_kv_replace(w, &then[1], &err));
+	assert_true(fmt_writer_header(w, s, &err));
+	for (int i = 0; i < 3; i++) {
+		struct fmt_err refused = { 0 };
+
+		assert_false(fmt_writer_kv_replace(w, i == 0 ? &text : i == 1 ? &longer : &other, &refused));
+		assert_int_equal(refused.code, FMT_USAGE);
+	}
+	assert_true(fmt_sink_commit(s, n, &err));
+	fmt_writer_destroy(w);
+	m = fmt_model_open(path, &err);
+	assert_non_null(m);
+	assert_true(fmt_model_get(m, "x")->as.f == 0.5);
+	assert_memory_equal(fmt_model_get(m, "xs")->as.data, after, sizeof after);
+	fmt_model_close(m);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(versions_and_byte_orders), cmocka_unit_test(turned_magic), cmocka_unit_test(unsettled_byte_order),
 		cmocka_unit_test(written_as_built),         cmocka_unit_test(unwritable),
+		cmocka_unit_test(replaced),
 		cmocka_unit_test(split_files),              cmocka_unit_test(wrong_splits),
 	};
 

@@ -89,6 +89,34 @@ static void any_order_and_holes(void **state)
 	assert_int_equal(sweep(), 1);
 }
 
+/* What has no name yet can be read all the same, and written further. */
+static void read_before_commit(void **state)
+{
+	struct fmt_err err = { 0 };
+	struct fmt_sink *s = fmt_sink_create(out, false, &err);
+	char buf[8] = "", *path;
+	FILE *f;
+
+	(void)state;
+	assert_true(fmt_sink_write(s, 0, "hello", 5, &err));
+	path = fmt_sink_path(s, 7, &err);
+	assert_non_null(path);
+	assert_int_equal(access(out, F_OK), -1);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(buf, 1, sizeof buf, f), 7);
+	assert_memory_equal(buf, "hello\0\0", 7);
+	fclose(f);
+	free(path);
+	assert_true(fmt_sink_write(s, 0, "H", 1, &err));
+	assert_true(fmt_sink_commit(s, 5, &err));
+	expect_file("Hello", 5);
+	s = fmt_sink_create(out, true, &err);
+	assert_null(fmt_sink_path(s, UINT64_MAX, &err));
+	assert_int_equal(err.code, FMT_LIMIT);
+	fmt_sink_abort(s);
+}
+
 static void aborted(void **state)
 {
 	struct fmt_err err = { 0 };
@@ -250,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(any_order_and_holes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(read_before_commit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(aborted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(never_overwrites_unasked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(overwrites_when_asked, set_up, tear_down),

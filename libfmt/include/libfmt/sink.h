@@ -20,6 +20,10 @@ bool fmt_sink_free_bytes(const struct fmt_sink *s, uint64_t *n_bytes);
 /* Writes n bytes at an absolute offset. Any thread, any order. */
 bool fmt_sink_write(struct fmt_sink *s, uint64_t off, const void *data, size_t n, struct fmt_err *err);
 
+/* A path under which what has been written so far can be opened and read, as a file of n_bytes, until s is committed or
+ * aborted. To be freed; NULL with *err set. */
+char *fmt_sink_path(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err);
+
 /* Makes the file exactly n_bytes long, flushes it to the disk and gives it its name. Frees s in every case. */
 bool fmt_sink_commit(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err);
 

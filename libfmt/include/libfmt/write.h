@@ -16,6 +16,10 @@ void fmt_writer_destroy(struct fmt_writer *w); /* NULL is fine */
 /* GGUF: any value, "general.alignment" obeyed if given. safetensors: strings only. PyTorch: none (FMT_UNSUPPORTED). */
 bool fmt_writer_kv(struct fmt_writer *w, const struct fmt_kv *kv, struct fmt_err *err);
 
+/* Puts another value in the place of one that was given: a number or truth value of the same type, or an array of as many.
+ * After the layout too, which stays: the header is then to be written (again). FMT_USAGE for anything else. */
+bool fmt_writer_kv_replace(struct fmt_writer *w, const struct fmt_kv *kv, struct fmt_err *err);
+
 /* Announces a tensor (dims innermost last). *index counts from 0 in the order of the calls.
  * safetensors sorts by type and name as its reference writer does; the index stays the caller's. */
 bool fmt_writer_tensor(struct fmt_writer *w, struct fmt_str name, enum fmt_type type, uint32_t n_dims,
