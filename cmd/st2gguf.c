@@ -1,60 +1,25 @@
 /* st2gguf: a model's directory, a checkpoint file or a GGUF becomes a GGUF, quantized or not, in one pass. */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
-#include <libquant/pool.h>
-#include <libquant/transcode.h>
-
-#include "st2gguf.h"
+#include "st2gguf_verify.h"
 
 #define MAX_THREADS 4096 /* more is a slip of the keyboard */
 
 struct options {
 	const char *quant, *output, *name, *effort_name, *embed_name;
 	enum st2gguf_embed embed;
-	enum quant_effort effort;
+	struct write_opts write;
+	struct verify_opts verify;
 	struct fmt_view_opts view;
 	struct st2gguf_ask ask;
 	struct cli_list loras;
 	struct cli_list keys;
-	bool dry_run, explain, force, allow_nonfinite, allow_requantize, strict;
+	bool dry_run, explain, allow_requantize, strict;
 };
-
-/* The signal that asks for the end; 0: none. */
-static atomic_int stop_signal;
-
-static void on_signal(int sig)
-{
-	atomic_store(&stop_signal, sig);
-}
-
-/* The first signal ends the work in an orderly way, a second one at once. What the caller ignores stays ignored. */
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART }, old;
-
-	sigemptyset(&act.sa_mask);
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &act, NULL);
-}
-
-/* Ends as the signal would have ended the program, so that the caller sees it. */
-static void die_of_signal(void)
-{
-	int sig = atomic_load(&stop_signal);
-
-	if (!sig)
-		return;
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
 
 static double now(void)
 {
@@ -100,61 +65,6 @@ static void print_notes(const struct conversion *c, const struct options *o)
 		         n_again);
 }
 
-static bool transcode(struct conversion *c, const struct options *o, struct fmt_sink *sink, struct quant_pool *pool,
-                      struct fmt_err *err)
-{
-	struct cli_progress progress;
-	struct quant_transcode t = {
-		.view = c->view,
-		.types = c->types,
-		.weights = c->weights,
-		.lora = c->adapters.lora,
-		.effort = o->effort,
-		.writer = c->writer,
-		.sink = sink,
-		.pool = pool,
-		.allow_nonfinite = o->allow_nonfinite,
-		.stop = &stop_signal,
-		.progress = cli_progress_update,
-		.progress_ctx = &progress,
-	};
-	bool ok;
-
-	if (!fmt_writer_header(c->writer, sink, err))
-		return false;
-	cli_progress_start(&progress, c->program, "converting");
-	ok = quant_transcode_run(&t, err);
-	cli_progress_end(&progress);
-	return ok;
-}
-
-/* At once rather than after an hour: an output that cannot fit is not begun. What it replaces stays until the end. */
-static bool check_room(const struct conversion *c, const struct fmt_sink *sink, struct fmt_err *err)
-{
-	char need[32], room[32];
-	uint64_t n_free;
-
-	if (!fmt_sink_free_bytes(sink, &n_free) || c->file_bytes <= n_free)
-		return true;
-	fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "needs %s, and its file system has %s free; make room, or name another place "
-	         "with -o", cli_bytes(c->file_bytes, need), cli_bytes(n_free, room));
-	fmt_err_file(err, c->output);
-	return false;
-}
-
-static bool write_output(struct conversion *c, const struct options *o, struct quant_pool *pool, struct fmt_err *err)
-{
-	struct fmt_sink *sink = fmt_sink_create(c->output, o->force, err);
-
-	if (!sink)
-		return false;
-	if (!check_room(c, sink, err) || !transcode(c, o, sink, pool, err)) {
-		fmt_sink_abort(sink);
-		return false;
-	}
-	return fmt_sink_commit(sink, c->file_bytes, err);
-}
-
 /* Errors that the user can do something about say what. */
 static void add_hint(struct fmt_err *err)
 {
@@ -165,7 +75,8 @@ static void add_hint(struct fmt_err *err)
 	strncat(err->msg, hint, sizeof err->msg - 1 - strlen(err->msg));
 }
 
-static bool convert(struct conversion *c, const struct options *o, struct fmt_err *err)
+/* v  what is to be checked; NULL: nothing is */
+static bool convert(struct conversion *c, const struct options *o, struct verify *v, struct fmt_err *err)
 {
 	struct quant_pool *pool;
 	double start = now();
@@ -183,10 +94,10 @@ static bool convert(struct conversion *c, const struct options *o, struct fmt_er
 	if (!pool)
 		return fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start %" PRIu64 " threads", c->program->threads);
 	n_threads = quant_pool_threads(pool);
-	ok = write_output(c, o, pool, err);
+	ok = st2gguf_write(c, &o->write, v, pool, err);
 	quant_pool_destroy(pool);
 	if (ok)
-		st2gguf_print_result(c, now() - start, n_threads);
+		st2gguf_print_result(c, now() - start, n_threads, v);
 	return ok;
 }
 
@@ -232,10 +143,12 @@ static struct fmt_view *open_source(const struct cli_program *p, const struct op
 static int run(struct cli_program *p, const struct options *o, const char *source)
 {
 	struct conversion c = { .program = p, .name = o->name, .keys = o->keys.items, .n_keys = o->keys.n };
+	struct verify verify = { 0 }, *check = o->verify.asked ? &verify : NULL;
 	struct fmt_err err = { 0 };
 	char *default_name = NULL;
 	struct fmt_view *v = open_source(p, o, source, &err);
 	bool ok = v;
+	int status = CLI_OK;
 
 	if (ok) {
 		c.view = v;
@@ -245,19 +158,22 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 		c.output = o->output ? o->output : default_name;
 		ok = c.output && st2gguf_adapter_check(v, c.recipe, &o->loras, &err) && adapters_open(&c.adapters, v, &o->loras, &err) &&
 		     (v->is_adapter || st2gguf_tokens(v, o->embed, o->view.pre, &err)) && st2gguf_ask(&c, &o->ask, &err) &&
-		     convert(&c, o, &err);
+		     (!check || verify_begin(check, &o->verify, &c, &err)) && convert(&c, o, check, &err);
 	}
+	if (ok && check && !o->dry_run)
+		status = verify_check(check, &c);
+	verify_finish(&verify);
 	st2gguf_plan_finish(&c);
 	st2gguf_ask_finish(&c);
 	adapters_close(&c.adapters);
 	free(default_name);
 	fmt_view_close(v);
 	if (!ok) {
-		die_of_signal();
+		st2gguf_die_of_signal();
 		add_hint(&err);
 		return cli_fail(p, &err);
 	}
-	return CLI_OK;
+	return status;
 }
 
 /* "known are F32, BF16, ..." */
@@ -317,7 +233,7 @@ static int check_usage(const struct cli_program *p, struct options *o, int n)
 		return cli_usage_error(p, n ? "one SOURCE at a time (the output goes to -o)" : "no SOURCE given");
 	if (!is_auto(o->quant) && !find_recipe(o->quant))
 		return unknown_quant(p, o->quant);
-	if (o->effort_name && !find_effort(o->effort_name, &o->effort))
+	if (o->effort_name && !find_effort(o->effort_name, &o->write.effort))
 		return cli_usage_error(p, "unknown effort '%s'; known are fast, normal, best", o->effort_name);
 	if (o->embed_name && !find_embed(o->embed_name, &o->embed))
 		return cli_usage_error(p, "--embed-tokenizer: '%s' is not auto, always or never", o->embed_name);
@@ -331,7 +247,7 @@ static int check_usage(const struct cli_program *p, struct options *o, int n)
 		return cli_usage_error(p, "--include-weights, --exclude-weights: a part of tensors' names, not nothing");
 	if (p->threads > MAX_THREADS)
 		return cli_usage_error(p, "--threads: at most %d", MAX_THREADS);
-	return 0;
+	return verify_usage(p, &o->verify, o->view.vocab_only);
 }
 
 int main(int argc, char **argv)
@@ -355,9 +271,9 @@ int main(int argc, char **argv)
 	struct cli_opt opts[] = {
 		{ CLI_STRING, 'q', "quant", "TYPE", &o.quant, "the type or mix of types to write; default: auto", NULL },
 		{ CLI_STRING, 'o', "output", "FILE", &o.output, "where to write; default: NAME-TYPE.gguf here", NULL },
-		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace the output if it exists", NULL },
+		{ CLI_FLAG, 0, "force", NULL, &o.write.force, "replace the output if it exists", NULL },
 		{ CLI_FLAG, 'n', "dry-run", NULL, &o.dry_run, "show the plan and the exact size, write nothing", NULL },
-		{ CLI_FLAG, 0, "allow-nonfinite", NULL, &o.allow_nonfinite,
+		{ CLI_FLAG, 0, "allow-nonfinite", NULL, &o.write.allow_nonfinite,
 		  "convert NaN and infinity: kept in float types, 0 in blocks", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Types", NULL },
 		{ CLI_STRING, 0, "imatrix", "FILE", &o.ask.imatrix, "importance matrix by llama-imatrix, .gguf or .dat", NULL },
@@ -375,6 +291,18 @@ int main(int argc, char **argv)
 		{ CLI_FLAG, 0, "strict", NULL, &o.strict,
 		  "a type that does not fit, an unused expression, missing importance:\nerrors, not notes", NULL },
 		{ CLI_FLAG, 0, "explain", NULL, &o.explain, "show each tensor's type and the rule that chose it, as --dry-run does", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "Checking", NULL },
+		{ CLI_OPTIONAL, 0, "verify", "TEXT", &o.verify.text,
+		  "read the output back, compare its tensors with the source's and\nits predictions on the text in TEXT, or a built-in one; the figures\n"
+		  "go into the output, and the exit status is 1 if it is not sound", &o.verify.asked },
+		{ CLI_UINT, 'c', "ctx", "N", &o.verify.n_ctx, "tokens of a window of the text; default: 512", NULL },
+		{ CLI_REAL, 0, "max-kld", "X", &o.verify.limits.max_kld, "exit status 1 if the mean divergence is above X",
+		  &o.verify.limits.max_kld_given },
+		{ CLI_REAL, 0, "min-top1", "PERCENT", &o.verify.limits.min_top1,
+		  "or if both find the same token the most likely in fewer\nthan so many of 100", &o.verify.limits.min_top1_given },
+		{ CLI_REAL, 0, "max-ppl-ratio", "X", &o.verify.limits.max_ppl_ratio,
+		  "or if the perplexity is more than X times the source's", &o.verify.limits.max_ppl_ratio_given },
+		{ CLI_REAL, 0, "max-error", "X", &o.verify.max_error, "or if a tensor's relative error is above X", &o.verify.max_error_given },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Adapters", NULL },
 		{ CLI_LIST, 0, "lora", "ADAPTER[=SCALE]", &o.loras,
 		  "merge a LoRA adapter, PEFT's directory or a GGUF, before\nquantizing; several in turn", NULL },
@@ -409,7 +337,7 @@ int main(int argc, char **argv)
 	cli_parse(&p, &n, argv);
 	status = check_usage(&p, &o, n);
 	if (!status) {
-		catch_signals();
+		st2gguf_catch_signals();
 		status = run(&p, &o, argv[1]);
 	}
 	free(o.ask.tensor_types.items);

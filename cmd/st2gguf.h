@@ -2,9 +2,13 @@
 #ifndef CMD_ST2GGUF_H
 #define CMD_ST2GGUF_H
 
+#include <stdatomic.h>
+
 #include <libfmt/imatrix.h>
 #include <libfmt/view.h>
 #include <libfmt/write.h>
+#include <libquant/pool.h>
+#include <libquant/quant.h>
 #include <libquant/recipe.h>
 #include <libquant/weights.h>
 
@@ -35,6 +39,8 @@ struct conversion {
 	struct quant_weights *weights;     /* per tensor of the view; NULL without imatrix */
 	struct quant_weights_report holes;
 	struct adapters adapters;          /* merged into the view's tensors */
+	const struct fmt_kv *late_keys;    /* of the output too; their values become known after the tensors */
+	size_t n_late_keys;
 	const char *output;
 	enum fmt_type *types;              /* per tensor of the view */
 	const char **why;                  /* per tensor: the rule */
@@ -80,10 +86,27 @@ void st2gguf_plan_finish(struct conversion *c);
 /* A part of it: gives the writer the output's keys. */
 bool st2gguf_write_keys(struct conversion *c, struct fmt_err *err);
 
+/* st2gguf_write.c */
+struct verify;
+struct write_opts {
+	enum quant_effort effort;
+	bool force, allow_nonfinite;
+};
+
+/* Writes what is planned, checks it (v not NULL) and gives it its name. */
+bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct quant_pool *pool, struct fmt_err *err);
+
+/* The first signal ends the work in an orderly way: what looks at st2gguf_stop() fails. A second one ends it at once. */
+void st2gguf_catch_signals(void);
+const atomic_int *st2gguf_stop(void); /* the signal; 0: none */
+
+/* Ends as the signal, if there was one, would have ended the program, so that the caller sees it. */
+void st2gguf_die_of_signal(void);
+
 /* The plan, tensor by tensor, as text or JSON. */
 void st2gguf_print_plan(const struct conversion *c);
 
-/* What was done: one line, or JSON. */
-void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n_threads);
+/* What was done: one line, or JSON; and what the check found (v not NULL). */
+void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n_threads, struct verify *v);
 
 #endif

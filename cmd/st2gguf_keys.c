@@ -155,10 +155,16 @@ static bool read_value(const struct fmt_value *old, const char *given, const cha
 	return bad_key(given, "the value is no number that the type can hold", err);
 }
 
+/* What a check of the conversion found is not true of another conversion. */
+static bool is_found(struct fmt_str key)
+{
+	return fmt_str_starts(key, "verify.");
+}
+
 /* Keys that follow from what is written. */
 static bool is_own(struct fmt_str key)
 {
-	return fmt_str_starts(key, "split.") || fmt_str_starts(key, "quantize.") || fmt_str_is(key, "general.alignment") ||
+	return fmt_str_starts(key, "split.") || fmt_str_starts(key, "quantize.") || is_found(key) || fmt_str_is(key, "general.alignment") ||
 	       fmt_str_is(key, "general.file_type") || fmt_str_is(key, "general.quantization_version");
 }
 
@@ -230,7 +236,7 @@ static bool write_all(struct conversion *c, struct key_rules *rules, struct fmt_
 	if (!make_rules(c, rules, err))
 		return false;
 	for (uint64_t i = 0; i < c->view->n_kv; i++)
-		if (!write_kv(c, rules, &c->view->kv[i], err))
+		if (!is_found(c->view->kv[i].key) && !write_kv(c, rules, &c->view->kv[i], err))
 			return false;
 	for (size_t i = 0; i < rules->n; i++) {
 		struct fmt_kv kv = { .key = rules->list[i].key, .value = rules->list[i].value };
@@ -238,6 +244,9 @@ static bool write_all(struct conversion *c, struct key_rules *rules, struct fmt_
 		if (!rules->list[i].drop && !rules->list[i].seen && !fmt_writer_kv(c->writer, &kv, err))
 			return false;
 	}
+	for (size_t i = 0; i < c->n_late_keys; i++)
+		if (!fmt_writer_kv(c->writer, &c->late_keys[i], err))
+			return false;
 	return true;
 }
 

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "st2gguf.h"
+#include "st2gguf_verify.h"
 
 struct totals {
 	uint64_t params, tensor_bytes, source_bytes;
@@ -132,7 +132,7 @@ void st2gguf_print_plan(const struct conversion *c)
 	printf("%s would have %s bytes\n", c->output, cli_thousands(c->file_bytes, count));
 }
 
-void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n_threads)
+void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n_threads, struct verify *v)
 {
 	struct totals t = add_up(c);
 	char before[32], after[32], params[32];
@@ -144,6 +144,8 @@ void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n
 		json_summary(&j, c);
 		cli_json_u64(&j, "threads", n_threads);
 		cli_json_f64(&j, "seconds", seconds);
+		if (v)
+			verify_json(&j, v, c);
 		cli_json_close(&j, '}');
 		cli_json_end(&j);
 		return;
@@ -153,4 +155,6 @@ void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n
 	printf("%s: %" PRIu64 " tensors, %s parameters, %s, %.2f bits per weight, %s -> %s in %.1f s\n", c->output,
 	       c->view->n_tensors, cli_count(t.params, params), quant_name(c), t.bits_per_weight,
 	       cli_bytes(t.source_bytes, before), cli_bytes(c->file_bytes, after), seconds);
+	if (v)
+		verify_print(v, c);
 }

@@ -60,10 +60,18 @@ static struct window window_at(const struct infer_windows *w, uint64_t k)
 	return at;
 }
 
+static bool go_on(const struct infer_windows *w, struct fmt_err *err)
+{
+	return !w->stop || !atomic_load_explicit(w->stop, memory_order_relaxed) ||
+	       fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "interrupted");
+}
+
 /* Feeds tokens [from, to) of the window; of logits NULL, nothing is made of them. */
 static bool feed(const struct infer_windows *w, const struct window *at, struct infer_run *r, uint32_t from, uint32_t to,
                  float *logits, struct fmt_err *err)
 {
+	if (!go_on(w, err))
+		return false;
 	if (from == 0 && to > 0) {
 		infer_run_reset(r);
 		if (w->bos >= 0) {

@@ -3,6 +3,8 @@
 #ifndef LIBINFER_WINDOWS_H
 #define LIBINFER_WINDOWS_H
 
+#include <stdatomic.h>
+
 #include <libinfer/infer.h>
 #include <libinfer/tokenizer.h>
 
@@ -22,6 +24,7 @@ struct infer_windows {
 	uint64_t n_windows;
 	void (*progress)(void *user, uint64_t done, uint64_t total); /* after each window; NULL: nobody asks */
 	void *user;
+	const atomic_int *stop; /* not NULL: the run ends with an error soon after it becomes nonzero */
 };
 
 /* ctx     tokens of a window, at least 2. llama.cpp makes a strided one longer by half a stride
