@@ -11,6 +11,7 @@
 
 #include "chat_text.h"
 #include "cli.h"
+#include "tokenize_stream.h"
 
 struct job {
 	struct cli_program *program;
@@ -92,23 +93,6 @@ static bool open_tokenizer(struct job *j, const char *path)
 		fmt_err_file(&j->err, path);
 	fmt_view_close(v);
 	return j->t;
-}
-
-/* The ids with `between` them. By hand: there may be millions. */
-static void put_ids(const struct infer_tokens *tokens, char between)
-{
-	for (uint64_t i = 0; i < tokens->n; i++) {
-		char digits[12], *p = digits + sizeof digits;
-		uint32_t id = (uint32_t)tokens->ids[i];
-
-		do
-			*--p = (char)('0' + id % 10);
-		while (id /= 10);
-		if (i)
-			*--p = between;
-		while (p < digits + sizeof digits)
-			putc_unlocked(*p++, stdout);
-	}
 }
 
 static void json_tokens(const struct job *j, const struct infer_tokens *tokens, struct fmt_str back)
@@ -198,11 +182,17 @@ static bool encode(struct job *j, struct fmt_str text)
 	return ok;
 }
 
+/* What shows pieces, and the text that they decode to, needs all of it. */
 static bool encode_stdin(struct job *j)
 {
 	size_t n;
-	char *text = cli_read("-", &n, &j->err);
-	bool ok = text && encode(j, (struct fmt_str){ text, n });
+	char *text;
+	bool ok;
+
+	if (j->count || j->ids_only)
+		return tokenize_stream(j->t, j->flags, j->count, &j->err);
+	text = cli_read("-", &n, &j->err);
+	ok = text && encode(j, (struct fmt_str){ text, n });
 
 	free(text);
 	return ok;

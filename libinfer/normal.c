@@ -6,9 +6,7 @@
 #include "normal.h"
 #include "unicode.h"
 
-/* True for characters that no earlier character can change or be changed by, so that a run may begin there: no
- * combining mark, no second half of a composition. Not all such characters, but the common ones. */
-static bool begins_run(uint32_t code)
+bool normal_begins_run(uint32_t code)
 {
 	return code < 0x300 || (code >= 0x400 && code <= 0x482) || (code >= 0x3041 && code <= 0x3096) ||
 	       (code >= 0x30a1 && code <= 0x30fa) || (code >= 0x4e00 && code <= 0x9fff) ||
@@ -57,9 +55,9 @@ bool normal_form(enum normal_form form, const struct tok_text *text, size_t star
 		at += len;
 		if (len == 1 && (at == end || (unsigned char)p[at] < 0x80))
 			continue;
-		while (at < end && !begins_run(uni_get(p + at, &len)))
+		while (at < end && !normal_begins_run(uni_get(p + at, &len)))
 			at += len;
-		if (form == NORMAL_NFC && at - run == uni_put(first, utf8) && begins_run(first))
+		if (form == NORMAL_NFC && at - run == uni_put(first, utf8) && normal_begins_run(first))
 			continue; /* those that begin a run are composed already */
 		if (!tok_text_copy(out, text, plain, run, err) || !map_run(options[form], text, run, at, out, err))
 			return false;

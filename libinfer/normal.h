@@ -11,6 +11,10 @@ enum normal_form { NORMAL_NFC, NORMAL_NFD, NORMAL_NFKC, NORMAL_NFKD };
 bool normal_form(enum normal_form form, const struct tok_text *text, size_t start, size_t end, struct tok_text *out,
                  struct fmt_err *err);
 
+/* True for characters that no earlier character can change or be changed by, in any of the forms: no combining mark, no
+ * second half of a composition. Not all such characters, but the common ones. */
+bool normal_begins_run(uint32_t code);
+
 /* Lower case of one code point, at most 3 of them (U+0130 gives two). Returns their number. */
 size_t normal_lower(uint32_t code, uint32_t out[3]);
 

@@ -20,6 +20,7 @@
 
 struct regex {
 	pcre2_code *code;
+	bool restarts;
 };
 
 struct regex_run {
@@ -32,6 +33,7 @@ struct translation {
 	struct fmt_str in;
 	size_t at;
 	struct tok_bytes out;
+	bool looks_back; /* by what PCRE2 does not count as looking back */
 	bool in_class;
 	bool class_start; /* just after "[" or "[^": a "]" is an ordinary character */
 	struct fmt_err *err;
@@ -176,6 +178,9 @@ static bool put_escape(struct translation *t)
 			break;
 		put_edge(t, c == 'b');
 		return true;
+	case 'G':
+		t->looks_back = true;
+		break;
 	default:
 		break;
 	}
@@ -195,6 +200,8 @@ static bool translate_one(struct translation *t)
 		t->in_class = false;
 	} else if (t->in_class && (c == '[' || (c == '&' && t->at + 1 < t->in.n && t->in.p[t->at + 1] == '&'))) {
 		return fmt_fail(t->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "a class within a class in an expression");
+	} else if (!t->in_class && c == '^') {
+		t->looks_back = true;
 	} else if (!t->in_class && c == '[') {
 		t->in_class = t->class_start = true;
 		if (t->at + 1 < t->in.n && t->in.p[t->at + 1] == '^') {
@@ -230,8 +237,17 @@ static pcre2_code *compile(const struct translation *t, struct fmt_err *err)
 		         t->in.n > 120 ? 120 : (int)t->in.n, t->in.p, why);
 		return NULL;
 	}
-	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it pcre2_match interprets */
+	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD); /* without it pcre2_match interprets */
 	return code;
+}
+
+static bool restarts(const pcre2_code *code)
+{
+	uint32_t behind = 0, empty = 0;
+
+	pcre2_pattern_info(code, PCRE2_INFO_MAXLOOKBEHIND, &behind);
+	pcre2_pattern_info(code, PCRE2_INFO_MATCHEMPTY, &empty);
+	return !behind && !empty;
 }
 
 struct regex *regex_create(struct fmt_str pattern, struct fmt_err *err)
@@ -249,8 +265,10 @@ struct regex *regex_create(struct fmt_str pattern, struct fmt_err *err)
 	if (ok)
 		r->code = compile(&t, err);
 	tok_bytes_finish(&t.out);
-	if (ok && r->code)
+	if (ok && r->code) {
+		r->restarts = !t.looks_back && restarts(r->code);
 		return r;
+	}
 	regex_destroy(r);
 	return NULL;
 }
@@ -261,6 +279,11 @@ void regex_destroy(struct regex *r)
 		return;
 	pcre2_code_free(r->code);
 	free(r);
+}
+
+bool regex_restarts(const struct regex *r)
+{
+	return r->restarts;
 }
 
 struct regex_run *regex_run_create(struct fmt_err *err)
@@ -295,8 +318,9 @@ void regex_run_destroy(struct regex_run *run)
 }
 
 enum regex_found regex_find(const struct regex *r, struct regex_run *run, const char *text, size_t n, size_t from,
-                            size_t *start, size_t *end, struct fmt_err *err)
+                            bool open, size_t *start, size_t *end, struct fmt_err *err)
 {
+	uint32_t options = PCRE2_NO_UTF_CHECK | (open ? PCRE2_PARTIAL_HARD : 0);
 	PCRE2_SPTR s = (PCRE2_SPTR)text;
 	uint64_t steps = STEPS_BASE + (uint64_t)STEPS_PER_BYTE * n;
 	const PCRE2_SIZE *found;
@@ -304,12 +328,12 @@ enum regex_found regex_find(const struct regex *r, struct regex_run *run, const 
 	int rc;
 
 	pcre2_set_match_limit(run->context, steps > UINT32_MAX ? UINT32_MAX : (uint32_t)steps);
-	rc = pcre2_match(r->code, s, n, from, PCRE2_NO_UTF_CHECK, run->match, run->context);
+	rc = pcre2_match(r->code, s, n, from, options, run->match, run->context);
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match(r->code, s, n, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, run->match, run->context);
+		rc = pcre2_match(r->code, s, n, from, options | PCRE2_NO_JIT, run->match, run->context);
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return REGEX_NONE;
-	if (rc < 0) {
+	if (rc < 0 && rc != PCRE2_ERROR_PARTIAL) {
 		pcre2_get_error_message(rc, (PCRE2_UCHAR *)why, sizeof why);
 		fmt_fail(err, rc == PCRE2_ERROR_NOMEMORY ? FMT_NOMEM : FMT_LIMIT, from,
 		         "the tokenizer's expression is too costly on this text: %s", why);
@@ -318,5 +342,6 @@ enum regex_found regex_find(const struct regex *r, struct regex_run *run, const 
 	found = pcre2_get_ovector_pointer(run->match);
 	*start = found[0];
 	*end = found[1];
-	return REGEX_MATCH;
+	/* an empty match at the end has looked at nothing, so that PCRE2 does not call it partial */
+	return rc == PCRE2_ERROR_PARTIAL || (open && *start == n) ? REGEX_PARTIAL : REGEX_MATCH;
 }

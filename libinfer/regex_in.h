@@ -16,11 +16,16 @@ void regex_destroy(struct regex *r); /* NULL is fine */
 struct regex_run *regex_run_create(struct fmt_err *err);
 void regex_run_destroy(struct regex_run *run); /* NULL is fine */
 
-enum regex_found { REGEX_NONE, REGEX_MATCH, REGEX_FAILED };
+/* Whether a search may begin anew anywhere without knowing what stands before: no looking back, and no empty matches. */
+bool regex_restarts(const struct regex *r);
+
+enum regex_found { REGEX_NONE, REGEX_MATCH, REGEX_PARTIAL, REGEX_FAILED };
 
 /* The first match in text[from, n) (n bytes of UTF-8; what stands before `from` is seen by look-behind).
+ * open   text goes on behind n: a match, or none, is one whatever comes there. REGEX_PARTIAL: that depends on it; nothing
+ *        before *start is part of the match.
  * REGEX_FAILED, with *err set, if the expression takes too many steps or too much memory on this text. */
 enum regex_found regex_find(const struct regex *r, struct regex_run *run, const char *text, size_t n, size_t from,
-                            size_t *start, size_t *end, struct fmt_err *err);
+                            bool open, size_t *start, size_t *end, struct fmt_err *err);
 
 #endif

@@ -13,6 +13,8 @@ struct node {
 struct tok_trie {
 	struct node *nodes; /* 0 is not used */
 	size_t n, cap;
+	size_t max_bytes;        /* of a token */
+	bool lstrip;             /* some token has white space before it */
 	uint32_t roots[256];
 };
 
@@ -65,9 +67,14 @@ struct tok_trie *tok_trie_create(const struct infer_tokenizer *t, bool normalize
 		return NULL;
 	}
 	ok = new_node(x, 0, 0, err);
-	for (size_t i = 0; ok && i < t->n_added; i++)
-		if (t->added[i].normalized == normalized)
-			ok = insert(x, &t->added[i].text, (int32_t)i, err);
+	for (size_t i = 0; ok && i < t->n_added; i++) {
+		if (t->added[i].normalized != normalized)
+			continue;
+		ok = insert(x, &t->added[i].text, (int32_t)i, err);
+		x->lstrip |= t->added[i].lstrip;
+		if (t->added[i].text.n > x->max_bytes)
+			x->max_bytes = t->added[i].text.n;
+	}
 	if (ok)
 		return x;
 	tok_trie_destroy(x);
@@ -87,19 +94,22 @@ bool tok_trie_empty(const struct tok_trie *x)
 	return x->n == 1;
 }
 
-/* Bytes of the longest token at p, or 0. */
-static size_t longest(const struct tok_trie *x, const char *p, size_t n, int32_t *added)
+/* Bytes of the longest token at p, or 0. *more: with more text than n bytes it may be a longer one. */
+static size_t longest(const struct tok_trie *x, const char *p, size_t n, int32_t *added, bool *more)
 {
 	uint32_t at = n ? x->roots[(unsigned char)*p] : 0;
 	size_t found = 0;
 
+	*more = false;
 	for (size_t i = 0; at;) {
 		if (x->nodes[at].added != TOK_NONE) {
 			found = i + 1;
 			*added = x->nodes[at].added;
 		}
-		if (++i == n)
+		if (++i == n) {
+			*more = x->nodes[at].child;
 			break;
+		}
 		for (at = x->nodes[at].child; at && x->nodes[at].byte != (unsigned char)p[i];)
 			at = x->nodes[at].sibling;
 	}
@@ -143,20 +153,37 @@ static size_t spaces_behind(const char *text, size_t n, size_t at, bool ascii)
 	return at;
 }
 
+bool tok_added_around(const struct tok_trie *x, const char *text, size_t n, size_t at)
+{
+	size_t from = at > x->max_bytes ? at - x->max_bytes : 0;
+	int32_t which;
+	bool more;
+
+	for (; from < at; from++)
+		if (x->roots[(unsigned char)text[from]] && longest(x, text + from, n - from, &which, &more) > at - from)
+			return true;
+	return false;
+}
+
 bool tok_cut(const struct infer_tokenizer *t, const struct tok_trie *x, const char *text, size_t start, size_t end,
-             bool parse_special, tok_part_fn *fn, void *ctx)
+             bool parse_special, bool open, tok_stretch_fn *fn, void *ctx)
 {
 	const char *p = text + start;
-	size_t n = end - start, done = 0;
+	size_t n = end - start, stop = n, done = 0;
 
 	for (size_t i = tok_trie_empty(x) ? n : 0; i < n;) {
 		int32_t which = TOK_NONE;
 		size_t len, from, to;
+		bool more;
 		const struct tok_added *a;
 
 		while (i < n && !x->roots[(unsigned char)p[i]])
 			i++;
-		len = longest(x, p + i, n - i, &which);
+		len = longest(x, p + i, n - i, &which, &more);
+		if (open && more) {
+			stop = i;
+			break;
+		}
 		if (!len) {
 			i++;
 			continue;
@@ -171,11 +198,15 @@ bool tok_cut(const struct infer_tokenizer *t, const struct tok_trie *x, const ch
 			from = spaces_before(p, done, from, a->ascii);
 		if (a->rstrip)
 			to = spaces_behind(p, n, to, a->ascii);
-		if (done < from && !fn(ctx, start + done, start + from, NULL))
+		if (done < from && !fn(ctx, start + done, start + from, NULL, false))
 			return false;
-		if (!fn(ctx, start + from, start + to, a))
+		if (open && a->rstrip && to == n)
+			return fn(ctx, start + from, start + to, a, true);
+		if (!fn(ctx, start + from, start + to, a, false))
 			return false;
 		done = to;
 	}
-	return done >= n || fn(ctx, start + done, end, NULL);
+	if (open && x->lstrip && done < stop)
+		stop = spaces_before(p, done, stop, false);
+	return done >= stop || fn(ctx, start + done, start + stop, NULL, open);
 }

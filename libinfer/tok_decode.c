@@ -55,7 +55,7 @@ static struct fmt_str string(const struct strings *s, size_t i)
 static bool add_lossy(struct decoder *d, const struct tok_bytes *b)
 {
 	struct tok_text text = { 0 };
-	bool ok = tok_text_lossy(&text, b->p, b->n, d->err) && add(d, text.bytes.p, text.bytes.n);
+	bool ok = tok_text_lossy(&text, b->p, b->n, 0, d->err) && add(d, text.bytes.p, text.bytes.n);
 
 	tok_text_finish(&text);
 	return ok;

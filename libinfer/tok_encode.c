@@ -67,32 +67,40 @@ void tok_run_finish(struct tok_run *r)
 		tok_text_finish(&r->deep[i]);
 }
 
-static enum regex_found find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n, size_t from,
-                             size_t *start, size_t *end)
+static enum regex_found find_literal(const struct tok_bytes *s, const char *text, size_t n, size_t from, bool open,
+                                     size_t *start, size_t *end)
 {
-	const char *found;
+	const char *found = s->n ? memmem(text + from, n - from, s->p, s->n) : NULL;
 
-	if (!p->regex) {
-		found = p->literal.n ? memmem(text + from, n - from, p->literal.p, p->literal.n) : NULL;
-		if (!found)
-			return REGEX_NONE;
+	if (found) {
 		*start = (size_t)(found - text);
-		*end = *start + p->literal.n;
+		*end = *start + s->n;
 		return REGEX_MATCH;
 	}
+	for (*start = n - from < s->n ? from : n - s->n + 1; open && *start < n; (*start)++)
+		if (!memcmp(text + *start, s->p, n - *start))
+			return REGEX_PARTIAL;
+	return REGEX_NONE;
+}
+
+static enum regex_found find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n, size_t from,
+                             bool open, size_t *start, size_t *end)
+{
+	if (!p->regex)
+		return find_literal(&p->literal, text, n, from, open, start, end);
 	if (!r->regex) {
 		r->regex = regex_run_create(r->err);
 		if (!r->regex)
 			return REGEX_FAILED;
 	}
-	return regex_find(p->regex, r->regex, text, n, from, start, end, r->err);
+	return regex_find(p->regex, r->regex, text, n, from, open, start, end, r->err);
 }
 
 enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
                                   struct tok_matches *m, size_t *start, size_t *end)
 {
 	while (n && m->at <= n) {
-		enum regex_found found = find(r, p, text, n, m->at, start, end);
+		enum regex_found found = find(r, p, text, n, m->at, m->open, start, end);
 		size_t len = 1;
 
 		if (found != REGEX_MATCH)
@@ -109,31 +117,37 @@ enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p
 	return REGEX_NONE;
 }
 
-/* A part of a text between or at added tokens, on one of the two levels. */
+/* A stretch of a text between or at added tokens, on one of the two levels. */
 struct level {
 	struct tok_run *r;
 	const struct tok_text *text;
 	bool parse_special;
 };
 
-static bool normalized_part(void *ctx, size_t start, size_t end, const struct tok_added *added)
+static bool normalized_stretch(void *ctx, size_t start, size_t end, const struct tok_added *added, bool open)
 {
 	const struct level *l = ctx;
 
-	return added ? tok_emit(l->r, added->id, l->text, start) : tok_split_all(l->r, l->text, start, end);
+	if (added)
+		return open || tok_emit(l->r, added->id, l->text, start);
+	tok_part_normalized(l->r, l->text, start, end);
+	return tok_split_all(l->r, l->text, start, end, open);
 }
 
-static bool raw_part(void *ctx, size_t start, size_t end, const struct tok_added *added)
+static bool raw_stretch(void *ctx, size_t start, size_t end, const struct tok_added *added, bool open)
 {
 	const struct level *l = ctx;
 	struct level inner = *l;
 
-	if (added)
-		return tok_emit(l->r, added->id, l->text, start);
-	if (!tok_normalize(l->r, l->text, start, end, &inner.text, &start, &end))
+	if (added) {
+		tok_part_offer_added(l->r, l->text, start);
+		return open || tok_emit(l->r, added->id, l->text, start);
+	}
+	tok_part_raw(l->r, l->text, start, end);
+	if (!tok_normalize(l->r, l->text, start, end, open, &inner.text, &start, &end))
 		return false;
-	return start == end || tok_cut(l->r->t, l->r->t->normalized, inner.text->bytes.p, start, end, l->parse_special,
-	                               normalized_part, &inner);
+	return start == end || tok_cut(l->r->t, l->r->t->normalized, inner.text->bytes.p, start, end, l->parse_special, open,
+	                               normalized_stretch, &inner);
 }
 
 static bool emit_all(struct tok_run *r, const int32_t *ids, size_t n, uint64_t at)
@@ -147,16 +161,19 @@ static bool emit_all(struct tok_run *r, const int32_t *ids, size_t n, uint64_t a
 static bool encode(struct tok_run *r, const char *text, size_t n, unsigned flags)
 {
 	const struct infer_tokenizer *t = r->t;
+	const struct tok_part *part = &r->part;
 	struct tok_text whole = { 0 };
 	struct level level = { r, &whole, flags & INFER_TOK_PARSE_SPECIAL };
-	bool ok = tok_is_utf8(text, n) ? tok_text_borrow(&whole, text, n, 0, r->err) : tok_text_lossy(&whole, text, n, r->err);
+	bool ok = tok_is_utf8(text, n) ? tok_text_borrow(&whole, text, n, part->start, r->err)
+	                               : tok_text_lossy(&whole, text, n, part->start, r->err);
 
-	if (ok && flags & INFER_TOK_ADD_SPECIAL)
+	if (ok && flags & INFER_TOK_ADD_SPECIAL && !part->start)
 		ok = emit_all(r, t->prefix, t->n_prefix, 0);
+	tok_part_begin(r, level.parse_special);
 	if (ok && n)
-		ok = tok_cut(t, t->raw, whole.bytes.p, 0, whole.bytes.n, level.parse_special, raw_part, &level);
-	if (ok && flags & INFER_TOK_ADD_SPECIAL)
-		ok = emit_all(r, t->suffix, t->n_suffix, n);
+		ok = tok_cut(t, t->raw, whole.bytes.p, 0, whole.bytes.n, level.parse_special, part->open, raw_stretch, &level);
+	if (ok && flags & INFER_TOK_ADD_SPECIAL && !part->open)
+		ok = emit_all(r, t->suffix, t->n_suffix, part->start + n);
 	tok_text_finish(&whole);
 	return ok;
 }
@@ -202,6 +219,36 @@ bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned 
 	e->run.out = out;
 	e->run.err = err;
 	return encode(&e->run, text, n, flags);
+}
+
+bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool last, unsigned flags,
+                       struct infer_tokens *out, size_t *n_used, struct fmt_err *err)
+{
+	struct tok_part *p = &e->run.part;
+	uint64_t n_before = out->n;
+	bool ok;
+
+	*n_used = 0;
+	if (!last) {
+		n = tok_whole_chars(text, n);
+		if (!tok_part_possible(e->run.t))
+			return true;
+	}
+	p->open = !last;
+	ok = infer_encode(e, text, n, flags, out, err);
+	if (ok && last) {
+		*n_used = n;
+	} else if (ok && p->cut > p->start) {
+		*n_used = (size_t)(p->cut - p->start);
+		out->n = p->n_tokens;
+		p->start = p->cut;
+		p->within = p->cut_within;
+	} else {
+		out->n = n_before;
+	}
+	if (!ok || last)
+		*p = (struct tok_part){ 0 };
+	return ok;
 }
 
 struct fmt_str infer_token_text(const struct infer_tokenizer *t, int32_t id)

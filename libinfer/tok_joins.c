@@ -97,7 +97,7 @@ bool tok_joins_create(struct infer_tokenizer *t, struct fmt_err *err)
 	return true;
 }
 
-size_t tok_part_end(const struct tok_joins *j, const char *p, size_t at, size_t end)
+size_t tok_join_end(const struct tok_joins *j, const char *p, size_t at, size_t end)
 {
 	unsigned char before, left, right;
 

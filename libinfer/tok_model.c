@@ -96,11 +96,15 @@ static bool encode_word(struct tok_run *r, const struct tok_text *text, size_t s
 	return true;
 }
 
-bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
+bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end, bool open)
 {
 	while (start < end) {
-		size_t stop = r->t->joins ? tok_part_end(r->t->joins, text->bytes.p, start, end) : end;
+		size_t stop = r->t->joins ? tok_join_end(r->t->joins, text->bytes.p, start, end) : end;
 
+		if (r->part.open)
+			tok_part_offer(r, text, start);
+		if (open && stop == end)
+			return true;
 		if (!encode_word(r, text, start, stop))
 			return false;
 		start = stop;

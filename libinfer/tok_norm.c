@@ -14,6 +14,7 @@ struct step {
 	const struct tok_norm *norm;
 	const struct tok_text *in;
 	size_t start, end;
+	bool open;
 	struct tok_text *out;
 };
 
@@ -48,7 +49,7 @@ static bool replace(const struct step *s)
 {
 	const char *p = s->in->bytes.p + s->start;
 	const struct tok_bytes *to = &s->norm->text;
-	struct tok_matches m = { 0 };
+	struct tok_matches m = { .open = s->open };
 	size_t n = s->end - s->start, done = 0, from, end;
 	enum regex_found found;
 
@@ -57,13 +58,15 @@ static bool replace(const struct step *s)
 			return false;
 		done = end;
 	}
-	return found != REGEX_FAILED && copy(s, s->start + done, s->end);
+	return found != REGEX_FAILED && copy(s, s->start + done, found == REGEX_PARTIAL ? s->start + from : s->end);
 }
 
 static bool prepend(const struct step *s)
 {
-	return s->start == s->end ||
-	       (put(s, s->norm->text.p, s->norm->text.n, s->start) && copy(s, s->start, s->end));
+	const struct tok_bytes *front = &s->norm->text;
+
+	return s->start == s->end || ((tok_part_continues_raw(s->r, s->in, s->start) || put(s, front->p, front->n, s->start)) &&
+	                              copy(s, s->start, s->end));
 }
 
 /* What one character becomes: bytes in `to` (room for 16), their number; SIZE_MAX: it stays. */
@@ -248,15 +251,15 @@ static bool run_step(const struct step *s)
 	return false;
 }
 
-bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end,
+bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end, bool open,
                    const struct tok_text **out, size_t *out_start, size_t *out_end)
 {
 	*out = text;
 	*out_start = start;
-	*out_end = end;
+	*out_end = open ? tok_part_sure(r, text, start, end) : end;
 	for (size_t i = 0; i < r->t->n_norms; i++) {
 		struct tok_text *to = *out == &r->work[0] ? &r->work[1] : &r->work[0];
-		struct step s = { r, &r->t->norms[i], *out, *out_start, *out_end, to };
+		struct step s = { r, &r->t->norms[i], *out, *out_start, *out_end, open, to };
 
 		tok_text_clear(to);
 		if (!run_step(&s))

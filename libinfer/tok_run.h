@@ -2,6 +2,7 @@
 #ifndef LIBINFER_TOK_RUN_H
 #define LIBINFER_TOK_RUN_H
 
+#include "tok_part.h"
 #include "tok_table.h"
 #include "tok_words.h"
 
@@ -21,6 +22,7 @@ struct tok_run {
 	size_t n_word;           /* and how many there are; only the first are in word_at */
 	struct tok_text work[2]; /* results of normalizer steps, in turn */
 	struct tok_text deep[TOK_MAX_STEPS]; /* results of splitting steps that change text, by step */
+	struct tok_part part;    /* of a text that comes in parts */
 	struct infer_tokens *out;
 	struct fmt_err *err;
 };
@@ -39,20 +41,23 @@ void tok_take_back(struct tok_run *r);
 struct tok_matches {
 	size_t at, last; /* where to look next; end of the last match */
 	bool any;
+	bool open;       /* text goes on behind n: see REGEX_PARTIAL */
 };
 enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
                                   struct tok_matches *m, size_t *start, size_t *end);
 
+/* In what follows, `open` says that the text goes on behind `end`: only what does not depend on it is done. */
+
 /* Runs all normalizer steps on text[start, end). *out is `text` itself if there are none; else the result is of
  * [*out_start, *out_end) in one of r->work. */
-bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end,
+bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end, bool open,
                    const struct tok_text **out, size_t *out_start, size_t *out_end);
 
 /* Runs the splitting steps on text[start, end) and gives each split to the model. */
-bool tok_split_all(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+bool tok_split_all(struct tok_run *r, const struct tok_text *text, size_t start, size_t end, bool open);
 
 /* The models: ids of one split. Empty splits are not given to them. tok_model calls that of the tokenizer. */
-bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
+bool tok_model(struct tok_run *r, const struct tok_text *text, size_t start, size_t end, bool open);
 bool tok_model_unigram(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
 bool tok_model_words(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);
 bool tok_model_bpe(struct tok_run *r, const struct tok_text *text, size_t start, size_t end);

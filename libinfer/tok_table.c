@@ -164,7 +164,7 @@ static bool normalize_added(struct infer_tokenizer *t, struct fmt_err *err)
 
 		if (!t->added[i].normalized)
 			continue;
-		ok = tok_text_borrow(&text, s->p, s->n, 0, err) && tok_normalize(&r, &text, 0, s->n, &made, &start, &end);
+		ok = tok_text_borrow(&text, s->p, s->n, 0, err) && tok_normalize(&r, &text, 0, s->n, false, &made, &start, &end);
 		s->n = 0;
 		ok = ok && tok_bytes_put(s, made->bytes.p + start, end - start, err);
 		if (ok)

@@ -218,7 +218,7 @@ void tok_mark_ends(struct infer_tokenizer *t, const struct fmt_view *v);
 /* Which characters stand next to each other in tokens: t->joins, where cutting by it is safe. */
 bool tok_joins_create(struct infer_tokenizer *t, struct fmt_err *err);
 /* End of the first part of [at, end) that can be encoded by itself. */
-size_t tok_part_end(const struct tok_joins *j, const char *p, size_t at, size_t end);
+size_t tok_join_end(const struct tok_joins *j, const char *p, size_t at, size_t end);
 
 /* After everything is filled in: what the engines derive from it (tries, cutting). */
 bool tok_finish(struct infer_tokenizer *t, struct fmt_err *err);

@@ -141,6 +141,23 @@ uint64_t tok_text_origin(const struct tok_text *t, size_t at)
 	return t->n_marks ? origin_by(&t->marks[tok_text_mark(t, at)], at) : 0;
 }
 
+size_t tok_text_find(const struct tok_text *t, uint64_t origin)
+{
+	size_t low = 0, high = t->n_marks;
+
+	while (low < high) { /* the first mark past `origin`, or of the same: bytes may be made from a place more than once */
+		size_t mid = low + (high - low) / 2;
+
+		if (t->marks[mid].origin < origin)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < t->n_marks && t->marks[low].origin == origin)
+		return t->marks[low].at;
+	return low ? t->marks[low - 1].at + (t->marks[low - 1].made ? 0 : (size_t)(origin - t->marks[low - 1].origin)) : 0;
+}
+
 static bool is_tail(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
@@ -187,13 +204,28 @@ bool tok_is_utf8(const char *p, size_t n)
 	return valid;
 }
 
-/* Adds bytes [start, end) of p as they are. */
-static bool put_plain(struct tok_text *t, const char *p, size_t start, size_t end, struct fmt_err *err)
+size_t tok_whole_chars(const char *p, size_t n)
 {
-	return start == end || (mark(t, start, false, err) && tok_bytes_put(&t->bytes, p + start, end - start, err));
+	const unsigned char *s = (const unsigned char *)p;
+	size_t at = n, len;
+	bool valid;
+
+	while (at && n - at < 3 && is_tail(s[at - 1]))
+		at--;
+	if (!at || s[at - 1] < 0xc0)
+		return n;
+	len = part(s + at - 1, n - at + 1, &valid);
+	/* what is there is right as far as it goes, and a byte that could follow would make more of it */
+	return !valid && len == n - at + 1 && s[at - 1] >= 0xc2 && s[at - 1] <= 0xf4 ? at - 1 : n;
 }
 
-bool tok_text_lossy(struct tok_text *t, const char *p, size_t n, struct fmt_err *err)
+/* Adds bytes [start, end) of p as they are. */
+static bool put_plain(struct tok_text *t, const char *p, size_t start, size_t end, uint64_t origin, struct fmt_err *err)
+{
+	return start == end || (mark(t, origin + start, false, err) && tok_bytes_put(&t->bytes, p + start, end - start, err));
+}
+
+bool tok_text_lossy(struct tok_text *t, const char *p, size_t n, uint64_t origin, struct fmt_err *err)
 {
 	const unsigned char *s = (const unsigned char *)p;
 	size_t good = 0; /* start of the valid bytes not yet added */
@@ -204,9 +236,9 @@ bool tok_text_lossy(struct tok_text *t, const char *p, size_t n, struct fmt_err 
 		len = part(s + i, n - i, &valid);
 		if (valid)
 			continue;
-		if (!put_plain(t, p, good, i, err) || !tok_text_put(t, "\xef\xbf\xbd", 3, i, err))
+		if (!put_plain(t, p, good, i, origin, err) || !tok_text_put(t, "\xef\xbf\xbd", 3, origin + i, err))
 			return false;
 		good = i + len;
 	}
-	return put_plain(t, p, good, n, err);
+	return put_plain(t, p, good, n, origin, err);
 }

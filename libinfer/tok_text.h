@@ -46,8 +46,15 @@ bool tok_text_copy(struct tok_text *t, const struct tok_text *from, size_t start
 size_t tok_text_mark(const struct tok_text *t, size_t at);
 uint64_t tok_text_origin(const struct tok_text *t, size_t at);
 
-/* Adds n bytes that may not be UTF-8: each maximal invalid part becomes U+FFFD, as Rust's lossy decoding has it. */
-bool tok_text_lossy(struct tok_text *t, const char *p, size_t n, struct fmt_err *err);
+/* The first byte of the text that came from byte `origin`, of which there must be one. */
+size_t tok_text_find(const struct tok_text *t, uint64_t origin);
+
+/* Adds n bytes that may not be UTF-8, the first of which is byte `origin`: each maximal invalid part becomes U+FFFD, as
+ * Rust's lossy decoding has it. */
+bool tok_text_lossy(struct tok_text *t, const char *p, size_t n, uint64_t origin, struct fmt_err *err);
 bool tok_is_utf8(const char *p, size_t n);
+
+/* The n bytes at p without a character at their end that is cut short. */
+size_t tok_whole_chars(const char *p, size_t n);
 
 #endif

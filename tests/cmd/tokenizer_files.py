@@ -161,6 +161,19 @@ def own_model():
         expect(f'tiktoken: {name}', status == 3 and words in err and 'tokenizer.model: line' in err, err)
 
 
+def streamed():
+    """Standard input that is larger than what is held of it."""
+    text = ''.join(f'{t} {i * 7919}' for i in range(6000) for t in TEXTS)
+    status, out, err = run(TOKENIZE, '--json', MODEL, stdin=text)
+    want = [t['id'] for t in json.loads(out)['tokens']] if status == 0 else []
+    got = run(TOKENIZE, '--ids', MODEL, stdin=text)
+    expect('streamed: the ids of the whole', len(text.encode()) > 800_000 and got[0] == 0 and got[1].split() == [str(i) for i in want],
+           status, err, got[0], got[2], len(want), len(got[1].split()))
+    got = run(TOKENIZE, '--count', MODEL, '-', stdin=text)
+    expect('streamed: their number', got == (0, f'{len(want)}\n', ''), got, len(want))
+    expect('streamed: nothing', run(TOKENIZE, '--ids', '--no-special', MODEL, stdin='') == (0, '\n', ''))
+
+
 def golden(name, files, reference='golden.json'):
     """A real tokenizer's other files against what Hugging Face's library, or SentencePiece, made of the cases."""
     folder = os.path.join(SHARED, name)
@@ -191,6 +204,7 @@ def main():
         os.chdir(work)
         sentencepiece()
         own_model()
+        streamed()
         names = ('tokenizer_config.json', 'special_tokens_map.json')
         any_golden = golden('llama-3', ['original/tokenizer.model', *names])
         golden('llama-2', ['tokenizer.model', *names])

@@ -22,6 +22,8 @@
 #include <libinfer/tok_check.h>
 #include <libinfer/tokenizer.h>
 
+#include "in_parts.h"
+
 enum { PATH_BYTES = 4096 };
 
 static const char *kind, *name, *st2gguf;
@@ -223,6 +225,15 @@ static bool check_decoded(const struct infer_tokenizer *t, const struct json *re
 	                    decoded_equal(t, ids, json_is(skip, JSON_STRING) ? json_str(skip) : want, true, label));
 }
 
+/* All cases as one text. */
+static void append_case(char **all, size_t *n, struct fmt_str text)
+{
+	*all = realloc(*all, *n + text.n + 1);
+	assert_non_null(*all);
+	memcpy(*all + *n, text.p, text.n);
+	*n += text.n;
+}
+
 /* The cases of cases.json against a list of results with the same names. Cases that are not UTF-8 are given as their
  * raw bytes; llama.cpp reads those otherwise, so they count for Hugging Face's goldens only. */
 static void run_cases(const struct infer_tokenizer *t, const char *golden_path, bool hugging_face)
@@ -230,7 +241,8 @@ static void run_cases(const struct infer_tokenizer *t, const char *golden_path, 
 	char path[PATH_BYTES];
 	struct json_doc *cases, *golden = open_json(golden_path);
 	const struct json *c, *r = json_first(json_get(json_root(golden), "results"));
-	size_t n = 0, n_bad = 0;
+	size_t n = 0, n_bad = 0, n_all = 0;
+	char *all = NULL;
 
 	snprintf(path, sizeof path, "%s/tokenizers/cases.json", getenv("ASSAY_SHARED"));
 	cases = open_json(path);
@@ -254,9 +266,13 @@ static void run_cases(const struct infer_tokenizer *t, const char *golden_path, 
 		n_bad += !ids_equal(t, raw, noparse ? noparse : ids, 0, label);
 		if (hugging_face)
 			n_bad += !check_decoded(t, r, text, label);
+		append_case(&all, &n_all, raw);
 		n++;
 	}
 	assert_true(n >= 84);
+	same_in_parts(t, name, all, n_all, INFER_TOK_PARSE_SPECIAL);
+	same_in_parts(t, name, all, n_all, INFER_TOK_ADD_SPECIAL);
+	free(all);
 	json_free(cases);
 	json_free(golden);
 	assert_int_equal(n_bad, 0);

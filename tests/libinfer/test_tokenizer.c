@@ -180,7 +180,7 @@ static void invalid_utf8(void **state)
 		struct tok_text t = { 0 };
 		struct fmt_err err = { 0 };
 
-		assert_true(tok_text_lossy(&t, cases[i].in, strlen(cases[i].in), &err));
+		assert_true(tok_text_lossy(&t, cases[i].in, strlen(cases[i].in), 0, &err));
 		assert_int_equal(t.bytes.n, strlen(cases[i].want));
 		assert_memory_equal(t.bytes.p, cases[i].want, t.bytes.n);
 		assert_int_equal(tok_is_utf8(cases[i].in, strlen(cases[i].in)), !strcmp(cases[i].in, cases[i].want));
@@ -211,7 +211,7 @@ static int finds(const char *pattern, const char *text, size_t *end)
 
 	if (!r)
 		fail_msg("%s: %s", pattern, err.msg);
-	found = regex_find(r, run, text, strlen(text), 0, &start, end, &err) == REGEX_MATCH ? (int)start : -1;
+	found = regex_find(r, run, text, strlen(text), 0, false, &start, end, &err) == REGEX_MATCH ? (int)start : -1;
 	regex_run_destroy(run);
 	regex_destroy(r);
 	return found;

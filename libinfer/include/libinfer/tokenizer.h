@@ -42,6 +42,14 @@ void infer_encoder_destroy(struct infer_encoder *e); /* NULL is fine */
 bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned flags, struct infer_tokens *out,
                   struct fmt_err *err);
 
+/* One text in parts, so that it need not be in memory as a whole: the ids are those of the whole. Of a part that is not the
+ * last the ids of its first *n_used bytes are appended, where nothing that follows can change them; the rest is to be given
+ * again, with more of the text behind it. *n_used may be 0: then n was too few bytes, or, if the tokenizer has no place where
+ * its texts can be cut, only the whole will do. `starts` count from the beginning of the text. After the last part, or an
+ * error, another text may begin. */
+bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool last, unsigned flags,
+                       struct infer_tokens *out, size_t *n_used, struct fmt_err *err);
+
 /* Ids to text, as Hugging Face's decode(); *out is malloc'ed, *n bytes, with a NUL after them.
  * skip_special   leave control tokens out */
 bool infer_detokenize(const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special, char **out,
