@@ -75,13 +75,30 @@ static void add_hint(struct fmt_err *err)
 	strncat(err->msg, hint, sizeof err->msg - 1 - strlen(err->msg));
 }
 
+static bool start_threads(struct conversion *c, struct fmt_err *err)
+{
+	c->pool = quant_pool_create((unsigned)c->program->threads);
+	return c->pool || fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start %" PRIu64 " threads", c->program->threads);
+}
+
+/* An output that cannot be written costs no run. */
+static bool collect(struct conversion *c, const struct options *o, struct fmt_err *err)
+{
+	struct fmt_sink *sink;
+
+	if (!o->ask.imatrix_from)
+		return true;
+	if (!o->dry_run) {
+		sink = fmt_sink_create(c->output, o->write.force, err);
+		fmt_sink_abort(sink);
+	}
+	return !err->code && st2gguf_collect(c, o->ask.imatrix_from, o->verify.n_ctx, o->dry_run, err);
+}
+
 /* v  what is to be checked; NULL: nothing is */
 static bool convert(struct conversion *c, const struct options *o, struct verify *v, struct fmt_err *err)
 {
-	struct quant_pool *pool;
 	double start = now();
-	unsigned n_threads;
-	bool ok;
 
 	if (!st2gguf_plan(c, err) || !st2gguf_ask_check(c, o->strict, o->dry_run, err))
 		return false;
@@ -90,15 +107,10 @@ static bool convert(struct conversion *c, const struct options *o, struct verify
 		st2gguf_print_plan(c);
 	if (o->dry_run)
 		return true;
-	pool = quant_pool_create((unsigned)c->program->threads);
-	if (!pool)
-		return fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start %" PRIu64 " threads", c->program->threads);
-	n_threads = quant_pool_threads(pool);
-	ok = st2gguf_write(c, &o->write, v, pool, err);
-	quant_pool_destroy(pool);
-	if (ok)
-		st2gguf_print_result(c, now() - start, n_threads, v);
-	return ok;
+	if (!st2gguf_write(c, &o->write, v, err))
+		return false;
+	st2gguf_print_result(c, now() - start, v);
+	return true;
 }
 
 static bool is_config(const char *source)
@@ -158,6 +170,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 		c.output = o->output ? o->output : default_name;
 		ok = c.output && st2gguf_adapter_check(v, c.recipe, &o->loras, &err) && adapters_open(&c.adapters, v, &o->loras, &err) &&
 		     (v->is_adapter || st2gguf_tokens(v, o->embed, o->view.pre, &err)) && st2gguf_ask(&c, &o->ask, &err) &&
+		     (o->dry_run || start_threads(&c, &err)) && collect(&c, o, &err) &&
 		     (!check || verify_begin(check, &o->verify, &c, &err)) && convert(&c, o, check, &err);
 	}
 	if (ok && check && !o->dry_run)
@@ -166,6 +179,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 	st2gguf_plan_finish(&c);
 	st2gguf_ask_finish(&c);
 	adapters_close(&c.adapters);
+	quant_pool_destroy(c.pool);
 	free(default_name);
 	fmt_view_close(v);
 	if (!ok) {
@@ -241,8 +255,12 @@ static int check_usage(const struct cli_program *p, struct options *o, int n)
 		return cli_usage_error(p, "--output-type and --leave-output ask for two things at once");
 	if (o->ask.include.n && o->ask.exclude.n)
 		return cli_usage_error(p, "either --include-weights or --exclude-weights");
-	if ((o->ask.include.n || o->ask.exclude.n) && !o->ask.imatrix)
-		return cli_usage_error(p, "--include-weights and --exclude-weights choose from --imatrix FILE");
+	if (o->ask.imatrix && o->ask.imatrix_from)
+		return cli_usage_error(p, "either --imatrix or --imatrix-from");
+	if (o->ask.imatrix_from && o->view.vocab_only)
+		return cli_usage_error(p, "--vocab-only writes no tensors: nothing for --imatrix-from");
+	if ((o->ask.include.n || o->ask.exclude.n) && !o->ask.imatrix && !o->ask.imatrix_from)
+		return cli_usage_error(p, "--include-weights and --exclude-weights choose from --imatrix or --imatrix-from");
 	if (has_empty(&o->ask.include) || has_empty(&o->ask.exclude))
 		return cli_usage_error(p, "--include-weights, --exclude-weights: a part of tensors' names, not nothing");
 	if (p->threads > MAX_THREADS)
@@ -277,6 +295,8 @@ int main(int argc, char **argv)
 		  "convert NaN and infinity: kept in float types, 0 in blocks", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Types", NULL },
 		{ CLI_STRING, 0, "imatrix", "FILE", &o.ask.imatrix, "importance matrix by llama-imatrix, .gguf or .dat", NULL },
+		{ CLI_STRING, 0, "imatrix-from", "TEXT", &o.ask.imatrix_from,
+		  "one that is made here: the source is run on the text in TEXT first", NULL },
 		{ CLI_LIST, 0, "include-weights", "TEXT", &o.ask.include, "importance only for tensors with this in their names", NULL },
 		{ CLI_LIST, 0, "exclude-weights", "TEXT", &o.ask.exclude, "importance for all but these", NULL },
 		{ CLI_STRING, 0, "effort", "LEVEL", &o.effort_name, "fast, normal or best: more time for less error; default: normal",
@@ -295,7 +315,7 @@ int main(int argc, char **argv)
 		{ CLI_OPTIONAL, 0, "verify", "TEXT", &o.verify.text,
 		  "read the output back, compare its tensors with the source's and\nits predictions on the text in TEXT, or a built-in one; the figures\n"
 		  "go into the output, and the exit status is 1 if it is not sound", &o.verify.asked },
-		{ CLI_UINT, 'c', "ctx", "N", &o.verify.n_ctx, "tokens of a window of the text; default: 512", NULL },
+		{ CLI_UINT, 'c', "ctx", "N", &o.verify.n_ctx, "tokens of a window of the text, of --imatrix-from too; default: 512", NULL },
 		{ CLI_REAL, 0, "max-kld", "X", &o.verify.limits.max_kld, "exit status 1 if the mean divergence is above X",
 		  &o.verify.limits.max_kld_given },
 		{ CLI_REAL, 0, "min-top1", "PERCENT", &o.verify.limits.min_top1,

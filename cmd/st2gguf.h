@@ -26,6 +26,7 @@ bool st2gguf_tokens(struct fmt_view *v, enum st2gguf_embed when, bool pre_given,
 
 struct conversion {
 	struct cli_program *program;
+	struct quant_pool *pool;           /* NULL: it is a plan */
 	const struct fmt_view *view;
 	const struct quant_recipe *recipe; /* NULL: every tensor keeps its type */
 	const struct quant_recipe_model *model; /* of the view, where it gets many plans; NULL: one */
@@ -34,7 +35,7 @@ struct conversion {
 	size_t n_keys;
 	struct quant_recipe_opts ask;
 	struct quant_overrides *overrides; /* of `ask` */
-	struct fmt_imatrix *imatrix;       /* NULL: none */
+	struct fmt_imatrix *imatrix;       /* NULL: none; without entries: one that is to be collected */
 	struct quant_weights_filter filter; /* of its entries */
 	struct quant_weights *weights;     /* per tensor of the view; NULL without imatrix */
 	struct quant_weights_report holes;
@@ -65,11 +66,17 @@ bool st2gguf_adapter_check(const struct fmt_view *v, const struct quant_recipe *
 
 /* What the command line asks for beside the recipe. */
 struct st2gguf_ask {
-	const char *imatrix, *output_type, *embedding_type, *tensor_type_file; /* NULL: not given */
+	const char *imatrix, *imatrix_from, *output_type, *embedding_type, *tensor_type_file; /* NULL: not given */
 	struct cli_list tensor_types;
 	struct cli_list include, exclude; /* parts of names: whose importance counts, or does not */
 	bool pure, leave_output;
 };
+
+/* Before the plan too: collects the importance matrix with the source, on the text in a file. What it gives is what llm-imatrix
+ * writes and st2gguf_ask reads, to the bit.
+ * n_ctx    tokens of a window; 0: 512
+ * dry_run  nothing is run, and the matrix is empty */
+bool st2gguf_collect(struct conversion *c, const char *path, uint64_t n_ctx, bool dry_run, struct fmt_err *err);
 
 /* Before the plan: reads the importance matrix and the types. To be finished in every case. */
 bool st2gguf_ask(struct conversion *c, const struct st2gguf_ask *a, struct fmt_err *err);
@@ -94,7 +101,7 @@ struct write_opts {
 };
 
 /* Writes what is planned, checks it (v not NULL) and gives it its name. */
-bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct quant_pool *pool, struct fmt_err *err);
+bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct fmt_err *err);
 
 /* The first signal ends the work in an orderly way: what looks at st2gguf_stop() fails. A second one ends it at once. */
 void st2gguf_catch_signals(void);
@@ -107,6 +114,6 @@ void st2gguf_die_of_signal(void);
 void st2gguf_print_plan(const struct conversion *c);
 
 /* What was done: one line, or JSON; and what the check found (v not NULL). */
-void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n_threads, struct verify *v);
+void st2gguf_print_result(const struct conversion *c, double seconds, struct verify *v);
 
 #endif

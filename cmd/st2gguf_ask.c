@@ -63,7 +63,7 @@ static bool check_needed(const struct conversion *c, bool dry_run, struct fmt_er
 		if (vt->type == c->types[i] || !quant_weights_needed(c->recipe, c->types[i], vt->name))
 			continue;
 		if (!dry_run)
-			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%s needs an importance matrix (--imatrix FILE) for tensor '%.*s': "
+			return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "%s needs an importance matrix (--imatrix FILE, or --imatrix-from TEXT) for tensor '%.*s': "
 			                "without one it would lose too much", fmt_type_info(c->types[i])->name, (int)vt->name.n,
 			                vt->name.p);
 		cli_note(c->program, "note: it can be written with an importance matrix only (--imatrix FILE)");
@@ -74,7 +74,7 @@ static bool check_needed(const struct conversion *c, bool dry_run, struct fmt_er
 
 static bool match_weights(struct conversion *c, struct fmt_err *err)
 {
-	if (!c->imatrix)
+	if (!c->imatrix || !c->imatrix->n_entries)
 		return true;
 	c->weights = calloc(c->view->n_tensors + 1, sizeof *c->weights);
 	if (!c->weights)
@@ -164,7 +164,7 @@ static bool check_holes(const struct conversion *c, bool strict, struct fmt_err 
 {
 	const struct quant_weights_report *h = &c->holes;
 
-	if (c->imatrix && !h->n_used)
+	if (c->weights && !h->n_used)
 		cli_note(c->program, "note: no tensor's type uses importance: the result is that without --imatrix");
 	return hole(c, strict, h->n_missing, h->missing, "the importance matrix has no data for",
 	            "tensors, which are quantized without", err) &&

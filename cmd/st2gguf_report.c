@@ -132,7 +132,7 @@ void st2gguf_print_plan(const struct conversion *c)
 	printf("%s would have %s bytes\n", c->output, cli_thousands(c->file_bytes, count));
 }
 
-void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n_threads, struct verify *v)
+void st2gguf_print_result(const struct conversion *c, double seconds, struct verify *v)
 {
 	struct totals t = add_up(c);
 	char before[32], after[32], params[32];
@@ -142,7 +142,7 @@ void st2gguf_print_result(const struct conversion *c, double seconds, unsigned n
 		cli_json_start(&j, stdout);
 		cli_json_object(&j, NULL);
 		json_summary(&j, c);
-		cli_json_u64(&j, "threads", n_threads);
+		cli_json_u64(&j, "threads", quant_pool_threads(c->pool));
 		cli_json_f64(&j, "seconds", seconds);
 		if (v)
 			verify_json(&j, v, c);

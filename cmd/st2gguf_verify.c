@@ -158,14 +158,13 @@ static void judge(struct verify *v, const struct conversion *c)
 	}
 }
 
-static bool compare_tensors(struct verify *v, const struct conversion *c, const struct fmt_view *output, struct quant_pool *pool,
-                            struct fmt_err *err)
+static bool compare_tensors(struct verify *v, const struct conversion *c, const struct fmt_view *output, struct fmt_err *err)
 {
 	struct cli_progress progress;
 	struct quant_compare q = {
 		.reference = { c->view, c->adapters.lora },
 		.other = { output, NULL },
-		.pool = pool,
+		.pool = c->pool,
 		.stop = st2gguf_stop(),
 		.progress = cli_progress_update,
 		.progress_ctx = &progress,
@@ -213,12 +212,11 @@ static bool trace(struct verify *v, const struct conversion *c, const struct inf
 	return !err->code;
 }
 
-static bool run_both(struct verify *v, const struct conversion *c, const struct fmt_view *output, struct quant_pool *pool,
-                     struct fmt_err *err)
+static bool run_both(struct verify *v, const struct conversion *c, const struct fmt_view *output, struct fmt_err *err)
 {
 	struct infer_tokens ids = { 0 };
-	struct infer_model *source = infer_model_create_adapted(c->view, c->adapters.lora, pool, err);
-	struct infer_model *m = source ? infer_model_create(output, pool, err) : NULL;
+	struct infer_model *source = infer_model_create_adapted(c->view, c->adapters.lora, c->pool, err);
+	struct infer_model *m = source ? infer_model_create(output, c->pool, err) : NULL;
 	bool ok = m && tokenize(v->o, output, &ids, err) && diverge(v, c, source, m, err) && trace(v, c, source, m, err);
 
 	v->same_ids = ok && ids.n == v->ids.n && !memcmp(ids.ids, v->ids.ids, ids.n * sizeof *ids.ids);
@@ -239,11 +237,11 @@ static bool write_keys(struct verify *v, struct conversion *c, struct fmt_sink *
 	return fmt_writer_header(c->writer, sink, err);
 }
 
-bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct quant_pool *pool, struct fmt_err *err)
+bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct fmt_err *err)
 {
 	char *path = fmt_sink_path(sink, c->file_bytes, err);
 	struct fmt_view *output = path ? fmt_view_open(path, NULL, err) : NULL;
-	bool ok = output && compare_tensors(v, c, output, pool, err) && (!v->runs || run_both(v, c, output, pool, err));
+	bool ok = output && compare_tensors(v, c, output, err) && (!v->runs || run_both(v, c, output, err));
 
 	fmt_view_close(output);
 	if (!ok && path && !strcmp(err->file, path)) /* which has no name yet that a person knows */

@@ -49,7 +49,7 @@ bool verify_begin(struct verify *v, const struct verify_opts *o, struct conversi
 void verify_finish(struct verify *v);
 
 /* After the tensors: compares, and writes the header again. */
-bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct quant_pool *pool, struct fmt_err *err);
+bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct fmt_err *err);
 
 /* Messages for what does not hold. returns CLI_OK, or CLI_CHECK */
 int verify_check(const struct verify *v, const struct conversion *c);

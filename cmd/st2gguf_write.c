@@ -42,8 +42,7 @@ void st2gguf_die_of_signal(void)
 	raise(sig);
 }
 
-static bool transcode(struct conversion *c, const struct write_opts *o, struct fmt_sink *sink, struct quant_pool *pool,
-                      struct fmt_err *err)
+static bool transcode(struct conversion *c, const struct write_opts *o, struct fmt_sink *sink, struct fmt_err *err)
 {
 	struct cli_progress progress;
 	struct quant_transcode t = {
@@ -54,7 +53,7 @@ static bool transcode(struct conversion *c, const struct write_opts *o, struct f
 		.effort = o->effort,
 		.writer = c->writer,
 		.sink = sink,
-		.pool = pool,
+		.pool = c->pool,
 		.allow_nonfinite = o->allow_nonfinite,
 		.stop = &stop_signal,
 		.progress = cli_progress_update,
@@ -84,13 +83,13 @@ static bool check_room(const struct conversion *c, const struct fmt_sink *sink, 
 	return false;
 }
 
-bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct quant_pool *pool, struct fmt_err *err)
+bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct fmt_err *err)
 {
 	struct fmt_sink *sink = fmt_sink_create(c->output, o->force, err);
 
 	if (!sink)
 		return false;
-	if (!check_room(c, sink, err) || !transcode(c, o, sink, pool, err) || (v && !verify_run(v, c, sink, pool, err))) {
+	if (!check_room(c, sink, err) || !transcode(c, o, sink, err) || (v && !verify_run(v, c, sink, err))) {
 		fmt_sink_abort(sink);
 		return false;
 	}

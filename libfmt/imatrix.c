@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "cursor.h"
+#include "imatrix_impl.h"
 #include "index.h"
 #include "limit.h"
 #include "utf8.h"
@@ -229,7 +230,7 @@ static bool read_either(struct fmt_imatrix_impl *im, struct fmt_err *err)
 	return ok;
 }
 
-struct fmt_imatrix *fmt_imatrix_open(const char *path, struct fmt_err *err)
+static struct fmt_imatrix_impl *create(const char *path, struct fmt_err *err)
 {
 	struct fmt_imatrix_impl *im = calloc(1, sizeof *im);
 
@@ -240,9 +241,54 @@ struct fmt_imatrix *fmt_imatrix_open(const char *path, struct fmt_err *err)
 	im->pub.path = path;
 	im->pub.impl = im;
 	fmt_index_init(&im->names);
+	return im;
+}
+
+struct fmt_imatrix *fmt_imatrix_open(const char *path, struct fmt_err *err)
+{
+	struct fmt_imatrix_impl *im = create(path, err);
+
+	if (!im)
+		return NULL;
 	if (read_either(im, err))
 		return &im->pub;
 	fmt_err_file(err, path);
+	fmt_imatrix_close(&im->pub);
+	return NULL;
+}
+
+/* Rounded to floats as in a file. */
+static bool add_sum(struct fmt_imatrix_impl *im, const struct fmt_imatrix_sum *s, struct fmt_err *err)
+{
+	float *sums = fmt_arena_alloc(&im->mem, s->n_values, sizeof *sums, err);
+	float *counts = fmt_arena_alloc(&im->mem, s->n_counts, sizeof *counts, err);
+	struct fmt_imatrix_entry e = { .name = fmt_arena_str(&im->mem, s->name, err), .n_values = s->n_values, .n_counts = s->n_counts,
+	                               .sums = sums, .counts = counts };
+
+	if (err->code)
+		return false;
+	for (uint64_t i = 0; i < s->n_values; i++)
+		sums[i] = (float)s->sums[i];
+	for (uint64_t i = 0; i < s->n_counts; i++)
+		counts[i] = (float)s->counts[i];
+	return check_values(&e, sums, e.n_values, err) && divide(im, &e, err) && add(im, &e, err);
+}
+
+struct fmt_imatrix *fmt_imatrix_of_sums(const struct fmt_imatrix_sums *s, const char *path, struct fmt_err *err)
+{
+	struct fmt_imatrix_impl *im = create(path, err);
+
+	if (!im)
+		return NULL;
+	fmt_arena_init(&im->mem, UINT64_MAX / 2); /* of numbers that are in memory already */
+	im->pub.n_chunks = s->n_chunks;
+	im->pub.chunk_size = s->chunk_size;
+	if (s->impl->n_datasets)
+		im->pub.dataset = fmt_arena_str(&im->mem, s->impl->datasets[0], err);
+	for (uint64_t i = 0; i < s->n_entries && !err->code; i++)
+		add_sum(im, &s->entries[i], err);
+	if (!err->code)
+		return &im->pub;
 	fmt_imatrix_close(&im->pub);
 	return NULL;
 }

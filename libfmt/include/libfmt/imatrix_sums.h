@@ -39,6 +39,11 @@ bool fmt_imatrix_sums_dataset(struct fmt_imatrix_sums *s, struct fmt_str name, s
  * chunk_size then, as llama-imatrix takes them. */
 bool fmt_imatrix_sums_merge(struct fmt_imatrix_sums *s, const struct fmt_imatrix *im, struct fmt_err *err);
 
+/* The matrix that fmt_imatrix_open would give of these sums if they were written as a GGUF called `path`, which is not looked
+ * at and outlives it. Entries in the order in which they came.
+ * returns NULL with *err set: no memory, or a sum past what a float can hold */
+struct fmt_imatrix *fmt_imatrix_of_sums(const struct fmt_imatrix_sums *s, const char *path, struct fmt_err *err);
+
 enum fmt_imatrix_layout { FMT_IMATRIX_GGUF, FMT_IMATRIX_DAT };
 
 /* Writes all entries by name. In the .dat layout, which has no counts, an expert that was never used gets values of 1, and a
