@@ -73,7 +73,10 @@ size_t normal_lower(uint32_t code, uint32_t out[3])
 		out[1] = 0x307;
 		return 2;
 	}
-	out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
+	if (code < 0x80)
+		out[0] = code >= 'A' && code <= 'Z' ? code + 32 : code;
+	else
+		out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
 	return 1;
 }
 

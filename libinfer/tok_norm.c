@@ -28,6 +28,16 @@ static bool put(const struct step *s, const char *p, size_t n, size_t at)
 	return tok_text_put(s->out, p, n, tok_text_origin(s->in, at), s->r->err);
 }
 
+/* What a character of `len` bytes becomes. Where that is as long there need be no mark, and in most texts there are none. */
+static bool put_for(const struct step *s, const char *p, size_t n, size_t at, size_t len)
+{
+	size_t first = 0;
+
+	if (n == len)
+		uni_get(p, &first);
+	return first == len ? tok_text_put_for(s->out, p, n, s->in, at, s->r->err) : put(s, p, n, at);
+}
+
 static bool strip(const struct step *s)
 {
 	const char *p = s->in->bytes.p;
@@ -84,7 +94,7 @@ static bool each_char(const struct step *s, char_fn *fn)
 
 		if (n == SIZE_MAX)
 			continue;
-		if (!copy(s, kept, at) || !put(s, to, n, at))
+		if (!copy(s, kept, at) || !put_for(s, to, n, at, len))
 			return false;
 		kept = at + len;
 	}

@@ -182,7 +182,7 @@ bool tok_finish(struct infer_tokenizer *t, struct fmt_err *err)
 		return false;
 	t->raw = tok_trie_create(t, false, err);
 	t->normalized = t->raw ? tok_trie_create(t, true, err) : NULL;
-	return t->normalized && tok_joins_create(t, err);
+	return t->normalized && tok_prefixes_create(t, err) && tok_joins_create(t, err);
 }
 
 static void finish_pattern(struct tok_pattern *p)
@@ -198,7 +198,7 @@ uint64_t infer_tokenizer_bytes(const struct infer_tokenizer *t)
 	if (!t)
 		return 0;
 	n = t->cap_entries * sizeof *t->entries + t->cap_added * sizeof *t->added + tok_index_bytes(&t->index) +
-	    t->merges.n_slots * sizeof *t->merges.slots;
+	    t->merges.n_slots * sizeof *t->merges.slots + tok_prefixes_bytes(t->prefixes);
 	for (size_t i = 0; i < t->n_blobs; i++)
 		n += t->blobs[i].cap;
 	return n;
@@ -235,6 +235,7 @@ void infer_tokenizer_destroy(struct infer_tokenizer *t)
 	free(t->added);
 	free(t->blobs);
 	free(t->entries);
+	tok_prefixes_destroy(t->prefixes);
 	free(t->joins);
 	free(t->index.slots);
 	free(t->merges.slots);

@@ -181,6 +181,7 @@ struct infer_tokenizer {
 	size_t max_key_bytes;                  /* of any key */
 	double unk_score;                      /* Unigram */
 
+	struct tok_prefixes *prefixes; /* of the keys; only Unigram's and WordPiece's */
 	struct tok_joins *joins; /* where no merge can reach across; NULL: nothing is known about that */
 	int32_t *prefix, *suffix; /* what the template puts around a text */
 	size_t n_prefix, cap_prefix, n_suffix, cap_suffix;
@@ -219,6 +220,13 @@ void tok_mark_ends(struct infer_tokenizer *t, const struct fmt_view *v);
 bool tok_joins_create(struct infer_tokenizer *t, struct fmt_err *err);
 /* End of the first part of [at, end) that can be encoded by itself. */
 size_t tok_join_end(const struct tok_joins *j, const char *p, size_t at, size_t end);
+
+/* For Unigram and WordPiece: all beginnings of keys, as a trie whose root is node 0. tok_prefixes_next goes to the next node by a byte:
+ * false if no key goes on so; *id is the token whose key ends there, or TOK_NONE. */
+bool tok_prefixes_create(struct infer_tokenizer *t, struct fmt_err *err);
+void tok_prefixes_destroy(struct tok_prefixes *x); /* NULL is fine */
+uint64_t tok_prefixes_bytes(const struct tok_prefixes *x); /* likewise */
+bool tok_prefixes_next(const struct tok_prefixes *x, uint32_t *node, unsigned char byte, int32_t *id);
 
 /* After everything is filled in: what the engines derive from it (tries, cutting). */
 bool tok_finish(struct infer_tokenizer *t, struct fmt_err *err);

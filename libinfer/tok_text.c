@@ -119,6 +119,14 @@ size_t tok_text_mark(const struct tok_text *t, size_t at)
 	return low;
 }
 
+bool tok_text_put_for(struct tok_text *t, const char *p, size_t n, const struct tok_text *from, size_t at,
+                      struct fmt_err *err)
+{
+	const struct tok_mark *m = &from->marks[tok_text_mark(from, at)];
+
+	return mark(t, origin_by(m, at), m->made, err) && tok_bytes_put(&t->bytes, p, n, err);
+}
+
 bool tok_text_copy(struct tok_text *t, const struct tok_text *from, size_t start, size_t end, struct fmt_err *err)
 {
 	size_t i = tok_text_mark(from, start);

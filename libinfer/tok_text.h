@@ -39,6 +39,10 @@ bool tok_text_borrow(struct tok_text *t, const char *p, size_t n, uint64_t origi
 /* Adds n bytes, all made from what stands at `origin`. */
 bool tok_text_put(struct tok_text *t, const char *p, size_t n, uint64_t origin, struct fmt_err *err);
 
+/* Adds a character of n bytes in place of the one of as many bytes that begins at `at` of another text. */
+bool tok_text_put_for(struct tok_text *t, const char *p, size_t n, const struct tok_text *from, size_t at,
+                      struct fmt_err *err);
+
 /* Adds bytes [start, end) of another text with their origins. */
 bool tok_text_copy(struct tok_text *t, const struct tok_text *from, size_t start, size_t end, struct fmt_err *err);
 

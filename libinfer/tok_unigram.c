@@ -51,19 +51,16 @@ static void offer(struct node *to, double score, size_t start, int32_t id)
 static void extend(const struct infer_tokenizer *t, struct node *nodes, const char *p, size_t n, size_t at, size_t len)
 {
 	double score = nodes[at].score;
+	uint32_t node = 0;
 	bool single = false;
-	size_t next;
+	int32_t id;
 
-	for (size_t end = at + len; end - at <= t->max_key_bytes; end += next) {
-		int32_t id = tok_find(t, p + at, end - at);
-
-		if (id != TOK_NONE) {
-			offer(&nodes[end], score + t->entries[id].score, at, id);
-			single |= end - at == len;
-		}
-		if (end == n)
-			break;
-		uni_get(p + end, &next);
+	for (size_t end = at; end < n && tok_prefixes_next(t->prefixes, &node, (unsigned char)p[end], &id);) {
+		end++;
+		if (id == TOK_NONE || (end < n && ((unsigned char)p[end] & 0xc0) == 0x80))
+			continue;
+		offer(&nodes[end], score + t->entries[id].score, at, id);
+		single |= end - at == len;
 	}
 	if (!single)
 		offer(&nodes[at + len], score + t->unk_score, at, t->unk);

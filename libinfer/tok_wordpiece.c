@@ -1,9 +1,6 @@
 /* WordPiece: the longest piece that begins the word, then the longest that continues it; a word that cannot be spelled
  * so is unknown as a whole. WordLevel: the word is a token or unknown. */
-#include <string.h>
-
 #include "tok_run.h"
-#include "unicode.h"
 
 static bool emit_unknown(struct tok_run *r, const struct tok_text *text, size_t start)
 {
@@ -13,40 +10,30 @@ static bool emit_unknown(struct tok_run *r, const struct tok_text *text, size_t 
 	return tok_emit(r, r->t->unk, text, start);
 }
 
-/* The id of text[start, *end) with the prefix of continuing pieces if it is not the first; *end moves down to the
- * longest that there is. */
-static int32_t longest(const struct infer_tokenizer *t, const char *p, size_t start, bool first, size_t *end,
-                       struct tok_bytes *buf, struct fmt_err *err)
+/* The longest piece that p[start, end) begins with, after the prefix of continuing pieces if it is not the first; *stop: its
+ * end. */
+static int32_t longest(const struct infer_tokenizer *t, const char *p, size_t start, size_t end, bool first, size_t *stop)
 {
-	size_t prefix = first ? 0 : t->continuing.n;
+	uint32_t node = 0;
+	int32_t id = TOK_NONE, found = TOK_NONE;
 
-	if (prefix + (*end - start) > t->max_key_bytes) { /* no longer piece is worth a look */
-		size_t to = start + (t->max_key_bytes > prefix ? t->max_key_bytes - prefix : 0);
-
-		while (to > start && to < *end && ((unsigned char)p[to] & 0xc0) == 0x80)
-			to--;
-		*end = to;
+	for (size_t i = 0; !first && i < t->continuing.n; i++)
+		if (!tok_prefixes_next(t->prefixes, &node, (unsigned char)t->continuing.p[i], &id))
+			return TOK_NONE;
+	for (size_t i = start; i < end && tok_prefixes_next(t->prefixes, &node, (unsigned char)p[i], &id); i++) {
+		if (id == TOK_NONE || (i + 1 < end && ((unsigned char)p[i + 1] & 0xc0) == 0x80))
+			continue;
+		found = id;
+		*stop = i + 1;
 	}
-	buf->n = 0;
-	if (!tok_bytes_put(buf, t->continuing.p, prefix, err) || !tok_bytes_put(buf, p + start, *end - start, err))
-		return TOK_NONE;
-	while (*end > start) {
-		int32_t id = tok_find(t, buf->p, prefix + (*end - start));
-
-		if (id != TOK_NONE)
-			return id;
-		*end = start + uni_before(p + start, *end - start);
-	}
-	return TOK_NONE;
+	return found;
 }
 
 bool tok_model_words(struct tok_run *r, const struct tok_text *text, size_t start, size_t end)
 {
 	const struct infer_tokenizer *t = r->t;
 	const char *p = text->bytes.p;
-	struct tok_bytes buf = { 0 };
 	uint64_t n_chars = 0;
-	bool ok = true;
 	int32_t id;
 
 	if (t->model == TOK_MODEL_WORDLEVEL) {
@@ -57,16 +44,14 @@ bool tok_model_words(struct tok_run *r, const struct tok_text *text, size_t star
 		n_chars += ((unsigned char)p[i] & 0xc0) != 0x80;
 	if (n_chars > t->max_word_chars)
 		return emit_unknown(r, text, start);
-	for (size_t at = start, stop; ok && at < end; at = stop) {
-		stop = end;
-		id = longest(t, p, at, at == start, &stop, &buf, r->err);
+	for (size_t at = start, stop = end; at < end; at = stop) {
+		id = longest(t, p, at, end, at == start, &stop);
 		if (id == TOK_NONE) {
 			tok_take_back(r);
-			ok = !r->err->code && emit_unknown(r, text, start);
-			break;
+			return emit_unknown(r, text, start);
 		}
-		ok = tok_emit(r, id, text, at);
+		if (!tok_emit(r, id, text, at))
+			return false;
 	}
-	tok_bytes_finish(&buf);
-	return ok;
+	return true;
 }

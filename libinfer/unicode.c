@@ -19,7 +19,7 @@ static uint32_t find_run(const uint32_t *runs, uint32_t n, unsigned shift, uint3
 	return runs[low];
 }
 
-enum uni_cat uni_category(uint32_t code)
+enum uni_cat uni_category_by_run(uint32_t code)
 {
 	return (enum uni_cat)(find_run(uni_runs, uni_n_runs, 5, code) & 31);
 }
@@ -69,9 +69,9 @@ bool uni_is_word(uint32_t code)
 
 bool uni_is_bert_ideograph(uint32_t c)
 {
-	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) ||
+	return c >= 0x3400 && ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) ||
 	       (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
-	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f));
 }
 
 bool uni_in(uint32_t code, const struct uni_range *ranges)

@@ -30,7 +30,15 @@ enum uni_cat {
 extern const uint32_t uni_runs[]; /* ascending: first code point << 5 | category */
 extern const uint32_t uni_n_runs;
 
-enum uni_cat uni_category(uint32_t code);
+/* The code points below it, which most texts are made of, one by one. */
+#define UNI_LOW 0x800
+extern const uint8_t uni_low[UNI_LOW];
+enum uni_cat uni_category_by_run(uint32_t code);
+
+static inline enum uni_cat uni_category(uint32_t code)
+{
+	return code < UNI_LOW ? (enum uni_cat)uni_low[code] : uni_category_by_run(code);
+}
 
 static inline bool uni_is(uint32_t code, uint32_t set)
 {

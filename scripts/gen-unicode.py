@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes libinfer/unicode_data.c: the general category of every code point, Unicode 16.0, as runs.
+"""Writes libinfer/unicode_data.c: the general category of every code point, Unicode 16.0, as runs, and of
+the lowest one by one.
 
 Hugging Face's expressions mean Unicode 16.0, whatever version the system's libraries have. Needs a Python whose
 unicodedata is of that version (3.14, or the module unicodedata2 of version 16).
@@ -18,6 +19,7 @@ if unicodedata.unidata_version != "16.0.0":
 
 # The order of enum uni_cat in unicode.h.
 CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn").split()
+LOW = 0x800  # UNI_LOW there
 
 runs = []
 last = None
@@ -34,4 +36,8 @@ print("const uint32_t uni_runs[] = {")
 for i in range(0, len(runs), 12):
     print("\t" + " ".join(f"0x{r:x}," for r in runs[i:i + 12]))
 print("};\n")
-print(f"const uint32_t uni_n_runs = {len(runs)};")
+print(f"const uint32_t uni_n_runs = {len(runs)};\n")
+print("const uint8_t uni_low[UNI_LOW] = {")
+for i in range(0, LOW, 32):
+    print("\t" + " ".join(f"{CATEGORIES.index(unicodedata.category(chr(code)))}," for code in range(i, i + 32)))
+print("};")

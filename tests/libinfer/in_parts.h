@@ -38,7 +38,7 @@ static inline void encode_in_parts(const struct infer_tokenizer *t, const char *
 static inline size_t same_in_parts(const struct infer_tokenizer *t, const char *what, const char *text, size_t n,
                                    unsigned flags)
 {
-	static const size_t steps[] = { 1, 2, 3, 5, 7, 16, 61, 64, 250, 1000, 4096 };
+	static const size_t steps[] = { 1, 2, 3, 7, 16, 64, 250, 4096 };
 	struct infer_tokens whole = { 0 };
 	struct fmt_err err = { 0 };
 	size_t held, held_64 = 0;

@@ -185,7 +185,7 @@ static void random_descriptions(void **state)
 	uint32_t seed = 1;
 
 	(void)state;
-	for (int i = 0; i < 430; i++) {
+	for (int i = 0; i < 180; i++) {
 		const char *norm = PICK(&seed, normalizers), *tokens = PICK(&seed, added);
 		const char *split = splits[(size_t)i % (sizeof splits / sizeof *splits)];
 		unsigned model = random_below(&seed, 5);

@@ -198,6 +198,8 @@ static void categories(void **state)
 	assert_true(uni_is_space(0x85) && uni_is_space(0x3000));
 	assert_false(uni_is_space(0x180e) || uni_is_space(0x200b) || uni_is_space(0x1c));
 	assert_int_equal(uni_category(0x10ffff), UNI_CN);
+	for (uint32_t code = 0; code < UNI_LOW; code++)
+		assert_int_equal(uni_category(code), uni_category_by_run(code));
 }
 
 /* Start and end of the first match, or -1. */
