@@ -160,6 +160,7 @@ static void shape_lines(const struct inspect *in)
 		return;
 	label("layers");
 	number(in, "", "block_count", "");
+	number(in, " (", "nextn_predict_layers", " for multi-token prediction)");
 	number(in, ", width ", "embedding_length", "");
 	number(in, ", feed-forward ", "feed_forward_length", "");
 	putchar('\n');

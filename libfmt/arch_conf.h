@@ -23,7 +23,7 @@ struct arch_conf {
 	bool set[P_COUNT];
 	uint64_t n[P_COUNT]; /* counts, flags (0 or 1), words (what they mean) */
 	double f[P_COUNT];   /* reals */
-	uint16_t layer[ARCH_MAX_LAYERS]; /* LAYER_* of each */
+	uint16_t layer[ARCH_MAX_LAYERS + ARCH_MAX_NEXT]; /* LAYER_* of each, and of those for multi-token prediction behind them */
 	struct arch_origin origins[ARCH_MAX_ORIGINS]; /* in the order in which rows were read */
 	unsigned n_origins;
 	enum arch_param each_of;          /* a param that differs from layer to layer, whose n[] is that of the first; P_NONE */

@@ -15,6 +15,7 @@ enum arch_param {
 	P_LAYERS,
 	P_CONTEXT, /* positions it was trained for */
 	P_MODEL,   /* width of the residual stream */
+	P_MODEL_TWICE,
 	P_FF,      /* width of the feed-forward block */
 	P_HEADS,
 	P_HEADS_KV,
@@ -54,6 +55,7 @@ enum arch_param {
 	P_NORM_TOPK,    /* the weights of a token's experts add up to 1 */
 	P_EXPERT_SCALE, /* a factor on them */
 	P_GATING,       /* how scores become weights: GGUF's number, 1 softmax, 2 sigmoid of each */
+	P_GATING_ONLY,  /* the same, of a class that knows nothing else: its key is one of the description's own */
 	P_JITTER,       /* experts compete for a token with those whose scores are nearer than this */
 	P_GROUPS,       /* of experts; a token's are chosen from some of them only */
 	P_GROUPS_USED,
@@ -65,6 +67,7 @@ enum arch_param {
 	P_MOE_WIDTH,    /* what experts see */
 	P_MOE_ON,       /* there are experts at all */
 	P_NEXT_LAYERS,  /* multi-token prediction: layers past the last that the class leaves out */
+	P_NEXT_KEPT,    /* those that the GGUF has, which its count of layers includes */
 
 	/* latent attention: keys and values from one narrow vector per token */
 	P_LATENT,       /* its width */
@@ -198,6 +201,7 @@ struct arch_word {
 /* Ceilings on what config.json may say: widths so that no product of three overflows, layers and heads so that a plan
  * stays small. Each is far above any model known. */
 #define ARCH_MAX_LAYERS 4096
+#define ARCH_MAX_NEXT 64 /* P_NEXT_LAYERS */
 #define ARCH_MAX_HEADS (UINT64_C(1) << 16)
 #define ARCH_MAX_WIDTH (UINT64_C(1) << 20)
 #define ARCH_MAX_VOCAB (UINT64_C(1) << 24)
@@ -288,6 +292,11 @@ enum arch_move {
 	MAKE_ROPE_SHORT   /* and its short_factor */
 };
 
+/* A special token that a model has by its text, where no file says its id: kind as in "eot_token_id". A list ends with NULL. */
+struct arch_special {
+	const char *kind, *text;
+};
+
 /* What the person should know where the condition holds. The list ends with a NULL text. */
 struct arch_note {
 	struct arch_when when;
@@ -305,7 +314,14 @@ struct arch_tensor {
 	unsigned but; /* LAYER_*: and in none of these */
 	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
 	enum arch_param from[3]; /* dims in the checkpoint, where they are others */
+	bool may_lack; /* a checkpoint without it is whole */
 };
+
+/* Whether it is a row of fmt_arch.next. */
+static inline bool arch_row_is_next(const struct arch_tensor *row)
+{
+	return row->role >= FMT_ROLE_NEXT_PROJ && row->role <= FMT_ROLE_NEXT_HEAD;
+}
 
 /* Whether a layer that is all of `layer` has a row's tensor. */
 static inline bool arch_row_in(const struct arch_tensor *row, unsigned layer)
@@ -368,6 +384,11 @@ struct fmt_arch {
 	unsigned kinds;               /* LAYER_*, what layer_types may say besides windows; 0: what the params allow */
 	const struct arch_numbers *numbers;  /* or NULL */
 	bool ssm_block;               /* layers of state spaces have a feed-forward block too */
+	const struct arch_special *specials; /* or NULL */
+	const struct arch_tensor *next; /* what layers for multi-token prediction have beside a layer's tensors; ends with
+	                                   FMT_ROLE_NONE. NULL: they are left out, as the reference converter does */
+	const char *next_prefix;      /* Hugging Face's for these; their layers are "layers.N." behind it, from 0. NULL: they are
+	                                 numbered on, under layer_prefix */
 };
 
 /* Every description, in the order in which they are tried; ended by NULL. */

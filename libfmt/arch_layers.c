@@ -218,6 +218,15 @@ static void share_cache(struct arch_conf *conf)
 		conf->layer[n - 1 - i] |= LAYER_SHARED;
 }
 
+/* Layers for multi-token prediction are like the last one, but always attend to everything. */
+static void add_next(struct arch_conf *conf)
+{
+	uint64_t n = conf->n[P_LAYERS];
+
+	for (uint64_t i = 0; i < ARCH_MAX_NEXT; i++)
+		conf->layer[n + i] = (uint16_t)((conf->layer[n - 1] & LAYER_BLOCKS) | LAYER_FULL);
+}
+
 static unsigned mixer_by_rule(const struct fmt_arch *arch, const struct arch_conf *conf, uint64_t i)
 {
 	bool attends = !conf->set[P_ATTN_EVERY] ||
@@ -255,5 +264,6 @@ bool arch_layers_read(const struct fmt_arch *arch, const struct json *config, st
 	    !read_pattern(arch, config, conf, err))
 		return false;
 	share_cache(conf);
+	add_next(conf);
 	return true;
 }

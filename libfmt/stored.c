@@ -84,7 +84,7 @@ static bool stays(struct count *c, const struct fmt_view_tensor *t, const struct
 	char module[VIEW_NAME_BYTES], *dot;
 
 	c->n_compared += c->q->n_names;
-	view_row_name(c->v->arch, row, t->layer, expert, module);
+	view_row_name(c->v->arch, &c->v->impl->conf, row, t->layer, expert, module);
 	dot = strrchr(module, '.'); /* of ".weight" */
 	if (dot)
 		*dot = 0;

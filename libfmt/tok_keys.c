@@ -137,7 +137,7 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 	else
 		tok_bpe_keys(l, d, &vocab, pre);
 	if (!l->err->code)
-		tok_special_keys(l, d, &vocab);
+		tok_special_keys(l, v->arch, d, &vocab);
 	if (vocab.no_prefix && !kv_find(l, "tokenizer.ggml.add_space_prefix"))
 		kv_bool(l, "tokenizer.ggml.add_space_prefix", false);
 	add_notes(v, &vocab, l->err);

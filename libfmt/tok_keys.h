@@ -5,6 +5,7 @@
 #include "hf_dir.h"
 #include "kv_list.h"
 
+struct fmt_arch;
 struct fmt_view;
 
 /* What to do without tokenizer.json. */
@@ -40,7 +41,7 @@ void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 void tok_unigram_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab);
 
 /* tok_special.c: ids of special tokens, which of them are added to a text, chat templates, normalizer flags. */
-void tok_special_keys(struct kv_list *l, const struct hf_dir *d, const struct tok_vocab *vocab);
+void tok_special_keys(struct kv_list *l, const struct fmt_arch *arch, const struct hf_dir *d, const struct tok_vocab *vocab);
 
 /* tok_pre.c: the name for tokenizer.json's pre-tokenizer; "" with the error set if there is none. */
 struct fmt_str tok_pre_name(const struct json *tokenizer, struct fmt_err *err);

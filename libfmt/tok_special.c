@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch_desc.h"
 #include "tok_keys.h"
 
 enum special { S_BOS, S_EOS, S_UNK, S_SEP, S_PAD, S_CLS, S_MASK, S_EOT, S_EOM, S_COUNT };
@@ -333,7 +334,23 @@ static void normalizer_keys(struct kv_list *l, const struct json *normalizer)
 				normalizer_keys(l, j);
 }
 
-void tok_special_keys(struct kv_list *l, const struct hf_dir *d, const struct tok_vocab *vocab)
+/* Ids that no file gives, of tokens that the architecture knows by their texts. */
+static void read_known(struct specials *s, const struct arch_special *known, uint64_t n_vocab)
+{
+	const struct json *added = json_get(hf_json_own(s->d, HF_TOKENIZER), "added_tokens");
+
+	for (; known && known->kind; known++) {
+		int kind = 0;
+
+		while (kind < S_COUNT - 1 && strcmp(kinds[kind].name, known->kind))
+			kind++;
+		for (const struct json *j = json_first(added); j; j = json_next(j))
+			if (fmt_str_is(json_str(json_get(j, "content")), known->text))
+				set_id(s, (enum special)kind, json_get(j, "id"), n_vocab);
+	}
+}
+
+void tok_special_keys(struct kv_list *l, const struct fmt_arch *arch, const struct hf_dir *d, const struct tok_vocab *vocab)
 {
 	struct specials s = { .l = l, .d = d };
 	char key[64];
@@ -347,6 +364,7 @@ void tok_special_keys(struct kv_list *l, const struct hf_dir *d, const struct to
 	read_post_processor(&s);
 	read_tokenizer_config(&s, vocab->n);
 	read_config(&s, vocab->n);
+	read_known(&s, arch->specials, vocab->n);
 	for (size_t i = 0; i < s.n_ids; i++)
 		if (kinds[s.ids[i]].id_key)
 			kv_u32(l, kinds[s.ids[i]].id_key, (uint32_t)s.id_value[i]);

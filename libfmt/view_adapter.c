@@ -256,7 +256,7 @@ static bool add_pairs(struct adapter *a, const struct fmt_view_tensor *of, const
 		char name[VIEW_NAME_BYTES];
 		struct fmt_str module;
 
-		view_row_name(a->base->arch, row, of->layer, i, name);
+		view_row_name(a->base->arch, &a->base->impl->conf, row, of->layer, i, name);
 		module = module_of(name);
 		pairs[i] = find_pair(a, module);
 		if (!pairs[i].a)
@@ -288,7 +288,7 @@ static bool add_whole(struct adapter *a, const struct fmt_view_tensor *of, const
 
 	if (strchr(row->hf, '*'))
 		return true;
-	view_row_name(a->base->arch, row, of->layer, 0, name);
+	view_row_name(a->base->arch, &a->base->impl->conf, row, of->layer, 0, name);
 	dot = strrchr(name, '.');
 	if (!dot)
 		return true;

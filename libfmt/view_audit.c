@@ -116,7 +116,7 @@ static void check_rows(struct audit *a, const struct arch_tensor *row, int32_t l
 			check_shape(a, row, t);
 			continue;
 		}
-		if (row->when.param || row->in) /* whether it must be there cannot be told from a GGUF */
+		if (row->when.param || row->in || row->may_lack) /* whether it must be there cannot be told from a GGUF */
 			continue;
 		if (a->n_missing++ >= SHOWN)
 			continue;
@@ -143,6 +143,8 @@ void fmt_view_audit(const struct fmt_view *v, void (*found)(void *ctx, const cha
 	check_rows(&a, v->arch->globals, -1);
 	for (uint64_t layer = 0; layer < a.n[P_LAYERS]; layer++)
 		check_rows(&a, v->arch->layers, (int32_t)layer);
+	for (uint64_t i = 0; v->arch->next && i < a.n[P_NEXT_KEPT] && i < a.n[P_LAYERS]; i++)
+		check_rows(&a, v->arch->next, (int32_t)(a.n[P_LAYERS] - 1 - i));
 	if (a.n_missing > SHOWN)
 		say(&a, "%" PRIu64 " more tensors are missing", a.n_missing - SHOWN);
 	if (a.n_misshapen > SHOWN)

@@ -34,7 +34,7 @@ static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, c
 	for (uint64_t i = 0; i < n; i++) {
 		const struct fmt_tensor *there;
 
-		view_row_name(c->v->arch, row, t->layer, i, name);
+		view_row_name(c->v->arch, &c->v->impl->conf, row, t->layer, i, name);
 		there = find(c, name);
 		if (there)
 			c->used[there - c->m->tensors] = true;

@@ -20,15 +20,20 @@ static int32_t split_name(struct fmt_str name, struct fmt_str *rest)
 	return (int32_t)layer;
 }
 
-/* The description's row of a tensor; NULL: it has none. */
-static const struct arch_tensor *row_of(const struct fmt_arch *arch, int32_t layer, struct fmt_str rest)
+static const struct arch_tensor *row_in(const struct arch_tensor *row, struct fmt_str rest)
 {
-	const struct arch_tensor *row = !arch ? NULL : layer < 0 ? arch->globals : arch->layers;
-
 	for (; row && row->role; row++)
 		if (fmt_str_is(rest, row->gguf))
 			return row;
 	return NULL;
+}
+
+/* The description's row of a tensor; NULL: it has none. */
+static const struct arch_tensor *row_of(const struct fmt_arch *arch, int32_t layer, struct fmt_str rest)
+{
+	const struct arch_tensor *row = arch ? row_in(layer < 0 ? arch->globals : arch->layers, rest) : NULL;
+
+	return row || !arch || layer < 0 ? row : row_in(arch->next, rest);
 }
 
 /* How many of the file's tensors a description knows. */

@@ -74,7 +74,17 @@ struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch
 #define VIEW_NAME_BYTES 160
 
 /* The checkpoint's name of a row's tensor, or of number `part` of those that are stacked. */
-void view_row_name(const struct fmt_arch *arch, const struct arch_tensor *row, int32_t layer, uint64_t part, char *name);
+void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row, int32_t layer,
+                   uint64_t part, char *name);
+
+/* view_next.c */
+
+/* What the names of a layer's tensors begin with in the checkpoint. row: NULL, or the one it is for */
+void view_layer_prefix(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row, int32_t layer,
+                       char *out, size_t n);
+
+/* P_NEXT_KEPT: how many layers for multi-token prediction the checkpoint has, of those that the GGUF has too; with a note. */
+bool view_keep_next(struct fmt_view *v, struct fmt_err *err);
 
 /* Whether a tensor belongs to one of the layers past the last, which are for multi-token prediction. */
 bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name);

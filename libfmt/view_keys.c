@@ -33,7 +33,7 @@ static uint64_t n_layers(const struct arch_conf *conf, unsigned kind)
 /* A flag for each layer: whether it is of the kind. */
 static void add_flags(struct kv_list *l, const char *key, const struct arch_conf *conf, unsigned kind, bool is)
 {
-	uint64_t n = conf->n[P_LAYERS];
+	uint64_t n = conf->n[P_LAYERS] + conf->n[P_NEXT_KEPT];
 	uint8_t *flags = fmt_arena_alloc(l->mem, n, sizeof *flags, l->err);
 
 	for (uint64_t i = 0; flags && i < n; i++)
@@ -94,7 +94,8 @@ static void add_key(struct kv_list *l, const struct fmt_view *v, const struct ar
 	}
 	switch (row->type) {
 	case FMT_KV_U32:
-		kv_u32(l, key, (uint32_t)conf->n[row->value]);
+		/* block_count */
+		kv_u32(l, key, (uint32_t)(conf->n[row->value] + (row->value == P_LAYERS ? conf->n[P_NEXT_KEPT] : 0)));
 		return;
 	case FMT_KV_F32:
 		kv_f32(l, key, conf->f[row->value] * (row->times != 0 ? row->times : 1));

@@ -65,7 +65,7 @@ bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
 	struct ordered *o = fmt_arena_alloc(&im->mem, n, sizeof *o, err);
 	struct fmt_view_tensor *tensors = fmt_arena_alloc(&im->mem, n, sizeof *tensors, err);
 	struct view_source *sources = fmt_arena_alloc(&im->mem, n, sizeof *sources, err);
-	const struct fmt_tensor **stacks = fmt_arena_alloc(&im->mem, im->conf.n[P_LAYERS], sizeof *stacks, err);
+	const struct fmt_tensor **stacks = fmt_arena_alloc(&im->mem, im->conf.n[P_LAYERS] + im->conf.n[P_NEXT_KEPT], sizeof *stacks, err);
 
 	if (err->code)
 		return false;

@@ -180,14 +180,15 @@ static bool describe(struct plan *p, const struct arch_tensor *row, int32_t laye
 	return true;
 }
 
-void view_row_name(const struct fmt_arch *arch, const struct arch_tensor *row, int32_t layer, uint64_t part, char *name)
+void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row, int32_t layer,
+                   uint64_t part, char *name)
 {
 	const char *star = strchr(row->hf, '*');
 	int n = star ? (int)(star - row->hf) : (int)strlen(row->hf);
 	char prefix[64] = "", number[24] = "";
 
 	if (layer >= 0)
-		snprintf(prefix, sizeof prefix, "%s%" PRId32 ".", arch->layer_prefix, layer);
+		view_layer_prefix(arch, conf, row, layer, prefix, sizeof prefix);
 	if (star)
 		snprintf(number, sizeof number, "%" PRIu64, part);
 	snprintf(name, VIEW_NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
@@ -263,7 +264,7 @@ static const struct fmt_tensor *find_part(struct plan *p, const struct arch_tens
 	const struct fmt_tensor *t = NULL;
 	char name[VIEW_NAME_BYTES], why[80] = "";
 
-	view_row_name(p->v->arch, row, layer, part, name);
+	view_row_name(p->v->arch, p->conf, row, layer, part, name);
 	if (find_packed(p, name, shape, part, src, &t))
 		return t;
 	if (p->err->code)
@@ -332,7 +333,7 @@ static const struct fmt_tensor *blocks_of(struct plan *p, const struct arch_tens
 	char blocks[VIEW_NAME_BYTES + 16];
 	int n;
 
-	view_row_name(p->v->arch, row, layer, 0, name);
+	view_row_name(p->v->arch, p->conf, row, layer, 0, name);
 	n = snprintf(blocks, sizeof blocks, "%s_blocks", name);
 	return row->from[2] ? fmt_model_find(p->weights, (struct fmt_str){ blocks, (size_t)n }) : NULL;
 }
@@ -367,6 +368,17 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 	return src->tensor != NULL;
 }
 
+/* Whether the checkpoint is without a tensor that it may lack. */
+static bool is_lacking(const struct plan *p, const struct arch_tensor *row, int32_t layer)
+{
+	char name[VIEW_NAME_BYTES];
+
+	if (!row->may_lack || !p->weights)
+		return false;
+	view_row_name(p->v->arch, p->conf, row, layer, 0, name);
+	return !text_part_find(p->weights, name);
+}
+
 static void plan_planes(struct fmt_view_tensor *t, const struct packed *m)
 {
 	t->op = FMT_OP_JOIN;
@@ -380,7 +392,8 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	struct fmt_view_tensor t;
 	struct view_source src = { .row = row, .move = row->move };
 
-	if (!arch_conf_when(p->conf, row->when) || (layer >= 0 && !arch_row_in(row, p->conf->layer[layer])))
+	if (!arch_conf_when(p->conf, row->when) || (layer >= 0 && !arch_row_in(row, p->conf->layer[layer])) ||
+	    is_lacking(p, row, layer))
 		return true;
 	if (!view_grow(p->im, p->n, &p->cap, p->err) || !describe(p, row, layer, &t))
 		return false;
@@ -414,30 +427,18 @@ static bool add_all(struct plan *p)
 {
 	const struct fmt_arch *arch = p->v->arch;
 
+	uint64_t n = p->conf->n[P_LAYERS], n_next = p->conf->n[P_NEXT_KEPT];
+
 	if (!add_table(p, arch->globals, -1))
 		return false;
-	for (uint64_t layer = 0; layer < p->conf->n[P_LAYERS]; layer++) {
-		if (!add_table(p, arch->layers, (int32_t)layer))
+	for (uint64_t layer = 0; layer < n + n_next; layer++) {
+		if (!add_table(p, arch->layers, (int32_t)layer) || (layer >= n && !add_table(p, arch->next, (int32_t)layer)))
 			return false;
 		for (const struct arch_tensor *const *part = arch->parts; part && *part; part++)
 			if (!add_table(p, *part, (int32_t)layer))
 				return false;
 	}
 	return true;
-}
-
-bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name)
-{
-	const char *prefix = arch->layer_prefix;
-	size_t n = strlen(prefix), i = n;
-	uint64_t layer = 0;
-
-	if (name.n <= n || memcmp(name.p, prefix, n))
-		return false;
-	for (; i < name.n && i < n + 8 && name.p[i] >= '0' && name.p[i] <= '9'; i++)
-		layer = layer * 10 + (uint64_t)(name.p[i] - '0');
-	return i > n && i < name.n && name.p[i] == '.' && layer >= conf->n[P_LAYERS] &&
-	       layer - conf->n[P_LAYERS] < conf->n[P_NEXT_LAYERS];
 }
 
 /* Beside quantized weights: for inputs and caches, which are not quantized here. */
@@ -469,7 +470,7 @@ static bool check_left_over(struct plan *p)
 			skip++;
 		if (*skip || is_scale_of_inputs(t->name))
 			continue;
-		if (view_in_next_layer(p->v->arch, p->conf, t->name) || (t->name.n > 4 && !memcmp(t->name.p, "mtp.", 4))) {
+		if (!p->v->arch->next && view_in_next_layer(p->v->arch, p->conf, t->name)) {
 			n_next++;
 			continue;
 		}
@@ -495,7 +496,7 @@ bool view_plan(struct fmt_view *v, struct fmt_err *err)
 	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .weights = v->weights, .err = err };
 
 	p.used = fmt_arena_alloc(&p.im->mem, v->weights->n_tensors, sizeof *p.used, err);
-	if (!p.used || !add_all(&p) || !check_left_over(&p) || !view_order(v, p.n, err))
+	if (!p.used || !view_keep_next(v, err) || !add_all(&p) || !check_left_over(&p) || !view_order(v, p.n, err))
 		return false;
 	v->tensors = p.im->tensors;
 	v->n_tensors = p.n;

@@ -280,6 +280,19 @@ static bool read_ssm(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
+/* How many layers there are, without those for multi-token prediction, which stand last. */
+static bool read_count(struct infer_model *m, struct fmt_err *err)
+{
+	uint32_t n = 0, next = 0;
+
+	if (!read_one(m->view, "block_count", 0, &n, err) || !fmt_view_u32(m->view, "nextn_predict_layers", -1, 0, &next, err))
+		return false;
+	if (next >= n)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "nextn_predict_layers: %u of %u layers", next, n);
+	m->n_layers = n - next;
+	return true;
+}
+
 /* Of the first layer that has attention; 0: none has. */
 static uint32_t usual_head_width(const struct infer_model *m)
 {
@@ -310,7 +323,7 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	m->n_vocab = (uint32_t)embd->dims[0];
 	if (!read_one(v, "context_length", 0, &m->n_ctx_train, err) ||
 	    !read_one(v, "embedding_length", 0, &m->d_model, err) ||
-	    !read_one(v, "block_count", 0, &m->n_layers, err) || !read_moe(m, err) || !read_layers(m, err))
+	    !read_count(m, err) || !read_moe(m, err) || !read_layers(m, err))
 		return false;
 	if (fmt_view_role(v, FMT_ROLE_POSITION_EMBD, -1)) {
 		m->max_ctx = m->n_ctx_train;

@@ -3,7 +3,7 @@
 
 usage: compare_convert.py make MODELS DIR [TINY...]  makes variants of the models in MODELS as folders in DIR, and in DIR/tiny
                                                those models of gen_model.py that are named
-       compare_convert.py convert JOBS.json    runs the reference converter for each [folder, output, type, pre or null],
+       compare_convert.py convert JOBS.json    runs the reference converter for each [folder, output, type, pre or null, options],
                                                all in one process, which saves its start
        compare_convert.py compare A B          one line per difference between two GGUFs (theirs, ours); none if equal
 """
@@ -162,9 +162,9 @@ def convert(jobs):
     sys.path.insert(1, "/usr/share/llama.cpp/llama.cpp-tools")
     from conversion import TextModel
     by_hash = TextModel.get_vocab_base_pre
-    for folder, output, kind, pre in jobs:
+    for folder, output, kind, pre, options in sorted(jobs, key=lambda job: len(job[4])): # options stay set, so they come last
         TextModel.get_vocab_base_pre = (lambda self, tokenizer, pre=pre: pre) if pre else by_hash
-        sys.argv = ["convert_hf_to_gguf.py", folder, "--outfile", output, "--outtype", kind]
+        sys.argv = ["convert_hf_to_gguf.py", folder, "--outfile", output, "--outtype", kind, *options]
         try:
             runpy.run_path("/usr/share/doc/llama.cpp-tools/scripts/convert_hf_to_gguf.py", run_name="__main__")
         except (Exception, SystemExit) as e:  # the file is then missing, which compare-convert reports

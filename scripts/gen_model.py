@@ -234,7 +234,13 @@ MODELS = {
                                            rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5))),
     "olmo": ("Olmo", dict(rms_norm_eps=...)),
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
+    "glm4moe-next": ("Glm4Moe", dict(GLM, attention_bias=True, use_qk_norm=True, num_nextn_predict_layers=1)),
+    "qwen3next-next": ("Qwen3Next", dict(QWEN3_NEXT, num_hidden_layers=4)),
+    "deepseek3-next": ("DeepseekV3", dict(DEEPSEEK, n_group=1, topk_group=1, scoring_func="sigmoid", num_nextn_predict_layers=1)),
 }
+# What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
+NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")
+NEXT_APART = ("fc", "pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm")
 
 
 def randomize(model, seed):
@@ -305,6 +311,42 @@ def replace_by_blocks(path, stored):
     save_file({**weights, **stored}, path, metadata={"format": "pt"})
 
 
+def add_next_layer(path, n_layers, apart, seed):
+    """Gives a checkpoint a layer for multi-token prediction, which the class leaves out: like the last one, with a matrix that joins
+    two streams, norms, and some with an embedding and an output matrix of their own."""
+    import torch
+    from safetensors.torch import load_file, save_file
+    gen = torch.Generator().manual_seed(seed + 1000)
+    weights = load_file(path)
+    vocab, width = weights["model.embed_tokens.weight"].shape
+    shapes = dict.fromkeys(NEXT + NEXT_APART, (width,)) | dict.fromkeys(("eh_proj", "fc"), (width, 2 * width)) | dict.fromkeys(
+        ("embed_tokens", "shared_head.head"), (vocab, width))
+    last, new = f"model.layers.{n_layers - 1}.", "mtp.layers.0." if apart else f"model.layers.{n_layers}."
+    added = {new + name.removeprefix(last): w.shape for name, w in weights.items() if name.startswith(last)}
+    added |= {("mtp." if apart else new) + name + ".weight": shapes[name] for name in (NEXT_APART if apart else NEXT)}
+    weights |= {name: torch.randn(shape, generator=gen) * 0.15 for name, shape in added.items()}
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+# special tokens that the reference converter wants of a model by their names
+RENAMED = {"Glm4": {"<|begin_of_text|>": "[gMASK]", "<|end_of_text|>": "<|endoftext|>", "<|start_header_id|>": "<|user|>",
+                    "<|end_header_id|>": "<|observation|>"}}
+RENAMED["Glm4Moe"] = RENAMED["Glm4"]
+
+
+def copy_tokenizer(kind, out):
+    for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"):
+        path = os.path.join(TOKENIZERS.get(kind, TOKENIZER)[0], file)
+        if not os.path.exists(path):
+            continue
+        shutil.copy(path, out)
+        if kind in RENAMED:
+            text = open(path).read()
+            for old, new in RENAMED[kind].items():
+                text = text.replace(old, new)
+            open(os.path.join(out, file), "w").write(text)
+
+
 def as_transformers_4(path):
     """Rewrites config.json in the older spelling: rope_theta, rope_scaling, torch_dtype."""
     whole = json.load(open(path))
@@ -356,9 +398,11 @@ def make(name, folder):
         mend_mamba2(model, config)
     out = os.path.join(folder, name)
     blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
-    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks else "1GB")
+    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and not name.endswith("-next") else "1GB")
     if blocks:
         replace_by_blocks(os.path.join(out, "model.safetensors"), blocks)
+    if name.endswith("-next"):
+        add_next_layer(os.path.join(out, "model.safetensors"), config.num_hidden_layers, kind == "Qwen3Next", seed)
     if kind == "Phimoe":  # checkpoints have the name that its authors gave the class
         path = os.path.join(out, "config.json")
         config_json = json.load(open(path))
@@ -366,10 +410,7 @@ def make(name, folder):
         json.dump(config_json, open(path, "w"))
     if seed % 2:
         as_transformers_4(os.path.join(out, "config.json"))
-    for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"):
-        path = os.path.join(TOKENIZERS.get(kind, TOKENIZER)[0], file)
-        if os.path.exists(path):
-            shutil.copy(path, out)
+    copy_tokenizer(kind, out)
     ids = torch.randint(0, 1019, (N_IDS,), generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         logits = model(ids[None]).logits[0].float().contiguous()

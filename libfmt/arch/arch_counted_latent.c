@@ -11,7 +11,7 @@ static const struct arch_param_row experts[] = {
 	{ P_SHARED, KIND_NUMBER, "n_shared_experts", { ELSE_UNSET }, { ELSE_UNSET }, .max = 4096 },
 	{ P_FF_SHARED, KIND_NUMBER, NULL, { ELSE_PRODUCT, P_SHARED, P_FF_EXPERT }, .max = ARCH_MAX_WIDTH },
 	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 0 }, .max = ARCH_MAX_LAYERS },
-	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = ARCH_MAX_NEXT },
 	{ P_NONE },
 };
 

@@ -55,7 +55,7 @@ static const struct arch_param_row v3_sizes[] = {
 	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 2048 }, .max = ARCH_MAX_WIDTH },
 	{ P_SHARED, KIND_COUNT, "n_shared_experts", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS },
 	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 3 }, .max = ARCH_MAX_LAYERS },
-	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = ARCH_MAX_NEXT },
 	{ P_GROUPS, KIND_COUNT, "n_group", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS, .divides = P_EXPERTS },
 	{ P_GROUPS_USED, KIND_COUNT, "topk_group", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_HEADS, .at_most = P_GROUPS },
 	{ P_GROUP_TOP, KIND_WORD, "topk_method", { ELSE_FIXED, .fixed = TOP_TWO }, .words = v3_methods },

@@ -65,6 +65,9 @@ const struct fmt_arch arch_glm4 = {
 	.keys = keys,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.specials = (const struct arch_special[]){
+		{ "eos", "<|endoftext|>" }, { "eot", "<|user|>" }, { "unk", "<|endoftext|>" }, { "bos", "<|endoftext|>" }, { NULL, NULL },
+	},
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 };

@@ -1,6 +1,6 @@
 /* GLM-4.5: grouped attention with biases on queries, keys and values; after the first layers a mixture of experts beside
  * shared ones, chosen as in DeepSeek V3. Half of each head rotates. Layers for multi-token prediction follow the last layer; the
- * class leaves them out.
+ * class leaves them out, a GGUF has them.
  *
  * Source of defaults: Glm4MoeConfig of transformers 5. */
 #include "arch_shared.h"
@@ -26,10 +26,11 @@ static const struct arch_param_row sizes[] = {
 	{ P_SHARED, KIND_COUNT, "n_shared_experts", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS },
 	{ P_FF_SHARED, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SHARED, P_FF_EXPERT }, .max = ARCH_MAX_WIDTH },
 	{ P_DENSE_FIRST, KIND_NUMBER, "first_k_dense_replace", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_LAYERS },
-	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_UNSET }, .max = ARCH_MAX_NEXT },
+	ARCH_MODEL_TWICE,
 	{ P_GROUPS, KIND_COUNT, "n_group", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS, .divides = P_EXPERTS },
 	{ P_GROUPS_USED, KIND_COUNT, "topk_group", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_HEADS, .at_most = P_GROUPS },
-	{ P_GATING, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = SIGMOID }, .max = SIGMOID },
+	{ P_GATING_ONLY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = SIGMOID }, .max = SIGMOID },
 	{ P_EXPERT_SCALE, KIND_REAL, "routed_scaling_factor", { ELSE_FIXED, .fixed = 1 } },
 	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 1 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
@@ -47,8 +48,10 @@ static const struct arch_key keys[] = {
 	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
 	{ "expert_shared_count", FMT_KV_U32, P_SHARED },
 	{ "leading_dense_block_count", FMT_KV_U32, P_DENSE_FIRST },
+	{ "expert_gating_func", FMT_KV_U32, P_GATING_ONLY },
 	{ "expert_weights_scale", FMT_KV_F32, P_EXPERT_SCALE },
 	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK },
+	ARCH_NEXT_KEY,
 	ARCH_DYNAMIC_KEY,
 	{ NULL },
 };
@@ -98,6 +101,10 @@ const struct fmt_arch arch_glm4moe = {
 	.keys = keys,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.next = arch_next_layers,
+	.specials = (const struct arch_special[]){
+		{ "bos", "[gMASK]" }, { "eot", "<|user|>" }, { "unk", "<|endoftext|>" }, { "eom", "<|observation|>" }, { NULL, NULL },
+	},
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 };

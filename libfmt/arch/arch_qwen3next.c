@@ -19,6 +19,8 @@ static const struct arch_param_row next_sizes[] = {
 	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", { ELSE_FIXED, .fixed = 512 }, .max = ARCH_MAX_WIDTH },
 	{ P_FF_SHARED, KIND_COUNT, "shared_expert_intermediate_size", { ELSE_FIXED, .fixed = 512 }, .max = ARCH_MAX_WIDTH },
 	{ P_MOE_STEP, KIND_COUNT, "decoder_sparse_step", { ELSE_FIXED, .fixed = 1 }, .max = ARCH_MAX_LAYERS },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = ARCH_MAX_NEXT },
+	ARCH_MODEL_TWICE,
 	{ P_NONE },
 };
 
@@ -31,7 +33,7 @@ static const struct arch_param_row dense_sizes[] = {
 	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_FIXED, .fixed = 4 }, .max = ARCH_MAX_HEADS,
 	  .divides = P_HEADS },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 248320 }, .max = ARCH_MAX_VOCAB },
-	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = ARCH_MAX_NEXT },
 	{ P_NONE },
 };
 
@@ -115,6 +117,15 @@ static const struct arch_tensor next_layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
+/* For multi-token prediction, which has embedding and output matrix of the rest. */
+static const struct arch_tensor next_next[] = {
+	{ FMT_ROLE_NEXT_PROJ, "nextn.eh_proj.weight", "fc.weight", { P_MODEL, P_MODEL_TWICE } },
+	{ FMT_ROLE_NEXT_EMBD_NORM, "nextn.enorm.weight", "pre_fc_norm_embedding.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
+	{ FMT_ROLE_NEXT_HIDDEN_NORM, "nextn.hnorm.weight", "pre_fc_norm_hidden.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
+	{ FMT_ROLE_NEXT_HEAD_NORM, "nextn.shared_head_norm.weight", "norm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
+	{ FMT_ROLE_NONE },
+};
+
 static const struct arch_tensor dense_layers[] = {
 	ATTENTION,
 	LINEAR,
@@ -133,7 +144,7 @@ static const struct arch_param_row moe_sizes[] = {
 	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", .max = ARCH_MAX_HEADS, .at_most = P_EXPERTS },
 	{ P_FF_EXPERT, KIND_COUNT, "moe_intermediate_size", .max = ARCH_MAX_WIDTH },
 	{ P_FF_SHARED, KIND_COUNT, "shared_expert_intermediate_size", .max = ARCH_MAX_WIDTH },
-	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = 64 },
+	{ P_NEXT_LAYERS, KIND_NUMBER, "mtp_num_hidden_layers", { ELSE_UNSET }, .max = ARCH_MAX_NEXT },
 	{ P_NONE },
 };
 
@@ -157,6 +168,7 @@ static const struct arch_key next_keys[] = {
 	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
 	{ "expert_shared_feed_forward_length", FMT_KV_U32, P_FF_SHARED },
 	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 0 } },
+	ARCH_NEXT_KEY,
 	{ "ssm.conv_kernel", FMT_KV_U32, P_SSM_CONV },
 	{ "ssm.state_size", FMT_KV_U32, P_LIN_K_DIM },
 	{ "ssm.group_count", FMT_KV_U32, P_LIN_K_HEADS },
@@ -187,6 +199,8 @@ const struct fmt_arch arch_qwen3next = {
 	.globals = next_globals,
 	.layers = next_layers,
 	.layer_prefix = "model.layers.",
+	.next = next_next,
+	.next_prefix = "mtp.",
 	.skip = skip,
 	.notes = arch_note_normalises,
 	.only_moe = true,

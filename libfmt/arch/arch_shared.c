@@ -277,3 +277,13 @@ const struct arch_tensor arch_mamba2_block[] = {
 	{ FMT_ROLE_SSM_OUT_B, "ssm_out.bias", "mamba.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
 	{ FMT_ROLE_NONE },
 };
+
+const struct arch_tensor arch_next_layers[] = {
+	{ FMT_ROLE_NEXT_PROJ, "nextn.eh_proj.weight", "eh_proj.weight", { P_MODEL, P_MODEL_TWICE } },
+	{ FMT_ROLE_NEXT_EMBD_NORM, "nextn.enorm.weight", "enorm.weight", { P_MODEL } },
+	{ FMT_ROLE_NEXT_HIDDEN_NORM, "nextn.hnorm.weight", "hnorm.weight", { P_MODEL } },
+	{ FMT_ROLE_NEXT_HEAD_NORM, "nextn.shared_head_norm.weight", "shared_head.norm.weight", { P_MODEL } },
+	{ FMT_ROLE_NEXT_EMBD, "nextn.embed_tokens.weight", "embed_tokens.weight", { P_VOCAB, P_MODEL }, .may_lack = true },
+	{ FMT_ROLE_NEXT_HEAD, "nextn.shared_head_head.weight", "shared_head.head.weight", { P_VOCAB, P_MODEL }, .may_lack = true },
+	{ FMT_ROLE_NONE },
+};

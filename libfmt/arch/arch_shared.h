@@ -94,6 +94,11 @@ extern const struct arch_key arch_dynamic_keys[];
  * architecture. */
 extern const struct arch_key arch_window_keys[];
 
+/* For fmt_arch.next, of layers that are numbered on. Needs P_MODEL_TWICE, of which the row is this. */
+extern const struct arch_tensor arch_next_layers[];
+#define ARCH_MODEL_TWICE { P_MODEL_TWICE, KIND_COUNT, NULL, { ELSE_PRODUCT, P_MODEL, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH }
+#define ARCH_NEXT_KEY { "nextn_predict_layers", FMT_KV_U32, P_NEXT_KEPT }
+
 /* Llama's tensors: rope_freqs, biases by P_ATTN_BIAS and P_MLP_BIAS, heads in the order of neighbours that rotate. */
 extern const struct arch_tensor arch_llama_globals[];
 extern const struct arch_tensor arch_llama_layers[];
