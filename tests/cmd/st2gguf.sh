@@ -105,7 +105,7 @@ sys.stdout.buffer.write(out)
 PY
 }
 imatrix whole >whole.dat
-expect 2 'IQ2_XS needs an importance matrix \(--imatrix FILE\) for tensor ' --quant IQ2_XS "$llama" -o no.gguf
+expect 2 'IQ2_XS needs an importance matrix \(--imatrix FILE, or --imatrix-from TEXT\) for tensor ' --quant IQ2_XS "$llama" -o no.gguf
 for quant in IQ2_XXS Q4_K_M; do
     expect 0 '' --quiet --strict --imatrix whole.dat --threads 2 --quant $quant "$llama" -o 2.gguf
     expect 0 '' --quiet --strict --imatrix whole.dat --threads 5 --quant $quant "$llama" -o 5.gguf
