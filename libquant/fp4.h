@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "scale_search.h"
+
 /* The code for -0 decodes to 0, and is never written. */
 static const int8_t quant_fp4_level[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
 
@@ -34,18 +36,16 @@ static inline unsigned quant_fp4_code(float v)
 /* sum(w (x - s level)^2) over n elements, a multiple of 16, under the scale s. */
 static inline float quant_fp4_error(const float *x, const float *w, int n, float s)
 {
-	float part[16] = { 0 }, is = s > 0 ? 1 / s : 0;
+	float part[QUANT_LANES] = { 0 }, is = s > 0 ? 1 / s : 0;
 
-	for (int i = 0; i < n; i += 16) {
-		for (int l = 0; l < 16; l++) {
-			float a = x[i + l] < 0 ? -x[i + l] : x[i + l], r = a - s * quant_fp4_nearest(a * is);
+	for (int i = 0; i < n; i += QUANT_LANES, x += QUANT_LANES, w += QUANT_LANES) {
+		for (int l = 0; l < QUANT_LANES; l++) {
+			float a = x[l] < 0 ? -x[l] : x[l], r = a - s * quant_fp4_nearest(a * is);
 
-			part[l] += w[i + l] * (r * r);
+			part[l] += w[l] * (r * r);
 		}
 	}
-	for (int l = 1; l < 16; l++)
-		part[0] += part[l];
-	return part[0];
+	return quant_sum_lanes(part);
 }
 
 #endif

@@ -39,9 +39,9 @@ static void normalize(struct grid_group *g, const float *x)
 	float most[QUANT_LANES] = { 0 }, max = 0, inverse;
 	uint32_t exponent;
 
-	for (int i = 0; i < QUANT_SB; i += QUANT_LANES) {
+	for (const float *at = x; at < x + QUANT_SB; at += QUANT_LANES) {
 		for (int l = 0; l < QUANT_LANES; l++) {
-			float a = fabsf(x[i + l]);
+			float a = fabsf(at[l]);
 
 			most[l] = a > most[l] ? a : most[l];
 		}
@@ -58,19 +58,18 @@ static void normalize(struct grid_group *g, const float *x)
 
 static void weigh(struct grid_group *g, const struct quant_importance *imp, size_t col)
 {
-	float part[QUANT_LANES] = { 0 }, sum = 0, s2;
+	float part[QUANT_LANES] = { 0 }, s2, magnitude = g->type->magnitude, blend = g->type->blend;
+	const float *w = imp->w ? imp->w + col : NULL;
+	float scale = imp->scale, low = imp->floor;
 
-	for (int i = 0; i < QUANT_SB; i += QUANT_LANES)
+	for (const float *x = g->x; x < g->x + QUANT_SB; x += QUANT_LANES)
 		for (int l = 0; l < QUANT_LANES; l++)
-			part[l] += g->x[i + l] * g->x[i + l];
-	for (int l = 0; l < QUANT_LANES; l++)
-		sum += part[l];
-	s2 = sum / QUANT_SB;
-	for (int i = 0; i < QUANT_SB && !imp->w; i++)
-		g->wx[i] = s2 + g->type->blend * (g->x[i] * g->x[i]);
-	for (int i = 0; i < QUANT_SB && imp->w; i++)
-		g->wx[i] = (imp->w[col + (size_t)i] * imp->scale + imp->floor) *
-		           sqrtf(g->type->magnitude * s2 + g->x[i] * g->x[i]);
+			part[l] += x[l] * x[l];
+	s2 = quant_sum_lanes(part) / QUANT_SB;
+	for (int i = 0; i < QUANT_SB && !w; i++)
+		g->wx[i] = s2 + blend * (g->x[i] * g->x[i]);
+	for (int i = 0; i < QUANT_SB && w; i++)
+		g->wx[i] = (w[i] * scale + low) * sqrtf(magnitude * s2 + g->x[i] * g->x[i]);
 }
 
 /* Vectors to lanes. */
@@ -442,24 +441,21 @@ struct products {
 
 static struct products multiply(const struct grid_group *g, const struct choice *c, const struct quant_grid_fit *fit)
 {
-	float y[QUANT_SB], xx[QUANT_LANES] = { 0 }, xy[QUANT_LANES] = { 0 }, yy[QUANT_LANES] = { 0 };
+	float all_y[QUANT_SB], xx[QUANT_LANES] = { 0 }, xy[QUANT_LANES] = { 0 }, yy[QUANT_LANES] = { 0 };
 
-	decoded(g, c, fit, y);
-	for (int i = 0; i < QUANT_SB; i += QUANT_LANES) {
+	decoded(g, c, fit, all_y);
+	for (size_t i = 0; i < QUANT_SB; i += QUANT_LANES) {
+		const float *x = g->x + i, *w = g->wx + i, *y = all_y + i;
+
 		for (int l = 0; l < QUANT_LANES; l++) {
-			float wx = g->wx[i + l] * g->x[i + l], wy = g->wx[i + l] * y[i + l];
+			float wx = w[l] * x[l], wy = w[l] * y[l];
 
-			xx[l] += wx * g->x[i + l];
-			xy[l] += wy * g->x[i + l];
-			yy[l] += wy * y[i + l];
+			xx[l] += wx * x[l];
+			xy[l] += wy * x[l];
+			yy[l] += wy * y[l];
 		}
 	}
-	for (int l = 1; l < QUANT_LANES; l++) {
-		xx[0] += xx[l];
-		xy[0] += xy[l];
-		yy[0] += yy[l];
-	}
-	return (struct products){ xx[0], xy[0], yy[0] };
+	return (struct products){ quant_sum_lanes(xx), quant_sum_lanes(xy), quant_sum_lanes(yy) };
 }
 
 /* The best wide scale for the points and codes of `c`. */

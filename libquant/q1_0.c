@@ -10,19 +10,17 @@
 
 static float mean_magnitude(const struct quant_small *b)
 {
-	float wx[QUANT_LANES] = { 0 }, w[QUANT_LANES] = { 0 };
+	float wx[QUANT_LANES] = { 0 }, w[QUANT_LANES] = { 0 }, sum;
+	const float *x = b->x, *weight = b->w;
 
-	for (int i = 0; i < b->n; i += QUANT_LANES) {
+	for (int i = 0; i < b->n; i += QUANT_LANES, x += QUANT_LANES, weight += QUANT_LANES) {
 		for (int l = 0; l < QUANT_LANES; l++) {
-			wx[l] += b->w[i + l] * fabsf(b->x[i + l]);
-			w[l] += b->w[i + l];
+			wx[l] += weight[l] * fabsf(x[l]);
+			w[l] += weight[l];
 		}
 	}
-	for (int l = 1; l < QUANT_LANES; l++) {
-		wx[0] += wx[l];
-		w[0] += w[l];
-	}
-	return w[0] > 0 ? wx[0] / w[0] : 0;
+	sum = quant_sum_lanes(w);
+	return sum > 0 ? quant_sum_lanes(wx) / sum : 0;
 }
 
 static void q1_0_encode(const float *x, const float *w, enum quant_effort effort, void *dst, size_t n)

@@ -134,6 +134,16 @@ static inline uint32_t quant_nearest_above(float v, float lo, float hi)
 	return quant_u32_of(quant_nearest_sum(v, lo, hi)) - quant_u32_of(QUANT_MAGIC + lo);
 }
 
+/* In lane order: in halves it would be sooner, but for what gcc makes of that. */
+static inline float quant_sum_lanes(const float part[QUANT_LANES])
+{
+	float sum = part[0];
+
+	for (int l = 1; l < QUANT_LANES; l++)
+		sum += part[l];
+	return sum;
+}
+
 /* lo for NaN, so that a conversion to int that follows is defined for any input. */
 static inline float quant_clamp(float v, float lo, float hi)
 {

@@ -5,54 +5,59 @@
 
 #define L QUANT_LANES
 
-static float sum_lanes(const float part[L])
+/* Lowest and highest of all, and the one that is farther from zero; the highest if both are. */
+static float extreme_of(const float *x, int n)
 {
-	float sum = part[0];
+	float lo[L] = { 0 }, hi[L] = { 0 };
 
-	for (int l = 1; l < L; l++)
-		sum += part[l];
-	return sum;
+	for (int i = 0; i < n; i += L, x += L) {
+		for (int l = 0; l < L; l++) {
+			lo[l] = x[l] < lo[l] ? x[l] : lo[l];
+			hi[l] = x[l] > hi[l] ? x[l] : hi[l];
+		}
+	}
+	for (int l = 1; l < L; l++) {
+		lo[0] = lo[l] < lo[0] ? lo[l] : lo[0];
+		hi[0] = hi[l] > hi[0] ? hi[l] : hi[0];
+	}
+	return -lo[0] > hi[0] ? lo[0] : hi[0];
 }
 
 void QUANT_AT(small_load)(struct quant_small *b, const float *x, const struct quant_importance *imp, size_t col, int n)
 {
-	float most[L] = { 0 }, max = 0, inverse;
-	uint32_t exponent;
+	float extreme = extreme_of(x, n), scale = imp->scale, low = imp->floor, inverse;
+	const float *w = imp->w ? imp->w + col : NULL;
+	uint32_t exponent = quant_u32_of(fabsf(extreme)) >> 23;
 
-	b->n = n;
-	b->extreme = 0;
-	for (int i = 0; i < n; i += L)
-		for (int l = 0; l < L; l++)
-			most[l] = fabsf(x[i + l]) > most[l] ? fabsf(x[i + l]) : most[l];
-	for (int l = 0; l < L; l++)
-		max = most[l] > max ? most[l] : max;
-	exponent = quant_u32_of(max) >> 23;
 	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
 	b->unit = quant_f32_of(exponent << 23);
 	inverse = 1 / b->unit;
+	b->extreme = extreme * inverse;
+	b->n = n;
 	for (int i = 0; i < n; i++)
 		b->x[i] = x[i] * inverse;
-	for (int i = 0; i < n && b->extreme == 0; i++)
-		b->extreme = fabsf(x[i]) == max ? b->x[i] : 0;
-	for (int i = 0; i < n; i++)
-		b->w[i] = imp->w ? imp->w[col + (size_t)i] * imp->scale + imp->floor : 1;
+	for (int i = 0; i < n && w; i++)
+		b->w[i] = w[i] * scale + low;
+	for (int i = 0; i < n && !w; i++)
+		b->w[i] = 1;
 }
 
 /* sum(w x q) and sum(w q q) for the codes that an inverse scale gives. */
 static void sums(const struct quant_small *b, float lo, float hi, float is, float *sxq, float *sqq)
 {
 	float xq[L] = { 0 }, qq[L] = { 0 };
+	const float *x = b->x, *w = b->w;
 
-	for (int i = 0; i < b->n; i += L) {
+	for (int i = 0; i < b->n; i += L, x += L, w += L) {
 		for (int l = 0; l < L; l++) {
-			float q = quant_nearest_of(b->x[i + l] * is, lo, hi), wq = b->w[i + l] * q;
+			float q = quant_nearest_of(x[l] * is, lo, hi), wq = w[l] * q;
 
-			xq[l] += wq * b->x[i + l];
+			xq[l] += wq * x[l];
 			qq[l] += wq * q;
 		}
 	}
-	*sxq = sum_lanes(xq);
-	*sqq = sum_lanes(qq);
+	*sxq = quant_sum_lanes(xq);
+	*sqq = quant_sum_lanes(qq);
 }
 
 float QUANT_AT(small_scale)(const struct quant_small *b, float lo, float hi, const float *ends, int n_ends)

@@ -10,7 +10,7 @@ struct quant_small {
 	float x[QUANT_SMALL_MAX]; /* divided by unit: the largest magnitude is in [1, 2) */
 	float w[QUANT_SMALL_MAX]; /* 1 without importance */
 	float unit;               /* a power of two */
-	float extreme;            /* the first element of largest magnitude */
+	float extreme;            /* the element of largest magnitude; the positive one of two */
 	int n;                    /* a multiple of 16 */
 };
 

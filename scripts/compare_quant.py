@@ -139,6 +139,16 @@ def check_decoders(ggml, ours, rng):
     return bad
 
 
+def summary(name, rows):
+    """A line of docs/quantization.md: means and the worst over all rows; rows: ([error ratio plain, own, weighted],
+    [ggml's time, ours, the same two with importance])."""
+    ratios, times = np.array([r[0] for r in rows]), np.array([r[1] for r in rows]).mean(0)
+    speeds = " | ".join(f"{g:.2g} | {o:.2g} | {g / o:.1f}" if g < 100 else f"{g:.0f} | {o:.2g} | {g / o:.1f}"
+                        for g, o in (times[:2], times[2:]))
+    return (f"| {name} | {ratios[:, 0].mean():.3f} | {ratios[:, 0].max():.3f} | {ratios[:, 1].max():.3f} | "
+            f"{ratios[:, 2].mean():.3f} | {ratios[:, 2].max():.3f} | {speeds} |")
+
+
 def main():
     effort = ("normal", "fast", "best").index(os.environ.get("EFFORT", "normal"))
     ggml, ours = Ggml(), Ours(sys.argv[1], effort)
@@ -150,8 +160,9 @@ def main():
         data[model] = model_rows(model, 64 if full else 16)
     print(f"{'type':7} {'rows':15} {'ggml plain':>10} {'ours':>10} {'plain':>6} {'own':>6} {'weighted':>8} "
           f"{'headroom':>13} {'ns/weight':>15} {'weighted':>13}")
-    only = sys.argv[3:]
+    only, table = sys.argv[3:], []
     for t in [t for t in TYPES if not only or t[0] in only]:
+        rows = []
         for name, x in data.items():
             x = np.ascontiguousarray(x, np.float32)
             w = rng.lognormal(0, 1, x.shape[1]).astype(np.float32)
@@ -163,10 +174,13 @@ def main():
                 e[who] = [error(x, y, 1.0), error(x, y, own), error(x, z, w.astype(np.float64))]
                 ns[who] = [plain_ns, weighted_ns]
             ratio = [b / a for a, b in zip(e["ggml"], e["ours"])]
+            rows.append((ratio, [time for both in zip(ns["ggml"], ns["ours"]) for time in both]))
             bad += any(r > 1 for r in ratio)
             print(f"{t[0]:7} {name:15} {e['ggml'][0]:10.3e} {e['ours'][0]:10.3e} {ratio[0]:6.3f} {ratio[1]:6.3f} "
                   f"{ratio[2]:8.3f} {t[4] or 1:6.3f} {t[5] or 1:6.3f} {ns['ggml'][0]:7.1f} {ns['ours'][0]:7.2f} "
                   f"{ns['ggml'][1]:6.1f} {ns['ours'][1]:6.2f}{'  WORSE' if bad > before else ''}")
+        table.append(summary(t[0], rows))
+    print("", *table, sep="\n")
     return 1 if bad else 0
 
 
