@@ -48,6 +48,7 @@ static const struct family {
 	{ 128000, "llama-bpe", false, true, 256, llama3, "<|reserved_special_token_%u|>", false },
 	{ 151329, "glm4", false, false, 0, none, "", false },
 	{ 151643, "qwen2", true, false, 0, none, "", false },
+	{ 163584, "kimi-k2", false, false, 0, none, "", false },
 	{ 199998, "gpt-4o", false, false, 21, harmony, "<|reserved_%u|>", true },
 };
 

@@ -53,16 +53,24 @@ static const struct {
 	{ "spark2_5", ANY, ANY },
 	{ "afmoe", ANY, ANY },
 	{ "ufakzeka", ANY, ANY },
+	{ "kimi-k2", ANY, ANY },
 };
 
 #define PUNCTUATION_RUNS "[\\p{P}\\$\\+<=>\\^~\\|`]+"
 #define PUNCTUATION      "[\\p{P}!-/:-@\\[-`{-~]"
 
-/* A tokenizer.json that has a step more than its name means, which parts only what the step before it has parted. */
+#define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+
+/* What a tokenizer.json may have instead of its name's steps: one more, which parts only what the one before it has parted;
+ * classes of classes, which the table of names does without. */
 static const struct {
 	const char *name, *steps[5];
 } forms[] = {
 	{ "falcon", { PUNCTUATION_RUNS, NULL, "\\p{N}+", "[0-9][0-9][0-9]", "" } }, /* NULL: GPT-2's */
+	{ "kimi-k2", { "[\\p{Han}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]*"
+	               "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]+" SHORT "?|[^\\r\\n\\p{L}\\p{N}]?"
+	               "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]*" SHORT "?"
+	               "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)", "" } },
 };
 
 static void append(struct steps *s, const char *p, size_t n)
@@ -82,8 +90,6 @@ static void append_step(struct steps *s, const char *p, size_t n)
 		append(s, "\n", 1);
 	append(s, p, n);
 }
-
-#define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 
 /* Spellings of one thing, in the order in which they are tried. */
 static const struct {

@@ -15,6 +15,7 @@
  * of spaces takes some steps for each. */
 #define STEPS_BASE     10000000
 #define STEPS_PER_BYTE 64
+#define MAX_CLASS_DEPTH 8
 #define JIT_STACK_BYTES ((size_t)8 << 20)
 #define HEAP_LIMIT_KIB  (256u << 10)
 
@@ -188,6 +189,89 @@ static bool put_escape(struct translation *t)
 	return true;
 }
 
+/* True at "[", if there are classes within that class, or "&&". */
+static bool is_compound(const struct translation *t)
+{
+	const char *p = t->in.p + t->at + 1, *end = t->in.p + t->in.n;
+
+	p += p < end && *p == '^';
+	for (const char *first = p; p < end && (*p != ']' || p == first); p++) {
+		if ((*p == '[' && (p + 1 == end || p[1] != ':')) || (*p == '&' && p + 1 < end && p[1] == '&'))
+			return true;
+		p += *p == '\\' && p + 1 < end;
+	}
+	return false;
+}
+
+static bool at_and(const struct translation *t)
+{
+	return t->in.n - t->at >= 2 && !memcmp(t->in.p + t->at, "&&", 2);
+}
+
+static bool put_compound(struct translation *t, int depth);
+
+/* What stands in a class up to "&&" or its end: members, and classes, of which one has to match. A "]" that stands first is
+ * a member. */
+static bool put_operand(struct translation *t, size_t first, int depth)
+{
+	struct tok_bytes outer = t->out, members = { 0 }, classes = { 0 };
+	bool ok = true;
+
+	while (ok && t->at < t->in.n && (t->in.p[t->at] != ']' || t->at == first) && !at_and(t)) {
+		bool class = t->in.p[t->at] == '[', escape = t->in.p[t->at] == '\\';
+
+		t->out = class ? classes : members;
+		t->in_class = !class;
+		if (class && classes.n)
+			put_text(t, "|");
+		if (class)
+			ok = put_compound(t, depth + 1);
+		else if (escape)
+			ok = put_escape(t);
+		else
+			tok_bytes_put(&t->out, t->in.p + t->at++, 1, t->err);
+		*(class ? &classes : &members) = t->out;
+	}
+	t->out = outer;
+	t->in_class = false;
+	if (ok && !members.n && !classes.n)
+		ok = fmt_fail(t->err, FMT_MALFORMED, FMT_NO_OFFSET, "a class with nothing in it in an expression");
+	if (members.n) {
+		put_text(t, *members.p == '^' ? "[\\" : "[");
+		tok_bytes_put(&t->out, members.p, members.n, t->err);
+		put_text(t, classes.n ? "]|" : "]");
+	}
+	tok_bytes_put(&t->out, classes.p, classes.n, t->err);
+	tok_bytes_finish(&members);
+	tok_bytes_finish(&classes);
+	return ok && !t->err->code;
+}
+
+/* A class of classes, which PCRE2 does not have: a character at which each operand of "&&" would match. */
+static bool put_compound(struct translation *t, int depth)
+{
+	bool negated = t->at + 1 < t->in.n && t->in.p[t->at + 1] == '^', ok = true;
+	size_t first;
+
+	if (depth > MAX_CLASS_DEPTH)
+		return fmt_fail(t->err, FMT_LIMIT, FMT_NO_OFFSET, "classes within classes in an expression, more than %d deep",
+		                MAX_CLASS_DEPTH);
+	t->at += negated ? 2 : 1;
+	first = t->at;
+	put_text(t, negated ? "(?:(?!" : "(?:");
+	for (bool more = true; ok && more; t->at += more ? 2 : 0) {
+		put_text(t, "(?=");
+		ok = put_operand(t, first, depth);
+		put_text(t, ")");
+		more = t->at < t->in.n && at_and(t);
+	}
+	put_text(t, negated ? ")(?s:.))" : "(?s:.))");
+	if (ok && (t->at >= t->in.n || t->in.p[t->at] != ']'))
+		ok = fmt_fail(t->err, FMT_MALFORMED, FMT_NO_OFFSET, "a class without an end in an expression");
+	t->at++;
+	return ok;
+}
+
 static bool translate_one(struct translation *t)
 {
 	char c = t->in.p[t->at];
@@ -198,10 +282,10 @@ static bool translate_one(struct translation *t)
 		return put_escape(t);
 	if (t->in_class && c == ']' && !was_start) {
 		t->in_class = false;
-	} else if (t->in_class && (c == '[' || (c == '&' && t->at + 1 < t->in.n && t->in.p[t->at + 1] == '&'))) {
-		return fmt_fail(t->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "a class within a class in an expression");
 	} else if (!t->in_class && c == '^') {
 		t->looks_back = true;
+	} else if (!t->in_class && c == '[' && is_compound(t)) {
+		return put_compound(t, 1);
 	} else if (!t->in_class && c == '[') {
 		t->in_class = t->class_start = true;
 		if (t->at + 1 < t->in.n && t->in.p[t->at + 1] == '^') {

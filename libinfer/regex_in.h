@@ -9,7 +9,7 @@ struct regex;     /* a compiled expression; any number of threads */
 struct regex_run; /* what one thread needs to search */
 
 /* Compiles an expression written as Hugging Face's tokenizers take it (Oniguruma's syntax: ^ and $ are of lines).
- * Not taken: classes within classes. NULL with *err set. */
+ * NULL with *err set. */
 struct regex *regex_create(struct fmt_str pattern, struct fmt_err *err);
 void regex_destroy(struct regex *r); /* NULL is fine */
 

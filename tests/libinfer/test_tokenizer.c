@@ -234,10 +234,20 @@ static void expressions(void **state)
 	assert_int_equal(finds("[]a]", "x]", &end), 1);
 	assert_int_equal(finds("^b$", "a\nb\nc", &end), 2);
 	assert_int_equal(finds("\\u0041", "xA", &end), 1);
+	/* classes of classes */
+	assert_int_equal(finds("[a-f&&[^bc]]+", "bcade", &end), 2);
+	assert_int_equal(end, 5);
+	assert_int_equal(finds("[\\p{L}\\p{M}&&[^\\p{Han}]]", "\xe4\xb8\xad" "a", &end), 3);
+	assert_int_equal(finds("[^a-z&&[^xy]]", "abxc", &end), 2);
+	assert_int_equal(finds("[a[bc]]{3}", "xbca", &end), 1);
+	assert_int_equal(finds("[[ab]&&[bc]&&\\w]", "acb", &end), 2);
+	assert_int_equal(finds("[]&&\\]]", "a]", &end), 1);
+	assert_int_equal(finds("[a&b]", "x&", &end), 1);
 }
 
 static void refused(void **state)
 {
+#define CLASS(c) "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" c "\"}},"
 	static const struct {
 		const char *json, *says;
 	} cases[] = {
@@ -264,6 +274,9 @@ static void refused(void **state)
 		{ WORDS("\"pre_tokenizer\":5,"), "without a type" },
 		{ WORDS("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"},"), "'('" },
 		{ WORDS("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{Nonsense}\"}},"), "Nonsense" },
+		{ WORDS(CLASS("[a&&b")), "a class without an end" },
+		{ WORDS(CLASS("[a&&]")), "a class with nothing in it" },
+		{ WORDS(CLASS("[[[[[[[[[[a]]]]]]]]]]")), "more than 8 deep" },
 		{ WORDS("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"},"), "precompiled_charsmap" },
 		{ WORDS("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"//8A!\"},"), "base64" },
 		{ WORDS("\"added_tokens\":[{\"id\":-3,\"content\":\"x\"}],"), "bad id" },
