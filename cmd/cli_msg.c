@@ -50,9 +50,11 @@ static void json_error(const char *text, int status, const struct fmt_err *err)
 
 int cli_fail(const struct cli_program *p, const struct fmt_err *err)
 {
-	char line[sizeof err->file + sizeof err->msg + 64];
+	char line[sizeof err->file + sizeof err->msg + 96];
 
 	fmt_err_line(err, line, sizeof line);
+	if (err->code == FMT_EXISTS) /* of an output: every program that has one has this option */
+		strncat(line, " (--force replaces it)", sizeof line - 1 - strlen(line));
 	fprintf(stderr, "%s: %s\n", p->name, line);
 	if (p->json)
 		json_error(line, cli_status(err->code), err);

@@ -1,10 +1,8 @@
 /* llm-mem --svg, --html: what both pictures need, and files that appear whole or not at all. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <libfmt/sink.h>
-
+#include "cli_page.h"
 #include "llm_mem_chart.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -88,36 +86,19 @@ void mem_print_scope(FILE *f, const struct mem_report *r)
 		fprintf(f, ", %s sequences", cli_thousands(r->cache.sequences, n));
 }
 
-static bool print_to(const struct mem_report *r, FILE *f, bool page, struct fmt_err *err)
+struct picture {
+	const struct mem_report *r;
+	bool page;
+};
+
+static bool print_picture(FILE *f, void *user, struct fmt_err *err)
 {
-	return page ? mem_print_html(r, f, err) : mem_print_svg(r, f, false, err);
+	const struct picture *p = user;
+
+	return p->page ? mem_print_html(p->r, f, err) : mem_print_svg(p->r, f, false, err);
 }
 
 bool mem_write_picture(const struct mem_report *r, const char *path, bool page, bool force, struct fmt_err *err)
 {
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	struct fmt_sink *sink = NULL;
-	bool ok = f && print_to(r, f, page, err);
-
-	if (f && fclose(f) != 0)
-		ok = false;
-	if (!ok && !err->code)
-		fmt_fail_nomem(err, n);
-	if (ok && !strcmp(path, "-")) {
-		fwrite(text, 1, n, stdout); /* cli_finish looks whether it could be written */
-		free(text);
-		return true;
-	}
-	ok = ok && (sink = fmt_sink_create(path, force, err));
-	if (ok && !fmt_sink_write(sink, 0, text, n, err)) {
-		fmt_sink_abort(sink);
-		ok = false;
-	}
-	ok = ok && fmt_sink_commit(sink, n, err);
-	if (!ok && err->code == FMT_EXISTS)
-		strncat(err->msg, " (--force replaces it)", sizeof err->msg - 1 - strlen(err->msg));
-	free(text);
-	return ok;
+	return page_write(path, force, print_picture, &(struct picture){ r, page }, err);
 }

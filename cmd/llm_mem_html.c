@@ -3,54 +3,32 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli_page.h"
 #include "llm_mem_chart.h"
 #include "llm_mem_figures.h"
 
+/* The shades of the table of totals, and the table of --explain. */
 static const char style[] =
-	":root{color-scheme:light dark;--bg:#fff;--ink:#1b1f24;--soft:#5a6472;--line:#e3e6ea;--panel:#f6f7f9;--bar:#0b5cad;"
-	"--f0:#d9f0e1;--f1:#e2f1d8;--f2:#f0f3d3;--f3:#f9eecd;--f4:#fbe3cd;--f5:#fad6cf;--f6:#f5c9cb}\n"
-	"@media (prefers-color-scheme:dark){:root{--bg:#14171b;--ink:#e8eaed;--soft:#a3adba;--line:#2a2f36;--panel:#1b1f25;"
-	"--bar:#6db3f2;--f0:#12402a;--f1:#27421f;--f2:#3b4119;--f3:#4a3c14;--f4:#523318;--f5:#57291f;--f6:#5b2229}}\n"
-	"body{margin:0 auto;padding:28px 20px 60px;max-width:980px;background:var(--bg);color:var(--ink);"
-	"font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
-	"h1{font-size:26px;line-height:1.25;margin:0;overflow-wrap:anywhere}h2{font-size:18px;margin:36px 0 10px}\n"
-	"p{margin:4px 0}.s{color:var(--soft)}\n"
-	".k{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0 0;padding:0;list-style:none}\n"
-	".k li{flex:1 1 150px;background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:10px 14px}\n"
-	".k b{display:block;font-size:21px;font-weight:600;white-space:nowrap}\n"
-	".w{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
-	"th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\n"
-	"th{font-weight:600;color:var(--soft)}tbody th,th:first-child{text-align:left}tbody th{color:var(--ink)}\n"
-	"td.b{width:45%;text-align:left}td.b span{display:block;height:12px;min-width:1px;border-radius:2px;background:var(--bar)}\n"
-	"td small{display:block;color:var(--soft);font-size:12px}\n"
+	":root{--f0:#d9f0e1;--f1:#e2f1d8;--f2:#f0f3d3;--f3:#f9eecd;--f4:#fbe3cd;--f5:#fad6cf;--f6:#f5c9cb}\n"
+	"@media (prefers-color-scheme:dark){:root{--f0:#12402a;--f1:#27421f;--f2:#3b4119;--f3:#4a3c14;--f4:#523318;--f5:#57291f;"
+	"--f6:#5b2229}}\n"
 	".f0{background:var(--f0)}.f1{background:var(--f1)}.f2{background:var(--f2)}.f3{background:var(--f3)}"
 	".f4{background:var(--f4)}.f5{background:var(--f5)}.f6{background:var(--f6)}\n"
 	"td.f0 small,td.f1 small,td.f2 small,td.f3 small,td.f4 small,td.f5 small,td.f6 small{color:var(--ink)}\n"
-	"figure{margin:0}svg{display:block;width:100%;min-width:700px;height:auto}"
 	".e td,.e th{white-space:normal;vertical-align:top}.e td:nth-child(n+3){text-align:left}.e td:nth-child(2){white-space:nowrap}\n";
 
 static void head(const struct mem_report *r, FILE *f)
 {
 	char context[32];
 
-	fprintf(f, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-	        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>");
-	cli_print_xml(f, mem_name(r));
-	fprintf(f, ": memory</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>", style);
-	cli_print_xml(f, mem_name(r));
-	fprintf(f, "</h1>\n<p class=\"s\">");
+	page_head(f, mem_name(r), "memory", style);
+	fprintf(f, "<p class=\"s\">");
 	cli_print_xml(f, r->view->arch_name);
 	if (r->e.layers_known)
 		fprintf(f, ", %" PRIu64 " layers", r->e.n_layers);
 	if (r->e.context)
 		fprintf(f, ", trained for %s tokens", cli_thousands(r->e.context, context));
 	fprintf(f, "</p>\n");
-}
-
-static void headline(FILE *f, const char *value, const char *what)
-{
-	fprintf(f, "<li><b>%s</b> <span class=\"s\">%s</span></li>\n", value, what);
 }
 
 /* The figures that people ask for first. */
@@ -61,23 +39,23 @@ static void headlines(const struct mem_report *r, FILE *f)
 	size_t last = r->n_contexts - 1;
 
 	fprintf(f, "<ul class=\"k\">\n");
-	headline(f, cli_count(e->total, a), "parameters");
+	page_headline(f, cli_count(e->total, a), "parameters");
 	if (e->n_experts) {
 		snprintf(text, sizeof text, "active per token, %" PRIu64 " of %" PRIu64 " experts", e->n_experts_used, e->n_experts);
-		headline(f, cli_count(e->active, a), text);
+		page_headline(f, cli_count(e->active, a), text);
 	}
 	for (size_t i = 0; i < r->n_weights; i++)
 		if (i == 0 || !strcmp(r->weights[i].name, "Q4_K_M")) {
 			snprintf(text, sizeof text, "weights in %s", r->weights[i].name);
-			headline(f, cli_bytes(r->weights[i].tensor_bytes, a), text);
+			page_headline(f, cli_bytes(r->weights[i].tensor_bytes, a), text);
 		}
 	if (e->layers_known && r->token_elems) {
 		snprintf(text, sizeof text, "cache at %s tokens, %s", cli_thousands(r->contexts[last], b),
 		         fmt_type_info(r->cache.type)->name);
-		headline(f, cli_bytes(r->kv[r->cache.keep][last], a), text);
+		page_headline(f, cli_bytes(r->kv[r->cache.keep][last], a), text);
 	}
 	if (r->state)
-		headline(f, cli_bytes(r->state, a), "state, at any context");
+		page_headline(f, cli_bytes(r->state, a), "state, at any context");
 	fprintf(f, "</ul>\n");
 }
 
@@ -253,6 +231,6 @@ bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	        "A runtime's own buffers and the program itself");
 	if (r->explain && !products(r, f, err))
 		return false;
-	fprintf(f, "</body>\n</html>\n");
+	page_foot(f);
 	return true;
 }

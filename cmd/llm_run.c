@@ -90,6 +90,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		  "how far MODEL's predictions on the prompt, or a built-in\ntext, are from those of the model REF", NULL },
 		{ CLI_FLAG, 0, "layers", NULL, &o->layers,
 		  "with --compare: where the two part, operation by\noperation; exit status 1 if anywhere", NULL },
+		{ CLI_STRING, 0, "report", "OUT.html", &o->report,
+		  "with --compare: also one page with the verdict, the\ndivergences, the layers and the tensors as pictures", NULL },
 		{ CLI_STRING, 0, "save-logits", "BASE", &o->save_logits,
 		  "with --perplexity: all predictions to BASE, as\nllama-perplexity's --save-all-logits", NULL },
 		{ CLI_STRING, 0, "kld", "BASE", &o->kld,

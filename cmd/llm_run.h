@@ -12,7 +12,7 @@
 #include "loaded.h"
 
 struct options {
-	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method;
+	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method, *report;
 	struct chat_options chat;
 	struct cli_list loras;
 	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
@@ -77,6 +77,11 @@ struct measured {
 void report_perplexity(const struct cli_program *p, const struct measured *m, const struct infer_sum *nll);
 /* returns CLI_OK, or CLI_CHECK where a limit does not hold */
 int report_divergence(const struct cli_program *p, const struct options *o, const struct measured *m, struct infer_divergence *d);
+
+/* llm_run_page.c: --report, the page of a divergence that was measured. */
+bool write_page(const struct cli_program *p, const struct options *o, const struct measured *m, const struct loaded *l,
+                const struct loaded *reference, struct quant_pool *pool, const struct infer_tokens *ids, struct infer_divergence *d,
+                struct fmt_err *err);
 
 /* llm_run_memory.c: prints what a run takes that was set up. */
 void print_memory(const struct generation *g, const char *path);

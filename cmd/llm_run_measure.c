@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli_page.h"
 #include "llm_run.h"
 
 #define USUAL_WINDOW 512
@@ -28,6 +29,10 @@ int measuring_options(const struct cli_program *p, struct options *o)
 		return cli_usage_error(p, "--experts scores nothing: no --method, no --stride");
 	if (o->layers && (!o->compare || has_limits(o)))
 		return cli_usage_error(p, "--layers needs --compare, and has limits of its own");
+	if (o->report && !o->compare)
+		return cli_usage_error(p, "--report needs --compare");
+	if (o->report && !strcmp(o->report, "-"))
+		return cli_usage_error(p, "--report: name a file");
 	if (o->save_logits && !o->perplexity)
 		return cli_usage_error(p, "--save-logits needs --perplexity");
 	if (has_limits(o) && !o->compare && !o->kld)
@@ -168,19 +173,19 @@ static bool run_compare(const struct cli_program *p, const struct options *o, co
 	struct infer_divergence d = { 0 };
 	struct infer_windows w;
 	struct measured m = { .model = path, .reference = o->compare, .windows = &w };
-	bool ok = load(&reference, o->compare, NULL, !o->ids && !o->as_ids, pool, err) && same_ids(o, &reference, ids, err);
+	bool ok = (!o->report || page_check(o->report, o->force, err)) &&
+	          load(&reference, o->compare, NULL, !o->ids && !o->as_ids, pool, err) && same_ids(o, &reference, ids, err);
 
-	if (ok && o->layers) {
-		ok = run_layers(p, l, &reference, path, o->compare, ids, status, err);
-		unload(&reference);
-		return ok;
-	}
-	if (ok) {
+	if (ok && (!o->layers || o->report)) {
 		uint32_t a = infer_n_ctx_train(l->model), b = infer_n_ctx_train(reference.model);
 
 		ok = set_windows(o, l, ids, a < b ? a : b, &w, err) && diverge(p, o, l, &reference, NULL, &w, &d, err);
 	}
-	if (ok)
+	if (ok && o->report)
+		ok = write_page(p, o, &m, l, &reference, pool, ids, &d, err);
+	if (ok && o->layers)
+		ok = run_layers(p, l, &reference, path, o->compare, ids, status, err);
+	else if (ok)
 		*status = report_divergence(p, o, &m, &d);
 	infer_divergence_finish(&d);
 	unload(&reference);

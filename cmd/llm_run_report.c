@@ -43,6 +43,8 @@ int report_divergence(const struct cli_program *p, const struct options *o, cons
 	divergence_json_windows(&j, m->windows);
 	divergence_json(&j, d);
 	limits_json(&j, limits, n);
+	if (o->report)
+		cli_json_cstr(&j, "report", o->report);
 	cli_json_close(&j, '}');
 	cli_json_end(&j);
 	return limits_check(p, limits, n);

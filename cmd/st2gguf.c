@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "cli_page.h"
 #include "st2gguf_verify.h"
 
 #define MAX_THREADS 4096 /* more is a slip of the keyboard */
@@ -68,11 +69,8 @@ static void print_notes(const struct conversion *c, const struct options *o)
 /* Errors that the user can do something about say what. */
 static void add_hint(struct fmt_err *err)
 {
-	const char *hint = err->code == FMT_NONFINITE ? " (--allow-nonfinite converts it all the same)" :
-	                   err->code == FMT_EXISTS    ? " (--force replaces it)" :
-	                                                "";
-
-	strncat(err->msg, hint, sizeof err->msg - 1 - strlen(err->msg));
+	if (err->code == FMT_NONFINITE)
+		strncat(err->msg, " (--allow-nonfinite converts it all the same)", sizeof err->msg - 1 - strlen(err->msg));
 }
 
 static bool start_threads(struct conversion *c, struct fmt_err *err)
@@ -84,14 +82,12 @@ static bool start_threads(struct conversion *c, struct fmt_err *err)
 /* An output that cannot be written costs no run. */
 static bool collect(struct conversion *c, const struct options *o, struct fmt_err *err)
 {
-	struct fmt_sink *sink;
-
+	if (!o->dry_run && o->verify.report && !page_check(o->verify.report, o->write.force, err))
+		return false;
 	if (!o->ask.imatrix_from)
 		return true;
-	if (!o->dry_run) {
-		sink = fmt_sink_create(c->output, o->write.force, err);
-		fmt_sink_abort(sink);
-	}
+	if (!o->dry_run)
+		fmt_sink_abort(fmt_sink_create(c->output, o->write.force, err));
 	return !err->code && st2gguf_collect(c, o->ask.imatrix_from, o->verify.n_ctx, o->dry_run, err);
 }
 
@@ -107,7 +103,7 @@ static bool convert(struct conversion *c, const struct options *o, struct verify
 		st2gguf_print_plan(c);
 	if (o->dry_run)
 		return true;
-	if (!st2gguf_write(c, &o->write, v, err))
+	if (!st2gguf_write(c, &o->write, v, err) || (o->verify.report && !verify_page(v, c, o->write.force, err)))
 		return false;
 	st2gguf_print_result(c, now() - start, v);
 	return true;
@@ -323,6 +319,8 @@ int main(int argc, char **argv)
 		{ CLI_REAL, 0, "max-ppl-ratio", "X", &o.verify.limits.max_ppl_ratio,
 		  "or if the perplexity is more than X times the source's", &o.verify.limits.max_ppl_ratio_given },
 		{ CLI_REAL, 0, "max-error", "X", &o.verify.max_error, "or if a tensor's relative error is above X", &o.verify.max_error_given },
+		{ CLI_STRING, 0, "report", "OUT.html", &o.verify.report,
+		  "one page with the verdict, the divergences, the layers and the\ntensors as pictures", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Adapters", NULL },
 		{ CLI_LIST, 0, "lora", "ADAPTER[=SCALE]", &o.loras,
 		  "merge a LoRA adapter, PEFT's directory or a GGUF, before\nquantizing; several in turn", NULL },

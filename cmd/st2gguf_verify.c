@@ -18,6 +18,8 @@ int verify_usage(const struct cli_program *p, const struct verify_opts *o, bool 
 		return cli_usage_error(p, "--max-kld, --min-top1, --max-ppl-ratio and --max-error need --verify");
 	if (!o->asked && o->report)
 		return cli_usage_error(p, "--report needs --verify");
+	if (o->report && !strcmp(o->report, "-"))
+		return cli_usage_error(p, "--report: name a file");
 	if (o->asked && vocab_only)
 		return cli_usage_error(p, "--vocab-only writes no tensors: there is nothing to --verify");
 	if (o->n_ctx == 1 || o->n_ctx > INT32_MAX)

@@ -57,6 +57,7 @@ int verify_check(const struct verify *v, const struct conversion *c);
 /* st2gguf_verify_report.c: what was found, as text; as the member "verify" of an object; as a page, if that is asked for. */
 void verify_print(struct verify *v, const struct conversion *c);
 void verify_json(struct cli_json *j, struct verify *v, const struct conversion *c);
+bool verify_page(struct verify *v, const struct conversion *c, bool force, struct fmt_err *err);
 
 /* The limits that were given. limits: room for DIVERGENCE_LIMITS + 1; returns how many */
 size_t verify_limits(const struct verify *v, struct limit *limits);

@@ -1,6 +1,7 @@
 /* st2gguf --verify: what was found, in words and as JSON. */
 #include <inttypes.h>
 
+#include "divergence_page.h"
 #include "st2gguf_verify.h"
 
 static void print_tensors(const struct verify *v, const struct conversion *c)
@@ -71,5 +72,29 @@ void verify_json(struct cli_json *j, struct verify *v, const struct conversion *
 		cli_json_cstr(j, "not_run", v->why.msg);
 	}
 	limits_json(j, limits, n);
+	if (v->o->report)
+		cli_json_cstr(j, "report", v->o->report);
 	cli_json_close(j, '}');
+}
+
+bool verify_page(struct verify *v, const struct conversion *c, bool force, struct fmt_err *err)
+{
+	struct limit limits[DIVERGENCE_LIMITS + 1];
+	struct divergence_page page = {
+		.model = c->output,
+		.reference = c->view->path,
+		.text = v->o->text,
+		.d = v->runs ? &v->d : NULL,
+		.windows = &v->windows,
+		.trace = v->traced ? &v->trace : NULL,
+		.view = c->view,
+		.errors = v->errors,
+		.types = c->types,
+		.no_divergence = v->why.msg,
+		.no_trace = !v->runs ? v->why.msg : v->parting.code ? v->parting.msg : "the source's adapters are computed beside its matrices",
+		.limits = limits,
+		.n_limits = verify_limits(v, limits),
+	};
+
+	return divergence_page_write(&page, v->o->report, force, err);
 }

@@ -237,10 +237,7 @@ int main(int argc, char **argv)
 	if (!j.format)
 		return cli_usage_error(&p, to ? "unknown format '%s'" : "the ending of '%s' names no format: give --to",
 		                       to ? to : j.out);
-	if (!convert(&j, (const char *const *)argv + 1, (uint32_t)n)) {
-		if (j.err.code == FMT_EXISTS)
-			strncat(j.err.msg, " (--force replaces it)", sizeof j.err.msg - 1 - strlen(j.err.msg));
+	if (!convert(&j, (const char *const *)argv + 1, (uint32_t)n))
 		return cli_fail(&p, &j.err);
-	}
 	return cli_finish(&p, CLI_OK);
 }
