@@ -161,6 +161,7 @@ enum arch_param {
 	P_TEMPERATURE_LENGTH,
 	P_ATTN_CAP,     /* attention scores are squeezed into +- this */
 	P_FINAL_CAP,    /* and so are logits */
+	P_ROUTER_CAP,   /* and scores of experts */
 	P_LOGIT_FACTOR, /* and they are multiplied by this */
 	P_FILE_TYPE,    /* no number of config.json: where general.file_type stands among the keys */
 
@@ -430,6 +431,7 @@ extern const struct fmt_arch arch_gpt2;
 extern const struct fmt_arch arch_gptneox;
 extern const struct fmt_arch arch_gptoss;
 extern const struct fmt_arch arch_granite;
+extern const struct fmt_arch arch_grok;
 extern const struct fmt_arch arch_granitemoe;
 extern const struct fmt_arch arch_mamba;
 extern const struct fmt_arch arch_mamba2;

@@ -25,6 +25,7 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_glm4moe,
 	&arch_granite,
 	&arch_granitemoe,
+	&arch_grok,
 	&arch_mamba,
 	&arch_mamba2,
 	&arch_olmo,

@@ -16,6 +16,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_glm4moe,
 	&infer_fwd_granite,
 	&infer_fwd_granitemoe,
+	&infer_fwd_grok,
 	&infer_fwd_llama,
 	&infer_fwd_llama4,
 	&infer_fwd_minimaxm2,

@@ -191,7 +191,8 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 	const struct fmt_value *gelu = fmt_view_arch_get(m->view, "feed_forward.gelu_tanh");
 	const struct fmt_value *parallel = fmt_view_arch_get(m->view, "use_parallel_residual");
 
-	if (!read_real(m->view, "attention.scale", 0, &m->attn_scale, err) ||
+	if (!read_real(m->view, "attention.output_scale", 0, &m->attn_scale, err) || /* Grok's word */
+	    !read_real(m->view, "attention.scale", m->attn_scale, &m->attn_scale, err) ||
 	    !read_real(m->view, "attention.clamp_kqv", 0, &m->clip, err) ||
 	    !read_real(m->view, "attn_logit_softcapping", 0, &m->attn_cap, err) ||
 	    !read_real(m->view, "final_logit_softcapping", 0, &m->final_cap, err))

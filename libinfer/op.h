@@ -118,6 +118,9 @@ void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w
 /* g = silu(g) * u, n_rows rows of n. */
 void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
 
+/* g = gelu(g) * u by its tanh formula, n_rows rows of n. */
+void op_gelu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
+
 /* g = a sigmoid(1.702 a) (b + 1) of a = min(g, 7) and b = u within +-7, n_rows rows of n (arXiv:2508.10925). */
 void op_clamped_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
 

@@ -58,13 +58,18 @@ static void gelu_mul_row(void *ctx, uint64_t row, unsigned worker)
 		c->g[row * c->n + i] *= c->u[row * c->n + i];
 }
 
+void op_gelu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n)
+{
+	struct gated c = { .g = g, .u = u, .n = n, .kind = INFER_GELU_TANH };
+
+	quant_pool_run(r->pool, n_rows, gelu_mul_row, &c);
+}
+
 void op_geglu(struct infer_run *r, float *g, const float *x, const struct infer_w *gate, const struct infer_w *up)
 {
-	struct gated c = { .g = g, .u = r->u, .n = gate->rows, .kind = INFER_GELU_TANH };
-
 	op_linear(r, g, x, gate);
 	op_linear(r, r->u, x, up);
-	quant_pool_run(r->pool, r->n_tok, gelu_mul_row, &c);
+	op_gelu_mul(r, g, r->u, r->n_tok, gate->rows);
 }
 
 void op_gelu(struct infer_run *r, float *g, const float *x, const struct infer_w *up, enum infer_gelu kind)

@@ -17,7 +17,7 @@ TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../sha
               "Gemma": ("../shared/models/gemma2", None), "Gemma2": ("../shared/models/gemma2", None),
               "Gemma3Text": ("../shared/models/gemma2", None), "Gemma3": ("../shared/models/gemma2", None),
               "Phi3": ("../shared/models/phi3", None), "Phimoe": ("../shared/models/phi3", None), "GPT2": ("../shared/models/gpt2", "gpt-2"),
-              "DeepseekV2": ("../shared/models/deepseek_v3", "deepseek-v3"),
+              "Grok": ("../shared/models/llama2-sharded", None), "DeepseekV2": ("../shared/models/deepseek_v3", "deepseek-v3"),
               "DeepseekV3": ("../shared/models/deepseek_v3", "deepseek-v3")}
 TOKENIZER = ("testdata/models/llama", "llama-bpe")
 
@@ -236,6 +236,9 @@ MODELS = {
     "olmo-clipped": ("Olmo", dict(rms_norm_eps=..., clip_qkv=0.5, tie_word_embeddings=True, num_key_value_heads=4)),
     "glm4moe-next": ("Glm4Moe", dict(GLM, attention_bias=True, use_qk_norm=True, num_nextn_predict_layers=1)),
     "qwen3next-next": ("Qwen3Next", dict(QWEN3_NEXT, num_hidden_layers=4)),
+    "grok": ("Grok", dict(tie_word_embeddings=True)),
+    "grok-scales": ("Grok", dict(tie_word_embeddings=True, num_key_value_heads=4, num_local_experts=5, num_experts_per_tok=3, rope_theta=500.0,
+                                 attn_logit_softcapping=4.0, attn_output_multiplier=0.4, rms_norm_eps=1e-3)),
     "deepseek3-next": ("DeepseekV3", dict(DEEPSEEK, n_group=1, topk_group=1, scoring_func="sigmoid", num_nextn_predict_layers=1)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
@@ -381,13 +384,41 @@ def configure(kind, settings):
     return config_class(**settings), getattr(transformers, stem + "ForCausalLM", None) or getattr(transformers, stem + "LMHeadModel")
 
 
+def random_ids(seed):
+    import torch
+    return torch.randint(0, 1019, (N_IDS,), generator=torch.Generator().manual_seed(seed))
+
+
+def save_golden(folder, name, ids, logits):
+    import torch
+    from safetensors.torch import save_file
+    save_file({"ids": ids.to(torch.int32), "logits": logits.float().contiguous()}, os.path.join(folder, name + ".safetensors"))
+    open(os.path.join(folder, name + ".ids"), "w").write(",".join(map(str, ids.tolist())))
+
+
+def make_grok(name, folder, seed, settings):
+    """Of a class that transformers has not."""
+    import torch
+    from safetensors.torch import save_file
+    import tiny_grok
+    config, weights = tiny_grok.make({k: v for k, v in dict(BASE, **settings).items() if v is not ...}, torch.Generator().manual_seed(seed))
+    out = os.path.join(folder, name)
+    os.makedirs(out)
+    json.dump(config, open(os.path.join(out, "config.json"), "w"))
+    save_file(weights, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    copy_tokenizer("Grok", out)
+    ids = random_ids(seed)
+    save_golden(folder, name, ids, tiny_grok.logits(config, weights, ids))
+
+
 def make(name, folder):
     import torch
     import transformers
-    from safetensors.torch import save_file
     transformers.utils.logging.disable_progress_bar()
     seed = list(MODELS).index(name)
     kind, settings = MODELS[name]
+    if kind == "Grok":
+        return make_grok(name, folder, seed, settings)
     config, model_class = configure(kind, settings)
     config._attn_implementation = "eager"
     model = model_class(config).eval()
@@ -411,11 +442,9 @@ def make(name, folder):
     if seed % 2:
         as_transformers_4(os.path.join(out, "config.json"))
     copy_tokenizer(kind, out)
-    ids = torch.randint(0, 1019, (N_IDS,), generator=torch.Generator().manual_seed(seed))
+    ids = random_ids(seed)
     with torch.no_grad():
-        logits = model(ids[None]).logits[0].float().contiguous()
-    save_file({"ids": ids.to(torch.int32), "logits": logits}, os.path.join(folder, name + ".safetensors"))
-    open(os.path.join(folder, name + ".ids"), "w").write(",".join(map(str, ids.tolist())))
+        save_golden(folder, name, ids, model(ids[None]).logits[0])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ extern const struct infer_forward infer_fwd_glm4;
 extern const struct infer_forward infer_fwd_glm4moe;
 extern const struct infer_forward infer_fwd_granite;
 extern const struct infer_forward infer_fwd_granitemoe;
+extern const struct infer_forward infer_fwd_grok;
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_llama4;
 extern const struct infer_forward infer_fwd_minimaxm2;
