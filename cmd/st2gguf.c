@@ -117,14 +117,25 @@ static bool is_config(const char *source)
 	return n >= e && !strcasecmp(source + n - e, ending);
 }
 
-/* A config.json alone says which tensors there will be, but has none: enough for a plan. */
-static struct fmt_view *open_source(const struct cli_program *p, const struct options *o, const char *source,
-                                    struct fmt_err *err)
+/* Blocks of NVFP4 are taken over where nothing else is asked for, or they are; adapters are merged into what they stand for. */
+static bool keeps_nvfp4(const struct conversion *c, const struct options *o)
 {
+	bool keep = is_auto(o->quant) || (c->ask.output_given && c->ask.output == FMT_NVFP4);
+
+	for (int i = 0; i < quant_overrides_count(c->overrides); i++)
+		keep = keep || quant_overrides_type(c->overrides, i) == FMT_NVFP4;
+	return keep && !o->loras.n;
+}
+
+/* A config.json alone says which tensors there will be, but has none: enough for a plan. */
+static struct fmt_view *open_source(const struct conversion *c, const struct options *o, const char *source, struct fmt_err *err)
+{
+	const struct cli_program *p = c->program;
 	struct fmt_view_opts opts = o->view;
 	struct fmt_view *v;
 
 	opts.may_lack_tokenizer = o->dry_run;
+	opts.keep_nvfp4 = keeps_nvfp4(c, o);
 	if (!is_config(source))
 		return fmt_view_open(source, &opts, err);
 	if (!o->dry_run) {
@@ -150,22 +161,22 @@ static struct fmt_view *open_source(const struct cli_program *p, const struct op
 
 static int run(struct cli_program *p, const struct options *o, const char *source)
 {
-	struct conversion c = { .program = p, .name = o->name, .keys = o->keys.items, .n_keys = o->keys.n };
+	struct conversion c = { .program = p, .name = o->name, .keys = o->keys.items, .n_keys = o->keys.n,
+	                        .ask.keep_blocks = is_auto(o->quant) };
 	struct verify verify = { 0 }, *check = o->verify.asked ? &verify : NULL;
 	struct fmt_err err = { 0 };
 	char *default_name = NULL;
-	struct fmt_view *v = open_source(p, o, source, &err);
+	struct fmt_view *v = st2gguf_ask(&c, &o->ask, &err) ? open_source(&c, o, source, &err) : NULL;
 	bool ok = v;
 	int status = CLI_OK;
 
 	if (ok) {
 		c.view = v;
-		c.ask.keep_mxfp4 = is_auto(o->quant);
 		c.recipe = is_auto(o->quant) ? st2gguf_auto(v) : find_recipe(o->quant);
 		default_name = o->output ? NULL : st2gguf_output_name(source, c.recipe, &err);
 		c.output = o->output ? o->output : default_name;
 		ok = c.output && st2gguf_adapter_check(v, c.recipe, &o->loras, &err) && adapters_open(&c.adapters, v, &o->loras, &err) &&
-		     (v->is_adapter || st2gguf_tokens(v, o->embed, o->view.pre, &err)) && st2gguf_ask(&c, &o->ask, &err) &&
+		     (v->is_adapter || st2gguf_tokens(v, o->embed, o->view.pre, &err)) &&
 		     (o->dry_run || start_threads(&c, &err)) && collect(&c, o, &err) &&
 		     (!check || verify_begin(check, &o->verify, &c, &err)) && convert(&c, o, check, &err);
 	}

@@ -190,6 +190,20 @@ static bool person_key(const struct conversion *c, const char *given, struct key
 	return read_value(NULL, given, given + new->key.n + 1, &new->value, err);
 }
 
+/* general.file_type: the recipe's, or that of blocks which a checkpoint had already. Numbers are llama.cpp's enum llama_ftype. */
+static uint64_t file_type(const struct conversion *c)
+{
+	int type = c->recipe->file_type;
+
+	for (uint64_t i = 0; c->ask.keep_blocks && i < c->view->n_tensors; i++) {
+		if (c->types[i] == FMT_NVFP4)
+			return 39;
+		if (c->types[i] == FMT_MXFP4)
+			type = 38;
+	}
+	return (uint64_t)type;
+}
+
 /* r->list  room for OWN_RULES and what is set */
 static bool make_rules(const struct conversion *c, struct key_rules *r, struct fmt_err *err)
 {
@@ -197,7 +211,7 @@ static bool make_rules(const struct conversion *c, struct key_rules *r, struct f
 	drop(r, "split.count");
 	drop(r, "split.tensors.count");
 	if (c->recipe) {
-		set(r, "general.file_type", value_u32((uint64_t)c->recipe->file_type));
+		set(r, "general.file_type", value_u32(file_type(c)));
 		set(r, "general.quantization_version", value_u32(2)); /* GGML_QNT_VERSION: the layout of blocks since 2023 */
 	}
 	if (c->recipe && !c->ask.pure && quant_recipe_mixes(c->recipe))

@@ -12,7 +12,7 @@ const struct quant_recipe *st2gguf_auto(const struct fmt_view *v)
 	if (!v->from_dir)
 		return NULL;
 	for (uint64_t i = 0; i < v->n_tensors; i++) {
-		if (v->tensors[i].keep_f32 || v->tensors[i].type == FMT_MXFP4)
+		if (v->tensors[i].keep_f32 || v->tensors[i].type == FMT_MXFP4 || v->tensors[i].type == FMT_NVFP4)
 			continue;
 		stored = v->tensors[i].type;
 		break;
@@ -55,7 +55,7 @@ static void plan_adapter(struct conversion *c)
 	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
 		const struct fmt_view_tensor *t = &c->view->tensors[i];
 
-		c->types[i] = !c->ask.keep_mxfp4 && c->recipe ? c->recipe->base : t->op == FMT_OP_NONE ? t->type : FMT_F32;
+		c->types[i] = !c->ask.keep_blocks && c->recipe ? c->recipe->base : t->op == FMT_OP_NONE ? t->type : FMT_F32;
 		c->why[i] = c->types[i] == t->type ? "kept" : "adapter";
 	}
 }

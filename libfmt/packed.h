@@ -47,6 +47,9 @@ struct packed_plane {
 	bool constant;           /* the part's `number` is the item of all */
 };
 
+/* What blocks of NVFP4 have beside them. */
+enum { PACKED_SCALE, PACKED_INPUT_SCALE, PACKED_BESIDE };
+
 /* How a matrix is stored. */
 struct packed {
 	uint64_t rows, cols;
@@ -54,8 +57,11 @@ struct packed {
 	unsigned bits;         /* of a code */
 	uint64_t group;        /* columns that share a scale; 0: all */
 	unsigned list;         /* the part's tensor with the group of each column; 0: there is none */
-	enum fmt_type block;   /* planes 0 and 1 are codes and scales of such blocks (MXFP4), and what is read are these;
+	enum fmt_type block;   /* planes 0 and 1 are codes and scales of such blocks (MXFP4, NVFP4), and what is read are these;
 	                          FMT_F32: no */
+	unsigned beside[PACKED_BESIDE]; /* of blocks of NVFP4: the part's tensors with a scale of the matrix and of its inputs, F32;
+	                                   0: there is none */
+	bool divides;          /* they are what is divided by */
 	bool late;             /* the reference converter writes such matrices after all others */
 	uint32_t n_planes;
 	struct packed_plane planes[FMT_MAX_PLANES];
@@ -85,6 +91,8 @@ struct packed_search {
 	const char *module;           /* "model.layers.0.mlp.up_proj" */
 	const char *base_prefix;      /* that names may lack; NULL: none */
 	uint64_t rows, cols;          /* as config.json asks for */
+	bool blocks;                  /* rows are read as they are, so they may be of blocks */
+	bool keep_nvfp4;              /* those of NVFP4 too, which have a scale beside them then */
 	bool *used;                   /* [n_tensors] */
 	struct packed *m;             /* to fill in, zeroed */
 	struct packed_part *part;
@@ -107,7 +115,7 @@ bool packed_scheme_choose(const struct json *config, const struct json *modelopt
 enum packed_found packed_find(const struct packed_scheme *scheme, struct packed_search *s);
 
 /* Rows row .. row + n_rows - 1 of a plane: one item per element; of blocks, these.
- * returns false with *err set: reading failed, a column's group is out of range */
+ * returns false with *err set: reading failed, a column's group is out of range, a scale that blocks cannot have */
 bool packed_read(const struct fmt_model *weights, const struct packed_part *part, uint32_t plane, uint64_t row, uint64_t n_rows,
                  uint8_t *dst, struct fmt_err *err);
 
@@ -170,11 +178,20 @@ static inline uint64_t packed_parts(uint64_t n, uint64_t of)
 	return of ? n / of + (n % of != 0) : 1;
 }
 
-extern const struct packed_scheme packed_awq, packed_bitnet, packed_bnb, packed_compressed, packed_fp8, packed_gptq,
+/* packed_gptq.c: the same with zero points stored less one or as they are, whatever the settings say. */
+enum packed_found packed_gptq_find(struct packed_search *s, bool less_one);
+
+extern const struct packed_scheme packed_autoround, packed_awq, packed_bitnet, packed_bnb, packed_compressed, packed_fp8, packed_gptq,
                                   packed_hqq, packed_metal, packed_mlx, packed_modelopt;
 
-/* packed_nvfp4.c: NVFP4 of both makers. packed: ".weight" or ".weight_packed"; over: the name of the scale of the whole matrix
- * (F32), by which those of groups are multiplied or divided. */
-enum packed_found packed_nvfp4(struct packed_search *s, const char *packed, const char *over, enum fmt_join join);
+/* How either maker names the tensors of NVFP4. over: the scale of the whole matrix (F32), by which those of groups are multiplied
+ * or divided; inputs: that of its inputs, which need not be there. */
+struct packed_nvfp4_names {
+	const char *codes, *over, *inputs;
+	enum fmt_join join;
+};
+
+/* packed_nvfp4.c */
+enum packed_found packed_nvfp4(struct packed_search *s, const struct packed_nvfp4_names *names);
 
 #endif

@@ -177,7 +177,7 @@ static enum packed_found find_floats(struct packed_search *s)
 	return ok ? PACKED_FOUND : PACKED_FAILED;
 }
 
-/* 32 elements of E2M1 and an exponent: GGUF has such blocks too. */
+/* 32 elements of E2M1 and an exponent: GGUF has such blocks too, which they become unless their rows are taken apart. */
 static enum packed_found find_mxfp4(struct packed_search *s)
 {
 	const struct fmt_tensor *t = packed_take(s, CODES, ".weight_packed"), *scales = packed_need(s, SCALES, ".weight_scale");
@@ -193,9 +193,11 @@ static enum packed_found find_mxfp4(struct packed_search *s)
 		return PACKED_FAILED;
 	s->m->bits = 4;
 	s->m->group = 32;
-	s->m->block = FMT_MXFP4;
-	packed_plane(s, CODES, FMT_U8, FMT_JOIN_MUL)->at = packed_bits(4, 4 * s->cols);
-	p = packed_plane(s, SCALES, FMT_U8, FMT_JOIN_MUL);
+	s->m->block = s->blocks ? FMT_MXFP4 : FMT_F32;
+	p = packed_plane(s, CODES, s->blocks ? FMT_U8 : FMT_BF16, FMT_JOIN_MUL);
+	p->at = packed_bits(4, 4 * s->cols);
+	p->values = s->blocks ? NULL : s->tables->e2m1;
+	p = packed_plane(s, SCALES, s->blocks ? FMT_U8 : FMT_F8_E8M0, FMT_JOIN_MUL);
 	p->at = packed_dense(scales, s->cols / 32);
 	p->spread = PACKED_COLS;
 	p->group = 32;
@@ -204,11 +206,11 @@ static enum packed_found find_mxfp4(struct packed_search *s)
 
 static enum packed_found find(struct packed_search *s)
 {
+	static const struct packed_nvfp4_names names = { ".weight_packed", ".weight_global_scale", ".input_global_scale", FMT_JOIN_DIV };
 	const struct fmt_tensor *packed = packed_look(s, ".weight_packed"), *plain = packed_look(s, ".weight");
 
 	if (packed && packed->type == FMT_U8)
-		return packed_look(s, ".weight_global_scale") ? packed_nvfp4(s, ".weight_packed", ".weight_global_scale", FMT_JOIN_DIV) :
-		                                                find_mxfp4(s);
+		return packed_look(s, names.over) ? packed_nvfp4(s, &names) : find_mxfp4(s);
 	if (packed)
 		return find_packed(s);
 	if (plain && plain->type == FMT_I8)

@@ -4,13 +4,14 @@
 
 static enum packed_found find(struct packed_search *s)
 {
+	static const struct packed_nvfp4_names names = { ".weight", ".weight_scale_2", ".input_scale", FMT_JOIN_MUL };
 	const struct fmt_tensor *t = packed_look(s, ".weight");
 	struct fmt_str algo = json_str(json_get(s->settings, "quant_algo"));
 
 	if (!t || t->type != FMT_U8)
 		return PACKED_NOT;
-	if (packed_look(s, ".weight_scale_2") && !packed_look(s, ".pre_quant_scale"))
-		return packed_nvfp4(s, ".weight", ".weight_scale_2", FMT_JOIN_MUL);
+	if (packed_look(s, names.over) && !packed_look(s, ".pre_quant_scale"))
+		return packed_nvfp4(s, &names);
 	packed_fail(s, FMT_UNSUPPORTED, t, "quantized by ModelOpt's '%.*s', which is not read (FP8 and NVFP4 are)",
 	            (int)(algo.n < 40 ? algo.n : 40), algo.n ? algo.p : "");
 	return PACKED_FAILED;

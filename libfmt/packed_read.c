@@ -319,6 +319,27 @@ static void pack_mxfp4(uint8_t *block, const uint8_t *exponent, const uint8_t *c
 		block[i] = (uint8_t)(codes[i] | codes[i + 16] << 4);
 }
 
+/* A block of NVFP4: four scales, then four times 8 bytes of two elements that are 8 apart. */
+static void pack_nvfp4(uint8_t *block, const uint8_t *scales, const uint8_t *codes)
+{
+	for (int s = 0; s < 4; s++) {
+		block[s] = scales[16 * s] & 0x7f;
+		for (int i = 0; i < 8; i++)
+			block[4 + 8 * s + i] = (uint8_t)(codes[16 * s + i] | codes[16 * s + i + 8] << 4);
+	}
+}
+
+/* GGUF's scales of NVFP4 have no sign, and no number that is none. */
+static bool check_scales(const struct fmt_model *weights, const struct fmt_tensor *t, const uint8_t *scales, uint64_t n, struct fmt_err *err)
+{
+	struct reader k = { .weights = weights, .err = err };
+
+	for (uint64_t i = 0; i < n; i += 16)
+		if (scales[i] > 0x80 || scales[i] == 0x7f)
+			return fail(&k, FMT_UNSUPPORTED, t, "a scale is negative or no number, which blocks of a GGUF cannot have: give --quant");
+	return true;
+}
+
 static bool read_blocks(const struct fmt_model *weights, const struct packed *m, const struct packed_part *part, uint64_t row,
                         uint64_t n_rows, uint8_t *dst, struct fmt_err *err)
 {
@@ -329,9 +350,10 @@ static bool read_blocks(const struct fmt_model *weights, const struct packed *m,
 
 	for (uint64_t i = 0; ok && i < n_rows; i++) {
 		ok = read_plane(weights, m, part, &m->planes[0], row + i, 1, codes, err) &&
-		     read_plane(weights, m, part, &m->planes[1], row + i, 1, scales, err);
+		     read_plane(weights, m, part, &m->planes[1], row + i, 1, scales, err) &&
+		     (m->block != FMT_NVFP4 || check_scales(weights, part->tensors[m->planes[1].tensor], scales, m->cols, err));
 		for (uint64_t b = 0; ok && b < n_blocks; b++, dst += info->block_bytes)
-			pack_mxfp4(dst, scales + b * info->block_elems, codes + b * info->block_elems);
+			(m->block == FMT_NVFP4 ? pack_nvfp4 : pack_mxfp4)(dst, scales + b * info->block_elems, codes + b * info->block_elems);
 	}
 	free(codes);
 	return ok;

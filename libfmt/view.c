@@ -135,7 +135,7 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	v->arch_name = (struct fmt_str){ v->arch->gguf, strlen(v->arch->gguf) };
 	v->tokenizer_json = im->dir.file[HF_TOKENIZER].text;
 	v->tokenizer_model = im->dir.file[HF_TOKENIZER_MODEL].text;
-	return (opts->vocab_only || (opts->plan_only ? view_plan_config(v, err) : view_plan(v, err))) && view_keys(v, opts, err);
+	return (opts->vocab_only || (opts->plan_only ? view_plan_config(v, err) : view_plan(v, opts->keep_nvfp4, err))) && view_keys(v, opts, err);
 }
 
 /* Names to numbers, for the lookups. Two equal names are a file's fault that its reader has refused already. */

@@ -143,3 +143,27 @@ bool fmt_view_f32(const struct fmt_view *v, const char *suffix, float absent, fl
 	*out = (float)x->as.f;
 	return true;
 }
+
+bool fmt_view_scale(const struct fmt_view *v, const struct fmt_view_tensor *t, const struct fmt_view_tensor **scale, struct fmt_err *err)
+{
+	static const char weight[] = ".weight", end[] = ".scale";
+	char name[VIEW_NAME_BYTES];
+	const struct fmt_view_tensor *s = NULL;
+	int n = 0;
+
+	*scale = NULL;
+	if (fmt_str_ends(t->name, weight) && t->name.n < sizeof name)
+		n = snprintf(name, sizeof name, "%.*s%s", (int)(t->name.n - strlen(weight)), t->name.p, end);
+	if (n)
+		s = fmt_view_find(v, (struct fmt_str){ name, (size_t)n });
+	if (!s || s->role != FMT_ROLE_NONE)
+		return true;
+	if (s->type != FMT_F32 || s->n_dims != 1 || (s->n_elems != 1 && (t->n_dims < 3 || s->n_elems != t->dims[0]))) {
+		fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "tensor '%s': a factor on the products of the matrix beside it is F32 [1], or one for "
+		         "each of a stack", name);
+		fmt_err_file(err, v->path);
+		return false;
+	}
+	*scale = s;
+	return true;
+}

@@ -21,6 +21,7 @@ struct view_source {
 	                                     have the name and the shape of the matrix; NULL: they are as they are */
 	const struct fmt_tensor *exponents; /* of `tensor`, which has blocks of MXFP4; NULL: it has none */
 	const float *made;
+	bool beside;                     /* made, and belongs behind the tensor before it */
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;
 	uint32_t n_heads; /* of MOVE_ROPE_* and MOVE_LATENT_*: groups of rows that move within themselves; of MOVE_QKV: of queries */
@@ -52,7 +53,7 @@ struct fmt_view_impl {
 #define VIEW_TOKENIZER_KEY "tokenizer.huggingface.json"
 
 /* view_plan.c: tensors of a checkpoint, by its description: each found, of the right shape, and none left over. */
-bool view_plan(struct fmt_view *v, struct fmt_err *err);
+bool view_plan(struct fmt_view *v, bool keep_nvfp4, struct fmt_err *err);
 
 /* The same from config.json alone: tensors as they would be, without contents. */
 bool view_plan_config(struct fmt_view *v, struct fmt_err *err);

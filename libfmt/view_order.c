@@ -4,11 +4,12 @@
 
 #include "view_impl.h"
 
-/* What is made comes first, then what is repacked, then file by file, by name within a file. A PyTorch file is a dictionary without an order,
+/* Blocks of NVFP4 come first, with their scales; then what is made, then what is repacked otherwise, then file by file, by name within a file. A PyTorch file is a dictionary without an order,
  * and how it was split says nothing: by name over all files, so that the same weights give the same GGUF however they
  * were saved. All stacks of a layer stand where the last of them is complete, by the names of their first parts. */
 struct ordered {
 	const struct fmt_tensor *at;    /* NULL: made */
+	bool nvfp4;                     /* in blocks, or beside them; a stack stands where it is complete itself */
 	bool blocks;                    /* of MXFP4 */
 	bool late;                      /* unpacked, which the reference converter does last */
 	const struct fmt_tensor *first; /* part */
@@ -32,6 +33,8 @@ static int compare(const void *pa, const void *pb)
 	const struct ordered *a = pa, *b = pb;
 	int c;
 
+	if (a->nvfp4 != b->nvfp4)
+		return a->nvfp4 ? -1 : 1;
 	if (!a->at || !b->at)
 		return a->at ? 1 : b->at ? -1 : a->index < b->index ? -1 : 1;
 	if (a->blocks != b->blocks)
@@ -58,6 +61,20 @@ static const struct fmt_tensor *last_part(const struct view_source *s, bool by_f
 	return last;
 }
 
+static struct ordered place(const struct view_source *s, const struct fmt_tensor *stacks, bool by_file, uint64_t index)
+{
+	struct ordered o = { .at = s->stack ? stacks : s->tensor, .blocks = s->exponents != NULL, .first = s->tensor, .by_file = by_file,
+	                     .index = index };
+
+	if (s->packed && s->packed->m->block == FMT_NVFP4) {
+		o.nvfp4 = true;
+		o.at = last_part(s, by_file);
+	} else {
+		o.late = s->packed && s->packed->m->late;
+	}
+	return o;
+}
+
 bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
 {
 	struct fmt_view_impl *im = v->impl;
@@ -73,11 +90,12 @@ bool view_order(struct fmt_view *v, uint64_t n, struct fmt_err *err)
 		if (im->sources[i].stack)
 			stacks[im->tensors[i].layer] = later(stacks[im->tensors[i].layer], last_part(&im->sources[i], by_file), by_file);
 	for (uint64_t i = 0; i < n; i++) {
-		const struct view_source *s = &im->sources[i];
-
-		o[i] = (struct ordered){ .at = s->stack ? stacks[im->tensors[i].layer] : s->tensor, .blocks = s->exponents != NULL,
-		                         .late = s->packed && s->packed->m->late,
-		                         .first = s->tensor, .by_file = by_file, .index = i };
+		if (im->sources[i].beside) {
+			o[i] = o[i - 1];
+			o[i].index = i;
+			continue;
+		}
+		o[i] = place(&im->sources[i], im->sources[i].stack ? stacks[im->tensors[i].layer] : NULL, by_file, i);
 	}
 	qsort(o, (size_t)n, sizeof *o, compare);
 	for (uint64_t i = 0; i < n; i++) {

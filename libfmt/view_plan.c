@@ -1,5 +1,6 @@
 /* From a description and a checkpoint's tensors to the tensors of a virtual GGUF. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ struct plan {
 	const struct arch_conf *conf;
 	const struct fmt_model *weights; /* NULL: what config.json asks for is taken as there */
 	bool *used;
+	bool keep_nvfp4;
 	enum fmt_type type; /* of all tensors, where there are no weights */
 	uint64_t n, cap;
 	struct fmt_err *err;
@@ -222,6 +224,25 @@ static const struct packed *keep_layout(struct plan *p, const struct packed *m, 
 	return copy;
 }
 
+/* Whether a matrix's rows are rows of the checkpoint, of as many columns. */
+static bool keeps_rows(enum arch_move move)
+{
+	switch (move) {
+	case MOVE_NONE:
+	case MOVE_ROPE_Q:
+	case MOVE_ROPE_K:
+	case MOVE_QKV:
+	case MOVE_LINEAR_QKV:
+	case MOVE_LINEAR_Z:
+	case MOVE_LATENT_V:
+	case MOVE_FIRST:
+	case MOVE_SECOND:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Part `at` of a source, if the checkpoint has it quantized. false with p->err set, or without where it is not. */
 static bool find_packed(struct plan *p, const char *name, const struct view_shape *shape, uint64_t at, struct view_source *src,
                         const struct fmt_tensor **t)
@@ -233,7 +254,7 @@ static bool find_packed(struct plan *p, const char *name, const struct view_shap
 	struct packed_search s = {
 		.weights = p->weights, .settings = p->im->settings, .tables = &p->im->tables, .module = module,
 		.base_prefix = p->v->arch->base_prefix, .rows = shape->dims[0], .cols = shape->dims[1],
-		.used = p->used, .m = &m, .part = &part, .err = p->err,
+		.blocks = keeps_rows(src->move), .keep_nvfp4 = p->keep_nvfp4, .used = p->used, .m = &m, .part = &part, .err = p->err,
 	};
 
 	if (shape->n != 2 || n <= end || strcmp(name + n - end, ".weight"))
@@ -387,6 +408,48 @@ static void plan_planes(struct fmt_view_tensor *t, const struct packed *m)
 		t->planes[i] = m->planes[i].is;
 }
 
+/* A scale that a part has beside its blocks; 1 where it has none. */
+static bool read_scale(struct plan *p, const struct packed_part *part, unsigned which, float *scale)
+{
+	const struct fmt_tensor *t = part->tensors[part->m->beside[which]];
+
+	*scale = 1;
+	if (!part->m->beside[which])
+		return true;
+	if (!fmt_tensor_read(p->weights, t, 0, 1, scale, p->err))
+		return false;
+	if (part->m->divides)
+		*scale = 1 / *scale;
+	return isfinite(*scale) || fail_tensor(p, FMT_MALFORMED, t, "no scale: not finite, or 0 to divide by");
+}
+
+/* What stands beside blocks of NVFP4: "NAME.scale" and the like, a number for each matrix; nothing where all are 1. */
+static bool add_scale(struct plan *p, const struct fmt_view_tensor *of, const struct view_source *from, unsigned which, const char *end)
+{
+	struct fmt_view_tensor t = { .layer = of->layer, .part = of->part, .type = FMT_F32, .n_dims = 1, .dims = { from->n_parts },
+		                     .n_elems = from->n_parts, .n_bytes = from->n_parts * sizeof(float), .keep_f32 = true };
+	float *scales = fmt_arena_alloc(&p->im->mem, from->n_parts, sizeof *scales, p->err);
+	char name[VIEW_NAME_BYTES];
+	bool ones = true;
+	int n = snprintf(name, sizeof name, "%.*s%s", (int)(of->name.n - strlen("weight")), of->name.p, end);
+
+	if (!scales)
+		return false;
+	for (uint64_t i = 0; i < from->n_parts; i++) {
+		if (!read_scale(p, &from->packed[i], which, &scales[i]))
+			return false;
+		ones = ones && scales[i] == 1;
+	}
+	if (ones)
+		return true;
+	t.name = fmt_arena_str(&p->im->mem, (struct fmt_str){ name, (size_t)n }, p->err);
+	if (!t.name.p || !view_grow(p->im, p->n, &p->cap, p->err))
+		return false;
+	p->im->tensors[p->n] = t;
+	p->im->sources[p->n++] = (struct view_source){ .made = scales, .beside = true };
+	return true;
+}
+
 static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer)
 {
 	struct fmt_view_tensor t;
@@ -412,7 +475,8 @@ static bool add_row(struct plan *p, const struct arch_tensor *row, int32_t layer
 	t.n_bytes = t.n_elems / fmt_type_info(t.type)->block_elems * fmt_type_info(t.type)->block_bytes;
 	p->im->tensors[p->n] = t;
 	p->im->sources[p->n++] = src;
-	return true;
+	return t.type != FMT_NVFP4 || (add_scale(p, &t, &src, PACKED_SCALE, "scale") &&
+	                               add_scale(p, &t, &src, PACKED_INPUT_SCALE, "input_scale"));
 }
 
 static bool add_table(struct plan *p, const struct arch_tensor *table, int32_t layer)
@@ -491,9 +555,10 @@ static bool check_left_over(struct plan *p)
 	                            " on)", n_next, p->conf->n[P_LAYERS]);
 }
 
-bool view_plan(struct fmt_view *v, struct fmt_err *err)
+bool view_plan(struct fmt_view *v, bool keep_nvfp4, struct fmt_err *err)
 {
-	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .weights = v->weights, .err = err };
+	struct plan p = { .v = v, .im = v->impl, .conf = &v->impl->conf, .weights = v->weights, .keep_nvfp4 = keep_nvfp4,
+	                  .err = err };
 
 	p.used = fmt_arena_alloc(&p.im->mem, v->weights->n_tensors, sizeof *p.used, err);
 	if (!p.used || !view_keep_next(v, err) || !add_all(&p) || !check_left_over(&p) || !view_order(v, p.n, err))

@@ -145,6 +145,29 @@ static bool load(struct infer_model *m, struct infer_w *w, bool floats, struct f
 	return load_bytes(m, w, err) && infer_delta_load(w, steps, m->described, err);
 }
 
+/* The factor on a matrix's products that a GGUF may have beside it. */
+static bool load_scale(const struct infer_model *m, struct infer_w *w, struct fmt_err *err)
+{
+	const struct fmt_view_tensor *t;
+	size_t n = w->n_stacked;
+
+	if (!fmt_view_scale(m->view, w->tensor, &t, err))
+		return false;
+	if (!t)
+		return true;
+	w->copied_bytes += n * sizeof *w->scale;
+	if (m->described)
+		return true;
+	w->scale = malloc(n * sizeof *w->scale);
+	if (!w->scale)
+		return fmt_fail_nomem(err, n * sizeof *w->scale);
+	if (!fmt_view_read(m->view, t, 0, 1, w->scale, err))
+		return false;
+	for (size_t i = t->n_elems; i < n; i++)
+		w->scale[i] = w->scale[0];
+	return true;
+}
+
 /* A tensor that is not there: fine if the pass can do without it and the description knows models that do. */
 static bool accept_absent(const struct infer_model *m, enum fmt_role role, const char *name, const char *end, bool optional,
                           int32_t layer, struct fmt_err *err)
@@ -217,7 +240,8 @@ static bool bind_one(struct infer_model *m, const struct infer_need *need, int32
 	w->n_stacked = (size_t)stack;
 	w->rows = (size_t)rows;
 	w->cols = (size_t)cols;
-	return load(m, w, false, err) && (!need->bias || bind_bias(m, need, layer, w, &table[need->bias], err));
+	return load(m, w, false, err) && (need->role == FMT_ROLE_TOKEN_EMBD || load_scale(m, w, err)) &&
+	       (!need->bias || bind_bias(m, need, layer, w, &table[need->bias], err));
 }
 
 static bool bind_all(struct infer_model *m, struct fmt_err *err)
@@ -301,6 +325,7 @@ static void free_weights(struct infer_w *table)
 {
 	for (size_t i = 0; i < FMT_ROLE_COUNT; i++) {
 		free(table[i].owned);
+		free(table[i].scale);
 		infer_delta_free(table[i].deltas);
 	}
 }

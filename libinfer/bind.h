@@ -17,6 +17,7 @@ struct infer_w {
 	size_t row_bytes;
 	quant_decode_fn *decode;
 	const float *bias;       /* [n_stacked, rows], of a vector [cols]; or NULL: none */
+	float *scale;            /* [n_stacked]: a factor on products, before the bias; owned where this is no part; NULL: none */
 	bool later_rows;         /* a part of a tensor that does not begin with its first row */
 	struct infer_delta *deltas; /* adapters' products to be added; owned where delta_row is 0 and this is no part; NULL: none */
 	size_t delta_row;        /* of a part: its first row among those of the tensor */

@@ -77,6 +77,7 @@ static struct infer_group group_at(const struct linear *c, uint64_t i)
 static void store(const struct linear *c, const struct infer_group *g, size_t row, size_t n_w, const float *out)
 {
 	const float *bias = c->w->bias ? c->w->bias + (c->groups ? g->matrix * c->w->rows : 0) : NULL;
+	const float *scale = c->w->scale ? c->w->scale + (c->w->n_stacked > 1 ? g->matrix : 0) : NULL;
 
 	for (size_t t = 0; t < g->n; t++) {
 		float *y = c->y + g->first * c->y_step + t * c->y_row + row;
@@ -84,6 +85,8 @@ static void store(const struct linear *c, const struct infer_group *g, size_t ro
 		for (size_t i = 0; i < n_w; i++) {
 			float value = out[t * ROWS_DECODED + i];
 
+			if (scale)
+				value *= *scale;
 			if (bias)
 				value += bias[row + i];
 			y[i] = c->add ? y[i] + value : value;

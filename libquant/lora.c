@@ -10,34 +10,37 @@
 struct quant_lora {
 	const struct fmt_view *base;
 	struct quant_lora_step **steps; /* per tensor of the base */
+	const struct fmt_view_tensor **scales; /* the same: what its products are multiplied by, where it has steps; NULL: nothing */
 };
 
 struct quant_lora *quant_lora_create(const struct fmt_view *base, struct fmt_err *err)
 {
 	struct quant_lora *l = calloc(1, sizeof *l);
 
-	if (l)
+	if (l) {
+		l->base = base;
 		l->steps = calloc(base->n_tensors + 1, sizeof *l->steps);
-	if (!l || !l->steps) {
-		fmt_fail_nomem(err, (base->n_tensors + 1) * sizeof *l->steps);
-		free(l);
-		return NULL;
+		l->scales = calloc(base->n_tensors + 1, sizeof *l->scales);
 	}
-	l->base = base;
-	return l;
+	if (l && l->steps && l->scales)
+		return l;
+	fmt_fail_nomem(err, (base->n_tensors + 1) * (sizeof *l->steps + sizeof *l->scales));
+	quant_lora_destroy(l);
+	return NULL;
 }
 
 void quant_lora_destroy(struct quant_lora *l)
 {
 	if (!l)
 		return;
-	for (uint64_t i = 0; i < l->base->n_tensors; i++) {
+	for (uint64_t i = 0; l->steps && i < l->base->n_tensors; i++) {
 		for (struct quant_lora_step *s = l->steps[i], *next; s; s = next) {
 			next = s->next;
 			free(s);
 		}
 	}
 	free(l->steps);
+	free(l->scales);
 	free(l);
 }
 
@@ -100,6 +103,8 @@ static struct quant_lora_step *step_of(struct quant_lora *l, const struct fmt_vi
 	for (; *at; at = &(*at)->next)
 		if ((*at)->adapter == adapter)
 			return *at;
+	if (!fmt_view_scale(l->base, base, &l->scales[base - l->base->tensors], err))
+		return NULL;
 	*at = calloc(1, sizeof **at);
 	if (!*at)
 		fmt_fail_nomem(err, sizeof **at);
@@ -318,11 +323,30 @@ static bool replace_rows(const struct quant_lora_step *s, uint64_t row, uint64_t
 	return x != NULL;
 }
 
+/* Rows times the factor that the tensor has beside it, or divided by it: adapters change what both make together. */
+static bool scale_rows(const struct quant_lora *l, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, bool divide, float *x,
+                       struct fmt_err *err)
+{
+	const struct fmt_view_tensor *s = l->scales[t - l->base->tensors];
+	uint64_t rows = dim_from_end(t, 1), cols = dim_from_end(t, 0);
+	float *scale = s ? quant_lora_floats(l->base, s, 0, 1, err) : NULL;
+
+	for (uint64_t i = 0; scale && i < n_rows; i++) {
+		float f = scale[s->n_elems == 1 ? 0 : (row + i) / rows];
+
+		for (uint64_t j = 0; j < cols; j++)
+			x[i * cols + j] = divide ? x[i * cols + j] / f : x[i * cols + j] * f;
+	}
+	free(scale);
+	return !s || scale;
+}
+
 bool quant_lora_rows(const struct quant_lora *l, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, float *dst,
                      void *scratch, struct fmt_err *err)
 {
 	uint64_t rows = dim_from_end(t, 1), cols = dim_from_end(t, 0);
-	bool ok = quant_rows(l->base, t, row, n_rows, dst, scratch, err);
+	bool steps = quant_lora_steps(l, t) != NULL;
+	bool ok = quant_rows(l->base, t, row, n_rows, dst, scratch, err) && (!steps || scale_rows(l, t, row, n_rows, false, dst, err));
 
 	for (const struct quant_lora_step *s = quant_lora_steps(l, t); ok && s; s = s->next) {
 		ok = !s->whole || replace_rows(s, row, n_rows, dst, err);
@@ -332,5 +356,5 @@ bool quant_lora_rows(const struct quant_lora *l, const struct fmt_view_tensor *t
 			ok = change_rows(s, t, row + done, n, dst + done * cols, err);
 		}
 	}
-	return ok;
+	return ok && (!steps || scale_rows(l, t, row, n_rows, true, dst, err));
 }

@@ -324,7 +324,7 @@ void quant_recipe_plan_of(const struct quant_recipe_model *model, const struct q
 		const char *text = "the recipe's own type";
 		enum fmt_type type = r ? r->base : vt->type;
 
-		if (!r || (o->keep_mxfp4 && vt->type == FMT_MXFP4)) {
+		if (!r || (o->keep_blocks && (vt->type == FMT_MXFP4 || vt->type == FMT_NVFP4))) {
 			type = vt->type;
 			text = quant_recipe_kept;
 		} else if (v->from_dir && vt->keep_f32) {

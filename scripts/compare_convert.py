@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The peers' side of scripts/compare-convert.
 
-usage: compare_convert.py make MODELS DIR [TINY...]  makes variants of the models in MODELS as folders in DIR, and in DIR/tiny
-                                               those models of gen_model.py that are named
+usage: compare_convert.py make MODELS DIR [TINY...]  makes variants of the models in MODELS as folders in DIR; in DIR/tiny those
+                                               models of gen_model.py that are named, in DIR/quantized those of
+                                               compare_sources.py, which are named quantized/NAME
        compare_convert.py convert JOBS.json    runs the reference converter for each [folder, output, type, pre or null, options],
                                                all in one process, which saves its start
        compare_convert.py compare A B          one line per difference between two GGUFs (theirs, ours); none if equal
@@ -209,8 +210,12 @@ def compare(a, b):
 
 if sys.argv[1] == "make":
     make(sys.argv[2], sys.argv[3])
-    for tiny in sys.argv[4:]:
-        gen_model.make(tiny, os.path.join(sys.argv[3], "tiny"))
+    for name in sys.argv[4:]:
+        if name.startswith("quantized/"):
+            import compare_sources
+            compare_sources.make(sys.argv[2], sys.argv[3], name[10:])
+        else:
+            gen_model.make(name, os.path.join(sys.argv[3], "tiny"))
 elif sys.argv[1] == "convert":
     with open(sys.argv[2], encoding="utf-8") as f:
         convert(json.load(f))

@@ -19,7 +19,7 @@ import sys
 import torch
 from safetensors.torch import load_file, save_file
 
-LINEAR = re.compile(r"model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj|"
+LINEAR = re.compile(r"model\.layers\.\d+\.(self_attn\.([qkvo]|q_a|q_b|kv_b)_proj|mlp\.((shared_experts|experts\.\d+)\.)?(gate|up|down)_proj|"
                     r"block_sparse_moe\.experts\.\d+\.w[123])\.weight$")
 LEFT = "model.layers.0.self_attn.o_proj"  # every variant has one matrix in 16 bits
 
@@ -86,6 +86,18 @@ def gptq(bits=4, group=128, order=False, v2=False, sym=False, no_list=False):
         return out, x
     return quantize, {"quant_method": "gptq", "bits": bits, "group_size": group, "desc_act": order, "sym": sym,
                       "checkpoint_format": "gptq_v2" if v2 else "gptq"}
+
+
+def autoround(scheme, packing):
+    """Like GPTQ and AWQ, without the list of groups."""
+    quantize, settings = scheme
+
+    def without_list(w):
+        out, x = quantize(w)
+        return {k: v for k, v in out.items() if k != "g_idx"}, x
+    return without_list, {"quant_method": "auto-round", "bits": settings["bits"], "group_size": settings["group_size"], "data_type": "int",
+                          "sym": settings.get("sym", False), "packing_format": packing, "block_name_to_quantize": "model.layers",
+                          "extra_config": {LEFT: {"bits": 16}}}
 
 
 def awq(group=128):
@@ -225,6 +237,15 @@ def modelopt_fp8():
     return quantize, {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head", LEFT]}
 
 
+def fp8(names):
+    """One scale for a matrix, under the names of transformers or Mistral's own."""
+    def quantize(w):
+        scale = w.abs().amax() / 448
+        q = (w / scale).to(torch.float8_e4m3fn)
+        return {"weight": q, names[0]: scale, names[1]: torch.tensor(1.)}, q.float() * scale
+    return quantize, {"quant_method": "fp8", "activation_scheme": "static", "modules_to_not_convert": [LEFT, "lm_head"]}
+
+
 NF4 = torch.tensor([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
                     -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
                     0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
@@ -327,8 +348,10 @@ def mlx(bits=4, group=64, metal=False, mixed=False):
     return quantize, {"quant_method": "metal", **settings} if metal else {"mlx": settings}
 
 
-# name: (model, scheme)
+# name: (model, scheme, an expression for what else is left in 16 bits)
 VARIANTS = {
+    "fp8-tensor": ("llama", fp8(["weight_scale_inv", "activation_scale"])),
+    "fp8-mistral": ("llama", fp8(["qscale_weight", "qscale_act"])),
     "gptq-4": ("llama", gptq()),
     "gptq-2": ("llama", gptq(2, 64)),
     "gptq-3": ("llama", gptq(3, 64)),
@@ -345,6 +368,10 @@ VARIANTS = {
     "awq-32": ("llama", awq(32)),
     "awq-rows": ("llama", awq(-1)),
     "awq-experts": ("mixtral", awq(64)),
+    "autoround-gptq": ("llama", autoround(gptq(4, 128, sym=True), "auto_round:auto_gptq")),
+    "autoround-awq": ("llama", autoround(awq(), "auto_round:auto_awq")),
+    "autoround": ("llama", autoround(gptq(2, 64, v2=True), "auto_round")),
+    "autoround-3": ("llama", autoround(gptq(3, 64, v2=True), "auto_round:tritonv2")),
     "ct-pack-4": ("llama", ct_pack()),
     "ct-pack-8": ("llama", ct_pack(8, 64)),
     "ct-pack-3": ("llama", ct_pack(3, 64)),
@@ -366,8 +393,11 @@ VARIANTS = {
     "ct-nvfp4": ("llama", nvfp4(False)),
     "ct-nvfp4-experts": ("mixtral", nvfp4(False)),
     "ct-mxfp4": ("llama", mxfp4()),
+    "ct-mxfp4-latent": ("deepseek_v3", mxfp4()),
     "modelopt-fp8": ("llama", modelopt_fp8()),
     "modelopt-nvfp4": ("llama", nvfp4(True)),
+    "modelopt-nvfp4-experts": ("deepseek_v3", nvfp4(True), "kv_b_proj"),
+    "modelopt-nvfp4-latent": ("deepseek_v3", nvfp4(True)),
     "bnb-nf4": ("llama", bnb4()),
     "bnb-nf4-nested": ("llama", bnb4(nested=True)),
     "bnb-fp4": ("llama", bnb4("fp4", block=128)),
@@ -395,14 +425,14 @@ VARIANTS = {
 }
 
 
-def build(tensors, config, scheme, quantized, plain):
+def build(tensors, config, scheme, quantized, plain, left="^$"):
     """Writes both folders; whatever else belongs to the model is there already. Returns the decoded matrices by name."""
     quantize, settings = scheme
     torch.manual_seed(1)
     out, decoded = {}, {}
     for name, w in tensors.items():
         module = name.removesuffix(".weight")
-        if not LINEAR.match(name) or module == LEFT:
+        if not LINEAR.match(name) or module == LEFT or re.search(left, name):
             out[name] = w
             continue
         parts, decoded[name] = quantize(w.float())
@@ -427,7 +457,7 @@ def read_model(folder):
 
 def make(models, out, *names):
     for name in names or VARIANTS:
-        base, scheme = VARIANTS[name]
+        base, scheme, *left = VARIANTS[name]
         folders = [os.path.join(out, kind, name) for kind in ("quantized", "plain")]
         for folder in folders:
             os.makedirs(folder)
@@ -435,7 +465,7 @@ def make(models, out, *names):
                          "tokenizer.model"):
                 if os.path.exists(os.path.join(models, base, file)):
                     shutil.copy(os.path.join(models, base, file), folder)
-        build(*read_model(os.path.join(models, base)), scheme, *folders)
+        build(*read_model(os.path.join(models, base)), scheme, *folders, *left)
 
 
 # Small enough to be kept, with groups that do not divide the rows (of 64 and 32 columns) where the scheme allows it.
@@ -445,6 +475,7 @@ FIXTURES = {
     "gptq-2": gptq(2, 16),
     "gptq-8-sym": gptq(8, -1, sym=True),
     "awq": awq(24),
+    "autoround": autoround(gptq(4, 32, v2=True), "auto_round"),
     "ct-pack-4": ct_pack(4, 24, sym=False, order=True),
     "ct-pack-8": ct_pack(8, 0),
     "ct-int": ct_int(sym=False),

@@ -2,7 +2,7 @@
 """st2gguf on quantized checkpoints: testdata/quantized decoded as PyTorch did (scripts/compare_sources.py), and files whose
 parts do not fit refused by file, tensor and reason.
 
-usage: quantized_sources.py ST2GGUF GGUF_INSPECT LLM_MEM SOURCE_ROOT
+usage: quantized_sources.py ST2GGUF GGUF_INSPECT LLM_MEM LLM_RUN SOURCE_ROOT
 """
 import hashlib
 import json
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-st2gguf, inspect, mem, root = (os.path.abspath(a) for a in sys.argv[1:])
+st2gguf, inspect, mem, run, root = (os.path.abspath(a) for a in sys.argv[1:])
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(root, "scripts"))
 from gguf_tensors import tensors  # noqa: E402
@@ -47,6 +47,84 @@ def check_values():
                 if hashlib.sha256(found[tensor][2]).hexdigest() != digest:
                     fail("%s: %s has other values" % (name, tensor))
     return len(expected)
+
+
+def nvfp4(codes, scales, rows):
+    """Blocks of a GGUF: four scales, then of each 16 elements bytes with two that are 8 apart. Rows in the order of `rows`."""
+    n, out = len(codes) // len(rows), b""
+    for row in rows:
+        pairs = codes[row * n:(row + 1) * n]
+        e = [x for byte in pairs for x in (byte & 15, byte >> 4)]
+        s = scales[row * n // 8:(row + 1) * n // 8]
+        for at in range(0, len(e), 64):
+            out += s[at // 16:at // 16 + 4]
+            out += bytes(e[at + 16 * g + i] | e[at + 16 * g + i + 8] << 4 for g in range(4) for i in range(8))
+    return out
+
+
+def mxfp4(codes, scales, rows):
+    """An exponent, then bytes with two elements that are 16 apart."""
+    n, out = len(codes) // len(rows), b""
+    for row in rows:
+        e = [x for byte in codes[row * n:(row + 1) * n] for x in (byte & 15, byte >> 4)]
+        for at in range(0, len(e), 32):
+            out += scales[(row * n * 2 + at) // 32:][:1] + bytes(e[at + i] | e[at + i + 16] << 4 for i in range(16))
+    return out
+
+
+HEADS = [32 * (r // 32) + r % 2 * 16 + r % 32 // 2 for r in range(64)]  # rows of q_proj as llama.cpp has them
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        fail("%s: %s, expected %s" % (what, found, wanted))
+
+
+def check_blocks():
+    """Blocks that GGUF has too: the same bits, and for NVFP4 the scale of each matrix beside it."""
+    for name, codes, over, pack in (("modelopt-nvfp4", "weight", "weight_scale_2", nvfp4), ("ct-nvfp4", "weight_packed", "weight_global_scale", nvfp4),
+                                    ("ct-mxfp4", "weight_packed", None, mxfp4)):
+        m, folder = Model(name), os.path.join(FOLDER, name)
+        for options in ((), ("--quant", "F32", "--tensor-type", "attn_[qkv]|ffn_(up|gate)=" + pack.__name__)):
+            done = convert(folder, *options)
+            if done.returncode:
+                fail("%s: %s" % (name, done.stderr))
+                continue
+            found = tensors("out.gguf")
+            for module, tensor, rows in ((UP, "ffn_up", range(32)), ("model.layers.0.self_attn.q_proj.", "attn_q", HEADS)):
+                blocks = pack(m.tensors[module + codes][2], m.tensors[module + "weight_scale"][2], rows)
+                if found["blk.0.%s.weight" % tensor][2][:len(blocks)] != blocks:
+                    fail("%s: %s has other blocks" % (name, tensor))
+                if over:
+                    scale, = struct.unpack("<f", m.tensors[module + over][2])
+                    scale = struct.pack("<f", 1 / scale if name.startswith("ct") else scale)
+                    expect(name + ": scale of " + tensor, found["blk.0.%s.scale" % tensor][2][:4], scale)
+                    expect(name + ": scale of inputs", ("blk.0.%s.input_scale" % tensor) in found, name.startswith("modelopt"))
+            # rows of 32 have no whole block of 64
+            expect(name + ": ffn_down.scale", "blk.0.ffn_down.scale" in found, False)
+            if not options:
+                expect(name + ": file_type", output(inspect, "--json", "out.gguf")["files"][0]["quantization"], "NVFP4" if over else "MXFP4_MOE")
+            done = subprocess.run([run, "--quiet", "--compare", folder, "--ids", "3,1,2,0,5,7,1,4", "--json", "out.gguf"], text=True,
+                                  capture_output=True)
+            change = json.loads(done.stdout)["max_logit_difference"] if not done.returncode else done.stderr
+            if isinstance(change, str) or change > (1e-5 if options else 1e-3):  # what has no blocks is BF16 without --quant
+                fail("%s: logits: %s" % (name, change))
+        convert(folder, "--quant", "F32")
+        expect(name + ": scales in F32", [t for t in tensors("out.gguf") if "scale" in t], [])
+        os.unlink("out.gguf")
+
+
+def check_bad_scales():
+    for end, value, words in (("weight_scale", 0x81818181, "up_proj.weight_scale': a scale is negative or no number"),
+                              ("weight_scale", 0x7f7f7f7f, "up_proj.weight_scale': a scale is negative or no number"),
+                              ("weight_scale_2", 0x7fc00000, "up_proj.weight_scale_2': no scale: not finite"),
+                              ("input_scale", 0x7f800000, "up_proj.input_scale': no scale: not finite")):
+        m = Model("modelopt-nvfp4")
+        number(end, 0, struct.unpack("<i", struct.pack("<I", value))[0])(m)
+        m.write()
+        done = convert(m.folder)
+        if done.returncode != 3 or words not in done.stderr or done.stderr.count("\n") != 1 or os.path.exists("out.gguf"):
+            fail("%s: %d: %s" % (words, done.returncode, done.stderr))
 
 
 # method, bits of a code, the fewest columns to a scale (0: a row or more), whether they are listed
@@ -225,6 +303,8 @@ def main():
         os.chdir(work)
         n = check_values()
         os.unlink("out.gguf")
+        check_blocks()
+        check_bad_scales()
         check_refusals()
         check_sizes()
         os.chdir("/")

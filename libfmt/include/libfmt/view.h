@@ -86,6 +86,10 @@ struct fmt_view_opts {
 	bool vocab_only;    /* no tensors */
 	bool no_tokenizer;  /* leave tokenizer files alone (a model that has none) */
 	bool may_lack_tokenizer; /* a directory without a tokenizer has no keys of one, and a note: enough for a plan, not for a file */
+	bool keep_nvfp4;    /* matrices of NVFP4 stay in blocks of that type where their rows have whole ones. The scale of a whole
+	                       matrix is then a tensor beside it, F32, as llama.cpp has it: "blk.0.attn_q.scale" [1], or one for
+	                       each of a stack; so is that of its inputs (".input_scale"); either is left out where it is 1.
+	                       false: decoded, with the scale of the matrix */
 	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
 	                       config.json names; there is nothing to read. Of architectures that can only be counted too.
 	                       `path` may be a file of any name with the text of a config.json: nothing else is read then */
@@ -117,6 +121,11 @@ const struct fmt_value *fmt_view_get(const struct fmt_view *v, const char *key);
 const struct fmt_value *fmt_view_arch_get(const struct fmt_view *v, const char *suffix);
 const struct fmt_view_tensor *fmt_view_find(const struct fmt_view *v, struct fmt_str name);
 const struct fmt_view_tensor *fmt_view_role(const struct fmt_view *v, enum fmt_role role, int32_t layer);
+
+/* What products with a matrix are to be multiplied by, where a GGUF has that beside it: "NAME.scale" of "NAME.weight", F32, of one
+ * element or of one for each matrix of a stack. *scale is NULL where there is none.
+ * returns false with *err set: it is of another type or shape */
+bool fmt_view_scale(const struct fmt_view *v, const struct fmt_view_tensor *t, const struct fmt_view_tensor **scale, struct fmt_err *err);
 
 /* Compares a GGUF with its architecture's description: the tensors that it must have, and shapes with what the keys
  * say. Calls `found` with one line for each contradiction; with none where the architecture is not described and for files

@@ -25,7 +25,7 @@ struct quant_recipe_opts {
 	bool imatrix;      /* there is importance, which some rules ask after */
 	bool pure;         /* the recipe's own type everywhere: no mix */
 	bool leave_output; /* output.weight keeps its type */
-	bool keep_mxfp4;   /* what is in blocks of MXFP4 stays so, whatever the recipe */
+	bool keep_blocks;  /* what a checkpoint has in blocks (MXFP4, NVFP4) stays so, whatever the recipe */
 	bool output_given, embedding_given;
 	enum fmt_type output, embedding; /* of the output matrix and of the embedding; tied, they are the output matrix */
 	const struct quant_overrides *overrides; /* single tensors, before all else; NULL: none */
