@@ -9,6 +9,7 @@
 #include "view_impl.h"
 
 static const struct packed_scheme *const schemes[] = {
+	&packed_autoround,
 	&packed_awq,
 	&packed_bitnet,
 	&packed_bnb,
@@ -24,7 +25,6 @@ static const struct {
 	const char *method, *advice;
 } others[] = {
 	{ "aqlm", "codebooks of AQLM are not read; convert the model before quantization" },
-	{ "auto-round", "export it with --format auto_gptq or auto_awq" },
 	{ "eetq", "EETQ packs for one kernel; convert the model before quantization" },
 	{ "fp_quant", "FP-Quant rotates weights; convert the model before quantization" },
 	{ "higgs", "HIGGS rotates weights; convert the model before quantization" },
@@ -54,6 +54,8 @@ bool packed_scheme_choose(const struct json *config, const struct json *modelopt
 	const struct json *q = arch_conf_find(config, "quantization_config", 19);
 	struct fmt_str method = json_str(json_get(q, "quant_method"));
 
+	if (fmt_str_is(method, "intel/auto-round"))
+		method = FMT_STR("auto-round");
 	*scheme = NULL;
 	*settings = q;
 	if (!method.n && json_is(json_get(config, "quantization"), JSON_OBJECT)) { /* MLX names no method */

@@ -55,20 +55,19 @@ static void spread(struct packed_search *s, struct packed_plane *p, uint64_t n)
 	p->n_items = n;
 }
 
-static enum packed_found find(struct packed_search *s)
+enum packed_found packed_gptq_find(struct packed_search *s, bool less_one)
 {
 	const struct fmt_tensor *codes = packed_take(s, CODES, ".qweight"), *zeros, *scales, *list;
 	struct packed_plane *p;
 	uint64_t zero_words, n;
 	unsigned bits = 0;
-	bool less_one = false;
 
 	if (!codes)
 		return PACKED_NOT;
 	zeros = packed_need(s, ZEROS, ".qzeros");
 	scales = packed_need(s, SCALES, ".scales");
 	list = packed_take(s, LIST, ".g_idx");
-	if (!zeros || !scales || !packed_words(s, codes) || !read_bits(s, codes, &bits) || !check_format(s, &less_one) ||
+	if (!zeros || !scales || !packed_words(s, codes) || !read_bits(s, codes, &bits) ||
 	    !find_groups(s, scales, list))
 		return PACKED_FAILED;
 	n = scales->dims[0];
@@ -93,6 +92,13 @@ static enum packed_found find(struct packed_search *s)
 	p->at.stride *= s->rows;
 	spread(s, p, n);
 	return PACKED_FOUND;
+}
+
+static enum packed_found find(struct packed_search *s)
+{
+	bool less_one = false;
+
+	return check_format(s, &less_one) ? packed_gptq_find(s, less_one) : PACKED_FAILED;
 }
 
 const struct packed_scheme packed_gptq = { .method = "gptq", .find = find };

@@ -137,6 +137,41 @@ static bool read_awq(struct reader *r)
 	return true;
 }
 
+/* extra_config: settings of single modules, of which those with 16 bits or more are left alone. */
+static bool read_left(struct reader *r, const struct json *modules)
+{
+	for (const struct json *j = json_is(modules, JSON_OBJECT) ? json_first(modules) : NULL; j; j = json_next(j)) {
+		uint64_t bits = 0;
+		bool odd = false;
+
+		if (!json_u64(json_get(j, "bits"), &bits) || bits < 16) {
+			r->s->known = false;
+			return not_known(r, "settings module by module");
+		}
+		if (!stored_add_name(r->q, json_key(j), r->mem, &odd, r->err))
+			return false;
+		if (odd)
+			r->s->known = !not_known(r, "a pattern among the modules left alone is not understood");
+	}
+	return true;
+}
+
+/* In the packing of one of the two before, without a list of groups. */
+static bool read_autoround(struct reader *r)
+{
+	struct fmt_str format = json_str(json_get(r->node, "packing_format"));
+	struct fmt_str data = json_str(json_get(r->node, "data_type"));
+	bool ok;
+
+	if (!format.n)
+		format = json_str(json_get(r->node, "backend"));
+	if (data.n && !fmt_str_is(data, "int"))
+		return not_known(r, "a data_type of AutoRound other than int");
+	ok = fmt_str_has(format, "awq") ? read_awq(r) : read_gptq(r);
+	r->q->layout.column_bytes = 0;
+	return ok && read_left(r, json_get(r->node, "extra_config"));
+}
+
 /* 4 bits: blocks of 64 wherever rows end, 16 levels and a text. 8 bits: a scale per row and a byte. */
 static bool read_bitsandbytes(struct reader *r)
 {
@@ -305,6 +340,8 @@ static const struct method {
 	{ "mxfp4", read_mxfp4, "modules_to_not_convert" },
 	{ "gptq", read_gptq, "" },
 	{ "awq", read_awq, "modules_to_not_convert" },
+	{ "auto-round", read_autoround, "" },
+	{ "intel/auto-round", read_autoround, "" },
 	{ "bitsandbytes", read_bitsandbytes, "llm_int8_skip_modules" },
 	{ "bitnet", read_bitnet, "modules_to_not_convert" },
 	{ "hqq", read_hqq, "skip_modules" },

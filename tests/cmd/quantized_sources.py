@@ -129,11 +129,11 @@ def check_bad_scales():
 
 # method, bits of a code, the fewest columns to a scale (0: a row or more), whether they are listed
 STORED = {"gptq-4-order": ("gptq", 4, 24, True), "gptq-8-sym": ("gptq", 8, 32, True), "awq": ("awq", 4, 24, False),
-          "ct-pack-8": ("compressed-tensors", 8, 0, False), "ct-nvfp4": ("compressed-tensors", 4, 16, False),
+          "autoround": ("auto-round", 4, 32, False), "ct-pack-8": ("compressed-tensors", 8, 0, False), "ct-nvfp4": ("compressed-tensors", 4, 16, False),
           "ct-mxfp4": ("compressed-tensors", 4, 32, False), "bnb-nf4": ("bitsandbytes", 4, 64, False),
           "hqq-4": ("hqq", 4, 64, False), "bitnet": ("bitnet", 2, 0, False), "mlx-6": ("mlx", 6, 0, False)}
 # Whose config.json says what is in the files to the byte.
-COUNTED = ["awq", "bitnet", "bnb-int8", "ct-float", "ct-int", "ct-mxfp4", "ct-pack-4", "ct-pack-8", "modelopt-fp8", "modelopt-nvfp4"]
+COUNTED = ["autoround", "awq", "bitnet", "bnb-int8", "ct-float", "ct-int", "ct-mxfp4", "ct-pack-4", "ct-pack-8", "modelopt-fp8", "modelopt-nvfp4"]
 
 
 def output(*command):
@@ -276,6 +276,8 @@ BAD = [
     ("mlx-3", cut("scales"), "up_proj.scales': the shape is [31, 2]"),
     ("mlx-3", kind("biases", "I16"), "up_proj.biases': its type is I16"),
     ("mlx-3", cut("weight"), "up_proj.weight': no packing of"),
+    ("autoround", setting("packing_format", "auto_round:auto_awq"), "q_proj.qweight': the shape is [8, 64]"),
+    ("autoround", without("qzeros"), "up_proj.qzeros' is missing"),
     ("awq", setting("quant_method", "aqlm"), "weights quantized by 'aqlm' are not supported: codebooks"),
     ("awq", setting("quant_method", "something"), "weights quantized by 'something' are not supported"),
 ]
