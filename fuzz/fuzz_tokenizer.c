@@ -1,10 +1,28 @@
-/* Tokenizers: a tokenizer.json, a NUL byte, and a text for it. Ids must be of the vocabulary, offsets in order. */
+/* Tokenizers: a tokenizer.json, a NUL byte, and a text for it. Ids must be of the vocabulary, offsets in order; in two parts
+ * the text must give the same tokens. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <libinfer/tokenizer.h>
 
 #include "fuzz.h"
+
+static void in_parts(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags,
+                     const struct infer_tokens *whole)
+{
+	struct infer_tokens parts = { 0 };
+	struct fmt_err err = { 0 };
+	struct infer_encoder *e = infer_encoder_create(t, &err);
+	size_t used;
+
+	if (e && infer_encode_part(e, text, n / 2, false, flags, &parts, &used, &err) &&
+	    infer_encode_part(e, text + used, n - used, true, flags, &parts, &used, &err) &&
+	    (parts.n != whole->n || (parts.n && (memcmp(parts.ids, whole->ids, parts.n * sizeof *parts.ids) != 0 ||
+	                                         memcmp(parts.starts, whole->starts, parts.n * sizeof *parts.starts) != 0))))
+		abort();
+	infer_encoder_destroy(e);
+	infer_tokens_finish(&parts);
+}
 
 static void use(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags)
 {
@@ -17,6 +35,7 @@ static void use(const struct infer_tokenizer *t, const char *text, size_t n, uns
 		for (uint64_t i = 0; i < tokens.n; i++)
 			if (!infer_token_text(t, tokens.ids[i]).p || tokens.starts[i] > n)
 				abort();
+		in_parts(t, text, n, flags, &tokens);
 		if (infer_detokenize(t, tokens.ids, tokens.n, flags, &back, &n_back, &err))
 			free(back);
 	}

@@ -122,7 +122,7 @@ static bool put_property(struct translation *t, bool want)
 }
 
 /* What \w takes in Oniguruma: no joiners, but, since its table for Latin-1 says so, superscripts and fractions. */
-static bool is_word(uint32_t code)
+bool regex_is_word(uint32_t code)
 {
 	if (code == 0xb2 || code == 0xb3 || code == 0xb9 || (code >= 0xbc && code <= 0xbe))
 		return true;
@@ -136,7 +136,7 @@ static void put_edge(struct translation *t, bool want)
 
 	for (size_t i = 0; i < 4; i++) {
 		put_text(t, looks[want][i]);
-		put_set(t, (struct members){ .has = is_word }, true);
+		put_set(t, (struct members){ .has = regex_is_word }, true);
 	}
 	put_text(t, "))");
 }
@@ -159,7 +159,7 @@ static bool put_escape(struct translation *t)
 		return true;
 	case 'w':
 	case 'W':
-		put_set(t, (struct members){ .has = is_word }, c == 'w');
+		put_set(t, (struct members){ .has = regex_is_word }, c == 'w');
 		return true;
 	case 'd':
 	case 'D':

@@ -28,4 +28,7 @@ enum regex_found { REGEX_NONE, REGEX_MATCH, REGEX_PARTIAL, REGEX_FAILED };
 enum regex_found regex_find(const struct regex *r, struct regex_run *run, const char *text, size_t n, size_t from,
                             bool open, size_t *start, size_t *end, struct fmt_err *err);
 
+/* What \w takes. */
+bool regex_is_word(uint32_t code);
+
 #endif

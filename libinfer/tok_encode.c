@@ -83,24 +83,26 @@ static enum regex_found find_literal(const struct tok_bytes *s, const char *text
 	return REGEX_NONE;
 }
 
-static enum regex_found find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n, size_t from,
-                             bool open, size_t *start, size_t *end)
+static enum regex_found find(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
+                             struct tok_matches *m, size_t *start, size_t *end)
 {
 	if (!p->regex)
-		return find_literal(&p->literal, text, n, from, open, start, end);
+		return find_literal(&p->literal, text, n, m->at, m->open, start, end);
+	if (p->threes)
+		return tok_threes_find(p->threes, &m->digits, text, n, m->at, m->open, start, end);
 	if (!r->regex) {
 		r->regex = regex_run_create(r->err);
 		if (!r->regex)
 			return REGEX_FAILED;
 	}
-	return regex_find(p->regex, r->regex, text, n, from, open, start, end, r->err);
+	return regex_find(p->regex, r->regex, text, n, m->at, m->open, start, end, r->err);
 }
 
 enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
                                   struct tok_matches *m, size_t *start, size_t *end)
 {
 	while (n && m->at <= n) {
-		enum regex_found found = find(r, p, text, n, m->at, m->open, start, end);
+		enum regex_found found = find(r, p, text, n, m, start, end);
 		size_t len = 1;
 
 		if (found != REGEX_MATCH)

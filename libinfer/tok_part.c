@@ -31,6 +31,11 @@ static bool is_form(enum tok_norm_kind kind)
 	return kind == TOK_NORM_NFC || kind == TOK_NORM_NFD || kind == TOK_NORM_NFKC || kind == TOK_NORM_NFKD;
 }
 
+static bool restarts(const struct tok_pattern *p)
+{
+	return p->threes ? tok_threes_restarts(p->threes) : !p->regex || regex_restarts(p->regex);
+}
+
 /* Normalization forms and clusters count on the raw text's characters: what comes before them may change those, but must not
  * make characters of nothing, or of others. */
 bool tok_part_possible(const struct infer_tokenizer *t)
@@ -47,7 +52,7 @@ bool tok_part_possible(const struct infer_tokenizer *t)
 			if (made)
 				return false;
 		} else if (n->kind == TOK_NORM_PREPEND ||
-		           (n->kind == TOK_NORM_REPLACE && (!n->pattern.regex || regex_restarts(n->pattern.regex)))) {
+		           (n->kind == TOK_NORM_REPLACE && restarts(&n->pattern))) {
 			made = true;
 		} else if (!by_character(n->kind)) {
 			return false;
@@ -133,7 +138,7 @@ bool tok_part_whole(const struct infer_tokenizer *t, size_t step)
 		return false;
 	switch (t->splits[step].kind) {
 	case TOK_SPLIT_PATTERN:
-		return t->splits[step].pattern.regex && !regex_restarts(t->splits[step].pattern.regex);
+		return !restarts(&t->splits[step].pattern);
 	case TOK_SPLIT_CLASS:
 		return false;
 	case TOK_SPLIT_SCRIPT:

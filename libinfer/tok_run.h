@@ -42,6 +42,7 @@ struct tok_matches {
 	size_t at, last; /* where to look next; end of the last match */
 	bool any;
 	bool open;       /* text goes on behind n: see REGEX_PARTIAL */
+	struct tok_digits digits;
 };
 enum regex_found tok_pattern_next(struct tok_run *r, const struct tok_pattern *p, const char *text, size_t n,
                                   struct tok_matches *m, size_t *start, size_t *end);

@@ -136,6 +136,7 @@ bool tok_pattern_literal(struct tok_pattern *p, struct fmt_str s, struct fmt_err
 bool tok_pattern_regex(struct tok_pattern *p, struct fmt_str s, struct fmt_err *err)
 {
 	p->regex = regex_create(s, err);
+	p->threes = tok_threes_form(s);
 	return p->regex;
 }
 

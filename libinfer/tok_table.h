@@ -11,6 +11,7 @@
 
 #include "regex_in.h"
 #include "tok_text.h"
+#include "tok_threes.h"
 
 #define TOK_NONE (-1) /* an id that is not there */
 
@@ -23,6 +24,7 @@
 struct tok_pattern {
 	struct tok_bytes literal;
 	struct regex *regex; /* NULL: the literal */
+	const struct tok_threes *threes; /* the same by hand, or NULL */
 };
 
 enum tok_norm_kind {

@@ -313,6 +313,63 @@ static void catastrophic(void **state)
 	infer_tokenizer_destroy(t);
 }
 
+static const char *const threes[] = {
+	"\\\\d{1,3}(?=(?:\\\\d{3})*\\\\b)",
+	"\\\\p{N}{1,3}(?=(?:\\\\p{N}{3})*(?!\\\\p{N}))",
+	"(?=(\\\\d{3})+(?!\\\\d))",
+};
+
+/* A tokenizer that is cut by an expression; `group` keeps it from being known by its text. */
+static struct infer_tokenizer *make_cut(const char *pattern, bool group)
+{
+	char json[1024];
+
+	snprintf(json, sizeof json, "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"%s%s%s\"},\"behavior\":\"Isolated\"},"
+	         "\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"1\":1,\"11\":2,\"111\":3}}}",
+	         group ? "(?:" : "", pattern, group ? ")" : "");
+	return make(json);
+}
+
+/* Digits in threes from the right: by hand as by the expression; and in time by their number. */
+static void digits_in_threes(void **state)
+{
+	static const char *const parts[] = { "1", "1", "11", "111", " ", "a", "\xc2\xbd", "\xd9\xa3", "\xcc\x81", ",", "\xe2\x85\xa3" };
+	struct infer_tokens tokens = { 0 };
+	struct fmt_err err = { 0 };
+	uint32_t seed = 1;
+	char *text = malloc(200000);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < sizeof threes / sizeof *threes; i++) {
+		struct infer_tokenizer *t = make_cut(threes[i], false), *plain = make_cut(threes[i], true);
+
+		for (int k = 0; k < 3000; k++) {
+			struct infer_tokens want = { 0 };
+			size_t n = 0;
+
+			for (uint32_t left = 1 + (seed >> 28); left--; n += strlen(text + n)) {
+				seed = seed * 1664525u + 1013904223u;
+				strcpy(text + n, parts[(seed >> 16) % (sizeof parts / sizeof *parts)]);
+			}
+			tokens.n = 0;
+			assert_true(infer_tokenize(t, text, n, 0, &tokens, &err) && infer_tokenize(plain, text, n, 0, &want, &err));
+			if (tokens.n != want.n || memcmp(tokens.starts, want.starts, want.n * sizeof *want.starts) != 0)
+				fail_msg("%s: '%s'", threes[i], text);
+			infer_tokens_finish(&want);
+		}
+		memset(text, '1', 200000);
+		tokens.n = 0;
+		assert_true(infer_tokenize(t, text, 200000, 0, &tokens, &err));
+		assert_int_equal(tokens.n, 66667);
+		assert_true(tokens.ids[0] == 2 && tokens.ids[1] == 3);
+		infer_tokenizer_destroy(t);
+		infer_tokenizer_destroy(plain);
+	}
+	infer_tokens_finish(&tokens);
+	free(text);
+}
+
 /* 200,000 characters of one class: neither the stack nor time gives out. */
 static void long_runs(void **state)
 {
@@ -402,7 +459,7 @@ int main(void)
 		cmocka_unit_test(offsets),      cmocka_unit_test(invalid_utf8),    cmocka_unit_test(categories),
 		cmocka_unit_test(expressions),  cmocka_unit_test(refused),         cmocka_unit_test(catastrophic),
 		cmocka_unit_test(long_runs),    cmocka_unit_test(decoding),
-		cmocka_unit_test(decoders),
+		cmocka_unit_test(decoders),     cmocka_unit_test(digits_in_threes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
