@@ -49,6 +49,10 @@ void rope_magnitude(struct arch_conf *conf);
 /* A number in one layer (-1: outside of them): its own, where it follows a param that differs from layer to layer. */
 uint64_t arch_conf_in(const struct arch_conf *conf, enum arch_param p, int64_t layer);
 
+/* arch_fit.c: the description that accounts for all of a checkpoint's tensor names, whose layers miss none, and of which
+ * the fewest kinds of layers are not there; NULL: none. */
+const struct fmt_arch *arch_by_tensors(const struct fmt_model *m);
+
 /* arch_near.c: sets *err for a config.json whose class and model type no description has. */
 void arch_unknown(const struct json *config, struct fmt_str class, struct fmt_str type, struct fmt_err *err);
 

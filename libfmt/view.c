@@ -81,7 +81,7 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	const struct json *config = hf_json(d, HF_CONFIG);
 	struct fmt_str class = json_str(json_first(arch_conf_find(config, "architectures", 13)));
 	struct fmt_str type = json_str(arch_conf_find(config, "model_type", 10));
-	const struct fmt_arch *arch;
+	const struct fmt_arch *arch, *fits;
 	char known[320];
 
 	if (opts->arch) {
@@ -102,6 +102,10 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 		return arch;
 	if (opts->plan_only)
 		arch_unknown(config, class, type, err);
+	else if (!arch && d->weights && (fits = arch_by_tensors(d->weights)))
+		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "unknown architecture '%.*s', but its tensors have the names of %s (st2gguf "
+		         "--arch %s tries that)", (int)(class.n ? class.n : type.n), class.n ? class.p : type.n ? type.p : "", fits->types[0],
+		         fits->types[0]);
 	else
 		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, arch ? "'%.*s' can be counted (llm-mem), but not yet be converted "
 		         "or run; known: %s" : "unknown architecture '%.*s'; known: %s",

@@ -109,6 +109,29 @@ static void an_architecture_can_be_forced(void **state)
 	remove_dir(&d);
 }
 
+/* Of a class that nobody knows the tensors' names may still be known: all of them, and none missing. */
+static void names_of_tensors_are_recognised(void **state)
+{
+	struct built_dir d = tiny_dir();
+
+	(void)state;
+	write_config(&d, "\"architectures\": [\"FineTuneOfLlama\"], \"vocab_size\": 10");
+	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
+	assert_refused(&d, NULL, FMT_UNSUPPORTED, "unknown architecture 'FineTuneOfLlama', but its tensors have the names of llama (st2gguf "
+	                                          "--arch llama tries that)");
+	add_tensor(&d, "model.layers.0.self_attn.q_norm.weight", 4, 0);
+	add_tensor(&d, "model.layers.1.self_attn.k_norm.weight", 4, 0);
+	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
+	assert_refused(&d, NULL, FMT_UNSUPPORTED, "the names of qwen3 ");
+	add_tensor(&d, "model.layers.0.self_attn.indexer.weight", 4, 0);
+	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
+	assert_refused(&d, NULL, FMT_UNSUPPORTED, "'FineTuneOfLlama'; known: llama, ");
+	d.n = 3;
+	write_weights(&d, "model.safetensors", FMT_OUT_SAFETENSORS);
+	assert_refused(&d, NULL, FMT_UNSUPPORTED, "'FineTuneOfLlama'; known: llama, ");
+	remove_dir(&d);
+}
+
 static void the_model_card_is_read(void **state)
 {
 	struct built_dir d = tiny_dir();
@@ -165,6 +188,7 @@ int main(void)
 		cmocka_unit_test(shards_are_found_and_missed),
 		cmocka_unit_test(one_shard_is_not_the_model),
 		cmocka_unit_test(an_architecture_can_be_forced),
+		cmocka_unit_test(names_of_tensors_are_recognised),
 		cmocka_unit_test(the_model_card_is_read),
 		cmocka_unit_test(windows_are_carried_and_noted),
 	};
