@@ -44,11 +44,14 @@ int divergence_shade(double error)
 	return isnan(error) ? HEAT_SHADES - 1 : i + 1;
 }
 
+double divergence_explained(const struct divergence_page *page, uint64_t tensor)
+{
+	return quant_error_explained(&page->view->tensors[tensor], page->lora, page->types[tensor]);
+}
+
 bool divergence_departs(const struct divergence_page *page, uint64_t tensor)
 {
-	double error = quant_error_relative(&page->errors[tensor]);
-
-	return !(error <= quant_error_explained(page->view->tensors[tensor].type, page->types[tensor]));
+	return !(quant_error_relative(&page->errors[tensor]) <= divergence_explained(page, tensor));
 }
 
 static struct fmt_str kind_of(const struct fmt_view_tensor *t)

@@ -249,7 +249,7 @@ static void worst_tensors(FILE *f, const struct divergence_page *page)
 		print_name(f, t->name);
 		fprintf(f, "</th><td>%s</td><td>%s</td><td%s>%.3g</td><td>%.3g</td><td>%.3g</td></tr>\n", fmt_type_info(t->type)->name,
 		        fmt_type_info(page->types[list[i]])->name, divergence_departs(page, list[i]) ? " class=\"z\"" : "",
-		        quant_error_relative(&page->errors[list[i]]), quant_error_explained(t->type, page->types[list[i]]),
+		        quant_error_relative(&page->errors[list[i]]), divergence_explained(page, list[i]),
 		        page->errors[list[i]].largest);
 	}
 	fprintf(f, "</tbody></table></div>\n");

@@ -14,7 +14,8 @@ struct divergence_page {
 	struct infer_divergence *d;
 	const struct infer_windows *windows; /* of it */
 	const struct infer_trace *trace;
-	const struct fmt_view *view;         /* the reference's tensors */
+	const struct fmt_view *view;         /* the reference's tensors, and adapters that are merged into them or NULL */
+	const struct quant_lora *lora;
 	const struct quant_error *errors;    /* per tensor of it */
 	const enum fmt_type *types;          /* the model's, likewise */
 	const char *no_divergence, *no_trace, *no_errors;
@@ -37,7 +38,8 @@ bool divergence_svg_heat(FILE *f, const struct divergence_page *page, struct fmt
 enum { HEAT_SHADES = 9 };
 int divergence_shade(double error);
 
-/* Whether a tensor is further off than rounding to its type explains. */
+/* What rounding to its type explains of a tensor's error, and whether the error is more. */
+double divergence_explained(const struct divergence_page *page, uint64_t tensor);
 bool divergence_departs(const struct divergence_page *page, uint64_t tensor);
 
 #endif

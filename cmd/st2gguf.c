@@ -79,16 +79,19 @@ static bool start_threads(struct conversion *c, struct fmt_err *err)
 	return c->pool || fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start %" PRIu64 " threads", c->program->threads);
 }
 
-/* An output that cannot be written costs no run. */
+/* What cannot be written costs no run of a model. */
+static bool check_places(const struct conversion *c, const struct options *o, struct fmt_err *err)
+{
+	if (o->verify.report && !page_check(o->verify.report, o->write.force, err))
+		return false;
+	if (o->ask.imatrix_from)
+		fmt_sink_abort(fmt_sink_create(c->output, o->write.force, err));
+	return !err->code;
+}
+
 static bool collect(struct conversion *c, const struct options *o, struct fmt_err *err)
 {
-	if (!o->dry_run && o->verify.report && !page_check(o->verify.report, o->write.force, err))
-		return false;
-	if (!o->ask.imatrix_from)
-		return true;
-	if (!o->dry_run)
-		fmt_sink_abort(fmt_sink_create(c->output, o->write.force, err));
-	return !err->code && st2gguf_collect(c, o->ask.imatrix_from, o->verify.n_ctx, o->dry_run, err);
+	return !o->ask.imatrix_from || st2gguf_collect(c, o->ask.imatrix_from, o->verify.n_ctx, o->dry_run, err);
 }
 
 /* v  what is to be checked; NULL: nothing is */
@@ -177,7 +180,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 		c.output = o->output ? o->output : default_name;
 		ok = c.output && st2gguf_adapter_check(v, c.recipe, &o->loras, &err) && adapters_open(&c.adapters, v, &o->loras, &err) &&
 		     (v->is_adapter || st2gguf_tokens(v, o->embed, o->view.pre, &err)) &&
-		     (o->dry_run || start_threads(&c, &err)) && collect(&c, o, &err) &&
+		     (o->dry_run || (check_places(&c, o, &err) && start_threads(&c, &err))) && collect(&c, o, &err) &&
 		     (!check || verify_begin(check, &o->verify, &c, &err)) && convert(&c, o, check, &err);
 	}
 	if (ok && check && !o->dry_run)

@@ -155,7 +155,7 @@ static void judge(struct verify *v, const struct conversion *c)
 		v->sum.reference += e->reference;
 		if (!(v->relative[i] <= v->relative[v->worst]))
 			v->worst = i;
-		if (!(relative <= quant_error_explained(c->view->tensors[i].type, c->types[i])) && !v->n_departs++)
+		if (!(relative <= quant_error_explained(&c->view->tensors[i], c->adapters.lora, c->types[i])) && !v->n_departs++)
 			v->first_departs = i;
 	}
 }

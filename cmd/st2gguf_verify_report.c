@@ -35,7 +35,8 @@ static void json_tensors(struct cli_json *j, const struct verify *v, const struc
 	cli_json_array(j, "tensors");
 	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
 		const struct fmt_view_tensor *t = &c->view->tensors[i];
-		double relative = quant_error_relative(&v->errors[i]), explained = quant_error_explained(t->type, c->types[i]);
+		double relative = quant_error_relative(&v->errors[i]);
+		double explained = quant_error_explained(t, c->adapters.lora, c->types[i]);
 
 		cli_json_object(j, NULL);
 		cli_json_str(j, "name", t->name);
@@ -88,6 +89,7 @@ bool verify_page(struct verify *v, const struct conversion *c, bool force, struc
 		.windows = &v->windows,
 		.trace = v->traced ? &v->trace : NULL,
 		.view = c->view,
+		.lora = c->adapters.lora,
 		.errors = v->errors,
 		.types = c->types,
 		.no_divergence = v->why.msg,

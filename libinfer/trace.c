@@ -109,7 +109,7 @@ static double limit(const struct infer_step *reference, const struct infer_step 
 {
 	const struct fmt_view_tensor *a = reference->tensor, *b = model->tensor;
 
-	return !a || !b ? 1e-6 : quant_error_explained(a->type, b->type);
+	return !a || !b ? 1e-6 : quant_error_explained(a, NULL, b->type);
 }
 
 struct comparing {

@@ -32,21 +32,22 @@ double quant_error_relative(const struct quant_error *e)
 	return e->difference == 0 ? 0 : sqrt(e->difference / e->reference);
 }
 
-double quant_error_explained(enum fmt_type from, enum fmt_type to)
+double quant_error_explained(const struct fmt_view_tensor *from, const struct quant_lora *lora, enum fmt_type to)
 {
 	const struct fmt_type_info *info = fmt_type_info(to);
 	double bits = 8.0 * info->block_bytes / info->block_elems;
 
-	return from == to || to == FMT_F32 ? 1e-6 :
-	       to == FMT_F16               ? 2e-3 :
-	       to == FMT_BF16              ? 1e-2 :
-	       bits >= 8                   ? 3e-2 :
-	       bits >= 6                   ? 6e-2 :
-	       bits >= 5                   ? 0.1 :
-	       bits >= 4                   ? 0.2 :
-	       bits >= 3                   ? 0.4 :
-	       bits >= 2                   ? 0.7 :
-	                                     0.9;
+	if (to == FMT_F32 || (from->type == to && from->op == FMT_OP_NONE && !quant_lora_steps(lora, from)))
+		return 1e-6;
+	return to == FMT_F16  ? 2e-3 :
+	       to == FMT_BF16 ? 1e-2 :
+	       bits >= 8      ? 3e-2 :
+	       bits >= 6      ? 6e-2 :
+	       bits >= 5      ? 0.1 :
+	       bits >= 4      ? 0.2 :
+	       bits >= 3      ? 0.4 :
+	       bits >= 2      ? 0.7 :
+	                        0.9;
 }
 
 /* Elements i, i + LANES, i + 2 LANES ... are one sum, so that the compiler may add them side by side. */

@@ -2,17 +2,20 @@
 """What st2gguf --verify promises: the figures of llm-run --compare, tensors' errors by the formula, the same bytes whatever the
 threads, keys that are true of this file only, planted faults found, limits.
 
-usage: st2gguf_verify.py ST2GGUF LLM_RUN GGUF_INSPECT MODEL_DIR
+usage: st2gguf_verify.py ST2GGUF LLM_RUN GGUF_INSPECT MODEL_DIR SHARED_MODELS     the last may be absent
 """
 import json
 import math
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
-ST2GGUF, LLM_RUN, INSPECT, MODEL = sys.argv[1:5]
+ST2GGUF, LLM_RUN, INSPECT, MODEL, SHARED = sys.argv[1:6]
+LLAMA, LORA = os.path.join(SHARED, 'llama'), os.path.join(SHARED, 'llama-lora')
 FAILED = []
 
 
@@ -136,6 +139,39 @@ def faults(folder, text):
                keys(out)['verify.departures'] > 0, status, err)
 
 
+def adapters(folder):
+    """What an adapter changes is rounded, although its type stays."""
+    if not os.path.isdir(LORA):
+        print('skipped: llama-lora is not here')
+        return
+    status, text, err = run(ST2GGUF, '--json', LLAMA, '--lora', LORA, '-o', os.path.join(folder, 'merged.gguf'), '--verify', '-c', '16')
+    got = json.loads(text)['verify']
+    changed = [t for t in got['tensors'] if t['relative_error'] > 0]
+    expect('a model with an adapter merged into it', status == 0 and got['departures'] == 0 and len(changed) == 28 and
+           all(t['type'] == t['source_type'] == 'BF16' for t in changed) and
+           got['divergence']['mean_kl_divergence'] < 1e-4, status, err, got)
+    status, text, err = run(ST2GGUF, '--json', LORA, '--base', LLAMA, '-o', os.path.join(folder, 'adapter.gguf'), '--verify')
+    got = json.loads(text)['verify']
+    expect('an adapter alone: tensors only', status == 0 and got['relative_error'] == 0 and 'not_run' in got and
+           'divergence' not in got, status, err, got)
+
+
+def interrupted(folder, text):
+    """Whatever it is at, a signal ends it soon and leaves nothing."""
+    with open(text, encoding='utf-8') as f:
+        words = f.read()
+    long, place = os.path.join(folder, 'long.txt'), os.path.join(folder, 'place')
+    with open(long, 'w', encoding='utf-8') as f:
+        f.write(words * 2000)
+    os.mkdir(place)
+    for delay in (0.5, 3):
+        running = subprocess.Popen([ST2GGUF, '--quiet', '--quant', 'Q8_0', MODEL, '-o', os.path.join(place, 'out.gguf'),
+                                    f'--verify={long}', '-c', '32'])
+        time.sleep(delay)
+        running.terminate()
+        expect(f'SIGTERM after {delay} s', running.wait() == -signal.SIGTERM and not os.listdir(place), running.returncode)
+
+
 def refused(folder):
     out = os.path.join(folder, 'none.gguf')
     short = os.path.join(folder, 'short.txt')
@@ -161,6 +197,8 @@ def main():
         same(folder, text)
         limits(folder, text)
         faults(folder, text)
+        adapters(folder)
+        interrupted(folder, text)
         refused(folder)
     return 1 if FAILED else 0
 

@@ -185,6 +185,42 @@ static void refuses_sums_past_float(void **state)
 	fmt_imatrix_sums_destroy(s);
 }
 
+/* In memory there is to the bit what a file would have. */
+static void without_a_file(void **state)
+{
+	struct fmt_imatrix_sums *s = good();
+	struct fmt_err err = { 0 };
+	struct fmt_imatrix *file, *memory;
+
+	(void)state;
+	set(s, S("blk.0.third"), (double[]){ 1.0 / 3, 1e-30 }, 2, (uint64_t[]){ 7 }, 1);
+	assert_true(write_to(s, FMT_IMATRIX_GGUF, &err));
+	file = fmt_imatrix_open(path, &err);
+	memory = fmt_imatrix_of_sums(s, "name.gguf", &err);
+	assert_true(file && memory);
+	assert_string_equal(memory->path, "name.gguf");
+	assert_int_equal(memory->n_entries, file->n_entries);
+	assert_int_equal(memory->n_chunks, file->n_chunks);
+	assert_int_equal(memory->chunk_size, file->chunk_size);
+	assert_true(fmt_str_eq(memory->dataset, file->dataset));
+	for (uint64_t i = 0; i < file->n_entries; i++) {
+		const struct fmt_imatrix_entry *a = &file->entries[i], *b = fmt_imatrix_find(memory, a->name);
+
+		assert_non_null(b);
+		assert_int_equal(a->n_values, b->n_values);
+		assert_int_equal(a->n_counts, b->n_counts);
+		assert_memory_equal(a->values, b->values, a->n_values * sizeof(float));
+		assert_memory_equal(a->sums, b->sums, a->n_values * sizeof(float));
+		assert_memory_equal(a->counts, b->counts, a->n_counts * sizeof(float));
+	}
+	fmt_imatrix_close(file);
+	fmt_imatrix_close(memory);
+	s->entries[0].sums[0] = 1e39;
+	assert_null(fmt_imatrix_of_sums(s, "name.gguf", &err));
+	assert_int_not_equal(err.code, 0);
+	fmt_imatrix_sums_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +230,7 @@ int main(void)
 		cmocka_unit_test(merges_dat_with_experts),
 		cmocka_unit_test(refuses_other_shapes),
 		cmocka_unit_test(refuses_sums_past_float),
+		cmocka_unit_test(without_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);

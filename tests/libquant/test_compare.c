@@ -161,10 +161,13 @@ static void other_tensors(void **state)
 
 static void explained(void **state)
 {
+	const struct fmt_view_tensor bf16 = { .type = FMT_BF16 }, changed = { .type = FMT_BF16, .op = FMT_OP_ADD_ONE };
+
 	(void)state;
-	assert_true(quant_error_explained(FMT_BF16, FMT_F32) == 1e-6 && quant_error_explained(FMT_Q4_K, FMT_Q4_K) == 1e-6);
-	assert_true(quant_error_explained(FMT_F32, FMT_Q8_0) < quant_error_explained(FMT_F32, FMT_Q6_K));
-	assert_true(quant_error_explained(FMT_F32, FMT_Q4_K) < quant_error_explained(FMT_F32, FMT_IQ1_S));
+	assert_true(quant_error_explained(&bf16, NULL, FMT_F32) == 1e-6 && quant_error_explained(&bf16, NULL, FMT_BF16) == 1e-6);
+	assert_true(quant_error_explained(&changed, NULL, FMT_F32) == 1e-6 && quant_error_explained(&changed, NULL, FMT_BF16) == 1e-2);
+	assert_true(quant_error_explained(&bf16, NULL, FMT_Q8_0) < quant_error_explained(&bf16, NULL, FMT_Q6_K));
+	assert_true(quant_error_explained(&bf16, NULL, FMT_Q4_K) < quant_error_explained(&bf16, NULL, FMT_IQ1_S));
 }
 
 int main(void)

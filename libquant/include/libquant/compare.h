@@ -20,9 +20,11 @@ struct quant_error {
  * throughout, NaN where the other side is not finite. */
 double quant_error_relative(const struct quant_error *e);
 
-/* What a tensor's relative error may be when its weights have been rounded from `from` to `to`: about twice the error of the
- * type on heavy-tailed rows (docs/quantization.md). 1e-6 where nothing is rounded: the types are the same, or `to` is F32. */
-double quant_error_explained(enum fmt_type from, enum fmt_type to);
+/* What the relative error of a tensor may be that has been rounded to a type: about twice the error of the type on heavy-tailed
+ * rows (docs/quantization.md). 1e-6 where nothing is rounded: `to` is F32, or the tensor's own type and nothing else happens to
+ * it on the way.
+ * lora  adapters that are merged into it; NULL: none */
+double quant_error_explained(const struct fmt_view_tensor *from, const struct quant_lora *lora, enum fmt_type to);
 
 /* A view, and the adapters that its tensors are read with; NULL: none. */
 struct quant_side {
