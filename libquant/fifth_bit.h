@@ -6,10 +6,12 @@
 
 static inline void quant_fifth_unpack(const uint8_t qs[16], const uint8_t qh[4], uint8_t q[32])
 {
-	for (int i = 0; i < 16; i++) {
-		q[i] = (uint8_t)((qs[i] & 15) | (qh[i / 8] >> i % 8 & 1) << 4);
-		q[i + 16] = (uint8_t)(qs[i] >> 4 | (qh[2 + i / 8] >> i % 8 & 1) << 4);
-	}
+	uint32_t fifth = (uint32_t)qh[0] | (uint32_t)qh[1] << 8 | (uint32_t)qh[2] << 16 | (uint32_t)qh[3] << 24;
+
+	for (int i = 0; i < 16; i++)
+		q[i] = (uint8_t)((qs[i] & 15) | (fifth >> i & 1) << 4);
+	for (int i = 0; i < 16; i++)
+		q[i + 16] = (uint8_t)(qs[i] >> 4 | (fifth >> (i + 16) & 1) << 4);
 }
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "half_inline.h"
+
 extern const uint16_t quant_grid_iq2_xxs[256];
 extern const uint16_t quant_grid_iq2_xs[512];
 extern const uint16_t quant_grid_iq2_s[1024];
@@ -25,6 +27,12 @@ static inline int quant_grid8_digit(uint16_t code, int i)
 static inline int quant_grid4_digit(uint16_t code, int i)
 {
 	return code >> 3 * i & 7;
+}
+
+/* The value, negative if bit i of signs is set; without a branch, so that compilers make vectors of a loop over i. */
+static inline float quant_signed_by(float value, uint32_t signs, int i)
+{
+	return quant_f32_of(quant_u32_of(value) ^ (signs >> i & 1) << 31);
 }
 
 /* Seven bits say the signs of a group's first seven elements (1: negative); the eighth makes the negatives even. */

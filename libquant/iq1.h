@@ -10,11 +10,11 @@
 /* x [8] = scale * (the levels of a point + or - delta). */
 static inline void quant_iq1_group(float scale, int point, int minus, float *x)
 {
-	for (int i = 0; i < 8; i++) {
-		float level = (float)(quant_grid8_digit(quant_grid_iq1_s[point], i) - 1);
+	float lowest = (minus ? -IQ1_DELTA : IQ1_DELTA) - 1;
+	uint32_t code = quant_grid_iq1_s[point];
 
-		x[i] = scale * (minus ? level - IQ1_DELTA : level + IQ1_DELTA);
-	}
+	for (int i = 0; i < 8; i++)
+		x[i] = scale * ((float)(int32_t)(code >> 2 * i & 3) + lowest);
 }
 
 #endif

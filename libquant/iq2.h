@@ -6,15 +6,14 @@
 
 #define IQ2_LEVELS { 8, 25, 43 }
 
-/* x [8] = scale * the levels of a point, negative where `signs` has a bit. */
-static inline void quant_iq2_group(float scale, uint16_t code, unsigned signs, float *x)
+/* x [8] = scale * the levels of a point, negative where `signs` has a bit. Levels are computed, not looked up: that makes
+ * vectors. */
+static inline void quant_iq2_group(float scale, uint32_t code, uint32_t signs, float *x)
 {
-	static const float level[4] = IQ2_LEVELS;
-
 	for (int i = 0; i < 8; i++) {
-		float v = scale * level[quant_grid8_digit(code, i)];
+		uint32_t digit = code >> 2 * i & 3;
 
-		x[i] = signs >> i & 1 ? -v : v;
+		x[i] = quant_signed_by(scale * (float)(int32_t)(8 + 17 * digit + (digit >> 1)), signs, i);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "blocks.h"
 #include "grid_search.h"
 #include "half_inline.h"
+#include "iq3.h"
 #include "kernels.h"
 
 #define LEVELS { 1, 3, 5, 7, 9, 11, 13, 15 }
@@ -32,17 +33,21 @@ static void pack(const struct quant_grid_fit *fit, struct block_iq3_s *b)
 		b->scales[i] = (uint8_t)(fit->k[2 * i] | fit->k[2 * i + 1] << 4);
 }
 
+/* Code of point `quad` of 64. */
+static uint32_t point_of(const struct block_iq3_s *b, int quad)
+{
+	return quant_grid_iq3_s[b->points[quad] | (b->qh[quad / 8] >> quad % 8 & 1) << 8];
+}
+
 static void unpack(const struct block_iq3_s *b, float *x)
 {
-	static const float level[8] = LEVELS;
 	float d = quant_f16_widen(b->d);
 
-	for (int i = 0; i < QUANT_SB; i++) {
-		int k = b->scales[i / 64] >> 4 * (i / 32 % 2) & 15, quad = i / 4;
-		uint16_t code = quant_grid_iq3_s[b->points[quad] | (b->qh[quad / 8] >> quad % 8 & 1) << 8];
-		float v = d * (float)(1 + 2 * k) * level[quant_grid4_digit(code, i % 4)];
+	for (int g = 0; g < 32; g++, x += 8) {
+		int k = b->scales[g / 8] >> 4 * (g / 4 % 2) & 15;
 
-		x[i] = b->signs[i / 8] >> i % 8 & 1 ? -v : v;
+		quant_iq3_group((struct quant_iq3_levels){ 1, 2, 0 }, d * (float)(1 + 2 * k), point_of(b, 2 * g),
+		                point_of(b, 2 * g + 1), b->signs[g], x);
 	}
 }
 

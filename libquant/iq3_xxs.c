@@ -6,6 +6,7 @@
 #include "blocks.h"
 #include "grid_search.h"
 #include "half_inline.h"
+#include "iq3.h"
 #include "kernels.h"
 
 #define LEVELS { 4, 12, 20, 28, 36, 44, 52, 62 }
@@ -35,20 +36,19 @@ static void pack(const struct quant_grid_fit *fit, struct block_iq3_xxs *b)
 
 static void unpack(const struct block_iq3_xxs *b, float *x)
 {
-	static const float level[8] = LEVELS;
 	float d = quant_f16_widen(b->d);
 
-	for (int j = 0; j < 8; j++, x += 32) {
+	for (int j = 0; j < 8; j++) {
 		uint32_t word;
 		float s;
 
 		memcpy(&word, b->signs + 4 * j, 4);
 		s = d * (0.5f + (float)(word >> 28)) * 0.5f;
-		for (int i = 0; i < 32; i++) {
-			uint16_t code = quant_grid_iq3_xxs[b->points[8 * j + i / 4]];
-			float v = s * level[quant_grid4_digit(code, i % 4)];
+		for (int g = 0; g < 4; g++, x += 8) {
+			const uint8_t *points = b->points + 8 * j + 2 * g;
 
-			x[i] = quant_even_signs(word >> 7 * (i / 8) & 127) >> i % 8 & 1 ? -v : v;
+			quant_iq3_group((struct quant_iq3_levels){ 4, 8, 2 }, s, quant_grid_iq3_xxs[points[0]],
+			                quant_grid_iq3_xxs[points[1]], quant_even_signs(word >> 7 * g & 127), x);
 		}
 	}
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "blocks.h"
+#include "grids.h"
 #include "half_inline.h"
 #include "kernels.h"
 #include "small.h"
@@ -56,8 +57,9 @@ static void q1_0_decode(const void *src, float *x, size_t n)
 
 		memcpy(&b, (const unsigned char *)src + i * sizeof(b), sizeof(b));
 		d = quant_f16_widen(b.d);
-		for (int j = 0; j < QUANT_ELEMS_Q1_0; j++)
-			x[j] = b.bits[j / 8] >> j % 8 & 1 ? d : -d;
+		for (int j = 0; j < QUANT_ELEMS_Q1_0 / 8; j++)
+			for (int k = 0; k < 8; k++)
+				x[8 * j + k] = quant_signed_by(d, ~(uint32_t)b.bits[j], k);
 	}
 }
 

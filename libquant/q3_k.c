@@ -64,11 +64,14 @@ static void unpack(const struct block_q3_k *b, float *x)
 	uint8_t q[QUANT_SB];
 
 	quant_planes2_unpack(b->qs, q);
+	for (int k = 0; k < 8; k++)
+		for (int l = 0; l < 32; l++)
+			q[32 * k + l] = (uint8_t)(q[32 * k + l] | (b->hmask[l] >> k & 1) << 2);
 	for (int j = 0; j < 16; j++) {
 		float s = d * (float)scale(b->scales, j);
 
 		for (int i = 16 * j; i < 16 * j + 16; i++)
-			x[i] = s * (float)(q[i] + (b->hmask[i % 32] >> i / 32 & 1) * 4 - 4);
+			x[i] = s * (float)(q[i] - 4);
 	}
 }
 
