@@ -7,16 +7,10 @@
 
 #include "run.h"
 
-/* Shows a result to who looks: n rows of `width`, one after the other. Each operation of this file that writes floats for
- * others to read does it at its end. w: NULL, or of no tensor: the operation has no weight. */
-static inline void op_done(struct infer_run *r, const char *op, const struct infer_w *w, float *y, size_t n, size_t width, bool added)
-{
-	const struct fmt_view_tensor *t = w ? w->tensor : NULL;
-
-	if (r->trace)
-		r->trace(r->trace_user, &(struct infer_step){ .layer = t ? t->layer : (int32_t)r->layer, .tensor = t, .op = op, .y = y,
-		                                              .n = n, .width = width, .stride = width, .added = added });
-}
+/* What each operation of this file that writes floats for others to read ends with: the result, n rows of `width` one after the
+ * other, is looked at for values that are not finite, and shown to who watches. w: NULL, or of no tensor: the operation has no
+ * weight. */
+void op_done(struct infer_run *r, const char *op, const struct infer_w *w, float *y, size_t n, size_t width, bool added);
 
 /* x [T, D] = rows r->ids of w [vocab, D]. */
 void op_embed(struct infer_run *r, float *x, const struct infer_w *w);

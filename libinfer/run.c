@@ -2,6 +2,8 @@
 #include "run.h"
 #include "op.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ALIGN = 64 };
@@ -253,6 +255,19 @@ static bool check_ids(const struct infer_run *r, const int32_t *ids, uint32_t n,
 	return true;
 }
 
+static bool fail_nonfinite(const struct infer_run *r, struct fmt_err *err)
+{
+	const struct infer_fault *f = &r->fault;
+	char place[32] = "outside the layers";
+
+	if (f->layer >= 0)
+		snprintf(place, sizeof place, "in layer %" PRId32, f->layer);
+	if (f->tensor)
+		return fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "%.*s, %s (%s): finite values go in, and what comes out is not: the weight "
+		                "is damaged, or the result too large", (int)f->tensor->name.n, f->tensor->name.p, place, f->op);
+	return fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "%s, %s: finite values go in, and what comes out is not", f->op, place);
+}
+
 bool infer_eval(struct infer_run *r, const int32_t *ids, uint32_t n, bool all_logits, float *logits,
                 struct fmt_err *err)
 {
@@ -265,7 +280,11 @@ bool infer_eval(struct infer_run *r, const int32_t *ids, uint32_t n, bool all_lo
 		r->n_tok = len;
 		r->n_wanted = !logits ? 0 : all_logits ? len : len == left;
 		r->logits = all_logits && logits ? logits + (size_t)done * r->model->n_vocab : logits;
+		r->layer = r->model->n_layers;
+		r->fault = (struct infer_fault){ 0 };
 		r->model->forward->run(r);
+		if (r->fault.op)
+			return fail_nonfinite(r, err);
 		r->pos += len;
 		done += len;
 	}

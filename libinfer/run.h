@@ -40,6 +40,13 @@ struct infer_ssm_rows {
 	float *y;    /* inner: the result */
 };
 
+/* The first operation of a batch whose result is not finite. */
+struct infer_fault {
+	const char *op;                       /* NULL: none */
+	const struct fmt_view_tensor *tensor; /* its weight, or NULL */
+	int32_t layer;                        /* -1: before or after the layers */
+};
+
 struct infer_run {
 	const struct infer_model *model;
 	const struct infer_kernels *kernels;
@@ -55,7 +62,7 @@ struct infer_run {
 	const int32_t *ids; /* [n_tok] */
 	uint32_t n_tok;     /* rows of the buffers below that are in use */
 	uint32_t pos;       /* position of row 0: tokens before the batch */
-	uint32_t layer;     /* the one being computed */
+	uint32_t layer;     /* the one being computed; n_layers: none */
 	uint32_t n_wanted;  /* the last so many tokens need logits */
 	float *logits;      /* [n_wanted, vocab], the caller's */
 
@@ -77,6 +84,8 @@ struct infer_run {
 	struct infer_route route; /* of a mixture of experts */
 
 	uint64_t *expert_use; /* [layers, experts]: how often each was chosen; NULL: nobody counts */
+
+	struct infer_fault fault;
 
 	infer_step_fn *trace; /* after every operation; NULL: nobody looks */
 	void *trace_user;

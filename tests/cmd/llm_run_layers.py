@@ -5,55 +5,16 @@ the layer and the part are named.
 usage: llm_run_layers.py LLM_RUN ST2GGUF MODEL [MIXTRAL]    MODEL: a Llama directory in BF16; MIXTRAL may be absent"""
 import json
 import os
-import shutil
-import struct
 import subprocess
 import sys
 import tempfile
+
+from broken_model import bf16, broken, change, floats
 
 LLM_RUN, ST2GGUF, MODEL = sys.argv[1:4]
 MIXTRAL = sys.argv[4] if len(sys.argv) > 4 else ''
 TEXT = 'First Citizen: Before we proceed any further, hear me speak. All: Speak, speak.'
 FAILED = []
-
-
-class Weights:
-    """A safetensors file of one folder; tensors as lists of rows of bytes."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, 'model.safetensors')
-        with open(self.path, 'rb') as f:
-            data = f.read()
-        n, = struct.unpack('<Q', data[:8])
-        self.header = json.loads(data[8:8 + n])
-        self.start, self.data = 8 + n, bytearray(data)
-
-    def rows(self, name):
-        entry = self.header[name]
-        a, b = (self.start + x for x in entry['data_offsets'])
-        n = entry['shape'][0]
-        size = (b - a) // n
-        return [bytes(self.data[a + i * size:a + (i + 1) * size]) for i in range(n)]
-
-    def put(self, name, rows):
-        a, b = (self.start + x for x in self.header[name]['data_offsets'])
-        joined = b''.join(rows)
-        assert len(joined) == b - a, name
-        self.data[a:b] = joined
-
-    def save(self):
-        os.remove(self.path)
-        with open(self.path, 'wb') as f:
-            f.write(self.data)
-
-
-def floats(rows):
-    """BF16 to numbers."""
-    return [[struct.unpack('<f', b'\0\0' + row[i:i + 2])[0] for i in range(0, len(row), 2)] for row in rows]
-
-
-def bf16(rows):
-    return [b''.join(struct.pack('<f', x)[2:] for x in row) for row in rows]
 
 
 def layer(i, name):
@@ -64,10 +25,6 @@ def permuted(rows, n_heads):
     """Halves of each head become neighbours: what llama.cpp's layout has, and a checkpoint has not."""
     n = len(rows) // n_heads
     return [rows[h * n + (i % 2) * (n // 2) + i // 2] for h in range(n_heads) for i in range(n)]
-
-
-def change(name, function):
-    return lambda w, config: w.put(name, function(w.rows(name)))
 
 
 def swap(a, b):
@@ -111,24 +68,6 @@ def expect(what, ok, *shown):
     if not ok:
         print('    ', *shown)
         FAILED.append(what)
-
-
-def broken(model, folder, fault):
-    """A copy of a model with a fault."""
-    copy = os.path.join(folder, 'broken')
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(model, copy, ignore=shutil.ignore_patterns('golden*'))
-    for name in os.listdir(copy):
-        os.chmod(os.path.join(copy, name), 0o644)
-    config_path = os.path.join(copy, 'config.json')
-    with open(config_path, encoding='utf-8') as f:
-        config = json.load(f)
-    weights = Weights(copy)
-    fault(weights, config)
-    weights.save()
-    with open(config_path, 'w', encoding='utf-8') as f:
-        json.dump(config, f)
-    return copy
 
 
 def check(what, reference, model, parts):

@@ -73,7 +73,9 @@ bool infer_run_plan(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batc
 
 /* Appends n tokens to the sequence and computes their logits.
  * logits   [n, vocab] if all_logits, else [vocab] of the last token; may be NULL
- * returns false for an id outside the vocabulary or a full cache; the sequence is then unchanged */
+ * returns false for an id outside the vocabulary or a full cache, the sequence is then unchanged; or where an operation gives
+ * values that are not finite (FMT_NONFINITE), which the message names with its layer and its weight: the logits are then of no
+ * use, and infer_run_reset begins anew */
 bool infer_eval(struct infer_run *r, const int32_t *ids, uint32_t n, bool all_logits, float *logits,
                 struct fmt_err *err);
 
