@@ -20,7 +20,7 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 	struct infer_tokens ids = { 0 };
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
 	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special) || uses_sample(o);
-	bool prompted = o->prompt || o->file || o->chat.file || o->ids || uses_sample(o);
+	bool prompted = (o->prompt || o->file || o->chat.file || o->ids || uses_sample(o)) && !choices_asked(&o->choice);
 	bool ok = load(&l, path, &o->loras, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
 	          (is_measuring(o) ? run_measure(p, o, path, &l, pool, &ids, status, err)
 	           : o->memory     ? run_memory(&g, path, err)
@@ -92,6 +92,15 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		  "with --compare: where the two part, operation by\noperation; exit status 1 if anywhere", NULL },
 		{ CLI_STRING, 0, "report", "OUT.html", &o->report,
 		  "with --compare: also one page with the verdict, the\ndivergences, the layers and the tensors as pictures", NULL },
+		{ CLI_FLAG, 0, "hellaswag", NULL, &o->choice.hellaswag,
+		  "how often MODEL finds the right ending in the tasks of\n-f FILE, in llama-perplexity's format", NULL },
+		{ CLI_UINT, 0, "hellaswag-tasks", "N", &o->choice.hellaswag_tasks, "of N tasks, those that llama-perplexity takes (400)",
+		  &o->choice.tasks_given },
+		{ CLI_FLAG, 0, "winogrande", NULL, &o->choice.winogrande, "the same of the gaps of WinoGrande's sentences", NULL },
+		{ CLI_UINT, 0, "winogrande-tasks", "N", &o->choice.winogrande_tasks, "of N tasks (all)", &o->choice.tasks_given },
+		{ CLI_FLAG, 0, "multiple-choice", NULL, &o->choice.multiple_choice,
+		  "the same of questions in llama-perplexity's binary\nformat (ARC, MMLU, TruthfulQA)", NULL },
+		{ CLI_UINT, 0, "multiple-choice-tasks", "N", &o->choice.multiple_choice_tasks, "of N tasks (all)", &o->choice.tasks_given },
 		{ CLI_STRING, 0, "save-logits", "BASE", &o->save_logits,
 		  "with --perplexity: all predictions to BASE, as\nllama-perplexity's --save-all-logits", NULL },
 		{ CLI_STRING, 0, "kld", "BASE", &o->kld,
@@ -128,7 +137,7 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 	p->name = "llm-run";
 	p->usage = "llm-run [options] MODEL -p TEXT\nllm-run [options] MODEL --perplexity FILE\n"
 	           "llm-run [options] MODEL --compare REF [-f FILE]\nllm-run [options] MODEL --kld BASE\n"
-	           "llm-run [options] MODEL --experts -f FILE";
+	           "llm-run [options] MODEL --experts -f FILE\nllm-run [options] MODEL --hellaswag -f FILE";
 	p->about = "Runs MODEL, a GGUF or a Hugging Face directory, in float32 arithmetic whose results do not\n"
 	           "depend on threads, batches or the CPU.";
 	p->examples = "  llm-run model.gguf -p \"Once upon a time\" -n 64\n"

@@ -11,9 +11,16 @@
 #include "divergence.h"
 #include "loaded.h"
 
+/* --hellaswag, --winogrande and --multiple-choice; 0 tasks: not asked for. */
+struct choice_options {
+	bool hellaswag, winogrande, multiple_choice, tasks_given;
+	uint64_t hellaswag_tasks, winogrande_tasks, multiple_choice_tasks;
+};
+
 struct options {
 	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method, *report;
 	struct chat_options chat;
+	struct choice_options choice;
 	struct cli_list loras;
 	uint64_t n, n_ctx, n_batch, top_k, seed, stride, chunks;
 	double temp, top_p, min_p;
@@ -51,7 +58,7 @@ bool run_prompt(struct generation *g, const char *path, struct fmt_err *err);
 bool prepare_run(struct generation *g, uint32_t *n_ctx, struct fmt_err *err);
 void generation_finish(struct generation *g);
 
-/* llm_run_measure.c: --perplexity, --compare, --kld and --experts. */
+/* llm_run_measure.c: --perplexity, --compare, --kld, --experts and multiple choice. */
 bool is_measuring(const struct options *o);
 int measuring_options(const struct cli_program *p, struct options *o); /* CLI_OK, or the exit status */
 
@@ -63,6 +70,11 @@ bool run_measure(const struct cli_program *p, const struct options *o, const cha
 /* llm_run_experts.c: --experts, how often each was chosen; prints what came out. w->progress is set. */
 bool run_experts(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l,
                  struct infer_windows *w, struct fmt_err *err);
+
+/* llm_run_choice.c: --hellaswag, --winogrande and --multiple-choice, of the tasks in o->file; prints what came out. */
+int choices_asked(const struct choice_options *o); /* how many of the three */
+bool choice_tasks_fit(const struct choice_options *o); /* each number of tasks goes with its own */
+bool run_choice(const struct cli_program *p, const struct options *o, const char *path, const struct loaded *l, struct fmt_err *err);
 
 /* llm_run_layers.c: --compare --layers, the two operation by operation; prints what came out.
  * status  out: CLI_CHECK where a part departs further than its type explains */

@@ -1,4 +1,4 @@
-/* llm-run --perplexity, --compare and --kld: how well a model predicts a text, and how far it is from a reference. */
+/* llm-run --perplexity, --compare, --kld and others: how well a model predicts a text, and how far it is from a reference. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 bool is_measuring(const struct options *o)
 {
-	return o->perplexity || o->compare || o->kld || o->experts;
+	return o->perplexity || o->compare || o->kld || o->experts || choices_asked(&o->choice);
 }
 
 static bool has_limits(const struct options *o)
@@ -17,12 +17,29 @@ static bool has_limits(const struct options *o)
 	return o->limits.max_kld_given || o->limits.min_top1_given || o->limits.max_ppl_ratio_given;
 }
 
+/* What goes with multiple choice, of which one is asked for. */
+static int tasks_options(const struct cli_program *p, const struct options *o)
+{
+	if (!o->file || o->prompt || o->chat.file || o->ids || o->as_ids || o->no_special)
+		return cli_usage_error(p, "the tasks are text in a file: -f FILE, and no other prompt");
+	if (o->method || o->stride || o->chunks)
+		return cli_usage_error(p, "tasks are run one by one: no --method, --stride or --chunks");
+	return CLI_OK;
+}
+
 int measuring_options(const struct cli_program *p, struct options *o)
 {
-	if ((o->perplexity != NULL) + (o->compare != NULL) + (o->kld != NULL) + o->experts > 1)
-		return cli_usage_error(p, "only one of --perplexity, --compare, --kld and --experts at a time");
+	int choices = choices_asked(&o->choice);
+
+	if ((o->perplexity != NULL) + (o->compare != NULL) + (o->kld != NULL) + o->experts + choices > 1)
+		return cli_usage_error(p, "only one of --perplexity, --compare, --kld, --experts, --hellaswag, --winogrande and --multiple-choice "
+		                       "at a time");
 	if (is_measuring(o) && (o->logits || o->n_given))
-		return cli_usage_error(p, "--perplexity, --compare, --kld and --experts generate nothing, and write no --logits");
+		return cli_usage_error(p, "what measures generates nothing, and writes no --logits");
+	if (!choice_tasks_fit(&o->choice))
+		return cli_usage_error(p, "--hellaswag-tasks needs --hellaswag, and so for the others; 1 task is the least");
+	if (choices && tasks_options(p, o))
+		return CLI_USAGE;
 	if (!is_measuring(o) && (o->method || o->stride || o->chunks))
 		return cli_usage_error(p, "--method, --stride and --chunks need --perplexity or --compare");
 	if (o->experts && (o->method || o->stride))
@@ -226,6 +243,8 @@ bool run_measure(const struct cli_program *p, const struct options *o, const cha
                  struct quant_pool *pool, const struct infer_tokens *ids, int *status, struct fmt_err *err)
 {
 	*status = CLI_OK;
+	if (choices_asked(&o->choice))
+		return run_choice(p, o, path, l, err);
 	return o->perplexity ? run_perplexity(p, o, path, l, ids, err)
 	       : o->kld      ? run_kld(p, o, path, l, status, err)
 	       : o->experts  ? run_expert_use(p, o, path, l, ids, err)

@@ -75,6 +75,9 @@
  * of a vocabulary of a million tokens, plans of some hundred thousand tensors. */
 #define LIMIT_VIEW_BYTES (UINT64_C(64) << 20)
 
+/* Answers to one question. llama-perplexity takes no more either; ten are many. */
+#define LIMIT_TASK_ANSWERS 100
+
 /* Bytes that a strided view of a PyTorch storage is gathered through, whatever the size of the tensor. */
 #define LIMIT_GATHER_BYTES (UINT64_C(1) << 20)
 

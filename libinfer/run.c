@@ -232,6 +232,14 @@ void infer_run_reset(struct infer_run *r)
 	infer_kv_reset(&r->kv);
 }
 
+bool infer_run_back(struct infer_run *r, uint32_t pos)
+{
+	if (pos > r->pos || r->kv.n_states)
+		return false;
+	r->pos = pos;
+	return true;
+}
+
 void infer_run_watch(struct infer_run *r, infer_watch_fn *fn, void *user)
 {
 	r->watch = fn;

@@ -48,6 +48,7 @@ def modes(folder, text):
         '--compare': [LLM_RUN, '--compare', MODEL, '-f', text],
         '--compare --layers': [LLM_RUN, '--compare', MODEL, '-f', text, '--layers'],
         '--kld': [LLM_RUN, '--kld', base],
+        '--hellaswag': [LLM_RUN, '--hellaswag', '-f', tasks],
         'llm-imatrix': [LLM_IMATRIX, '-f', text, '-c', '16', '-o', os.path.join(folder, 'none.gguf')],
     }
 

@@ -37,6 +37,10 @@ enum { INFER_BATCH_DEFAULT = 64 };
 struct infer_run *infer_run_create(const struct infer_model *m, uint32_t n_ctx, uint32_t n_batch, struct fmt_err *err);
 void infer_run_destroy(struct infer_run *r); /* NULL is fine */
 void infer_run_reset(struct infer_run *r);   /* forgets the sequence */
+
+/* Forgets the tokens from position pos on. false, and nothing is done, where there are not so many, or where layers keep a state
+ * of all tokens (Mamba and the like), which nothing is taken out of again. */
+bool infer_run_back(struct infer_run *r, uint32_t pos);
 uint32_t infer_run_pos(const struct infer_run *r);
 
 /* What goes into one matrix of a weight: n rows of `cols` values, each `stride` values after the one before, in the order of
