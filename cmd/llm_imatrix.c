@@ -11,8 +11,8 @@
 struct options {
 	const char *file, *output, *format;
 	struct cli_list merge;
-	uint64_t n_ctx, n_batch, chunks, from;
-	bool parse_special, process_output, force, statistics;
+	uint64_t n_ctx, n_batch, chunks, from, save_every;
+	bool parse_special, process_output, force, statistics, resume;
 };
 
 static bool merge_files(const struct options *o, struct fmt_imatrix_sums *sums, struct fmt_err *err)
@@ -59,35 +59,90 @@ static bool set_windows(const struct options *o, const struct loaded *l, const s
 	return true;
 }
 
-static bool collect(const struct cli_program *p, const struct options *o, const struct loaded *l, struct fmt_imatrix_sums *sums,
-                    struct fmt_err *err)
+/* What is made, and of what. */
+struct job {
+	const struct cli_program *program;
+	const struct options *o;
+	const char *model; /* NULL: files are merged, and nothing is run */
+	struct fmt_imatrix_sums *sums;
+	struct unfinished unfinished;
+	struct cli_progress progress;
+	uint64_t n_windows, n_before; /* done before those that are being run */
+};
+
+static void show_progress(void *user, uint64_t done, uint64_t total)
+{
+	struct job *job = user;
+
+	(void)total;
+	cli_progress_update(&job->progress, job->n_before + done, job->n_windows);
+}
+
+/* What the sums begin with: those of an earlier run, or of other files, and the name of this text. */
+static bool begin(struct job *job, const struct infer_windows *w, struct fmt_err *err)
+{
+	const struct options *o = job->o;
+	struct fmt_str text = { o->file, strlen(o->file) };
+
+	if (!unfinished_describe(&job->unfinished, job->model, w, o->process_output, &o->merge, err))
+		return false;
+	if (o->resume && unfinished_is_there(&job->unfinished)) {
+		if (!unfinished_load(&job->unfinished, w, job->sums, &job->n_before, err))
+			return false;
+		cli_note(job->program, "%s: %" PRIu64 " of %" PRIu64 " windows are done", job->unfinished.path, job->n_before, w->n_windows);
+		return true;
+	}
+	return merge_files(o, job->sums, err) && fmt_imatrix_sums_dataset(job->sums, text, err);
+}
+
+/* So many windows at a time as are to be saved together. */
+static bool run_windows(struct job *job, const struct infer_windows *all, struct infer_run *run, struct fmt_err *err)
+{
+	const struct options *o = job->o;
+	uint64_t step = o->save_every ? o->save_every : all->n_windows;
+
+	job->n_windows = all->n_windows;
+	while (job->n_before < all->n_windows) {
+		struct infer_windows w = *all;
+
+		w.ids += job->n_before * w.step;
+		w.n -= job->n_before * w.step;
+		w.n_windows -= job->n_before;
+		w.n_windows = w.n_windows < step ? w.n_windows : step;
+		w.progress = show_progress;
+		w.user = job;
+		if (!infer_imatrix_collect(run, &w, o->process_output, job->sums, err))
+			return false;
+		job->n_before += w.n_windows;
+		if (o->save_every && job->n_before < all->n_windows && !unfinished_save(&job->unfinished, job->sums, job->n_before, err))
+			return false;
+	}
+	return true;
+}
+
+static bool collect(struct job *job, const struct loaded *l, struct fmt_err *err)
 {
 	struct infer_tokens ids = { 0 };
 	struct infer_windows w;
 	struct infer_run *run = NULL;
-	struct cli_progress progress;
-	bool ok = read_ids(o, l, &ids, err) && set_windows(o, l, &ids, &w, err) &&
-	          (run = infer_run_create(l->model, w.size, (uint32_t)o->n_batch, err)) &&
-	          fmt_imatrix_sums_dataset(sums, (struct fmt_str){ o->file, strlen(o->file) }, err);
+	bool ok = read_ids(job->o, l, &ids, err) && set_windows(job->o, l, &ids, &w, err) && begin(job, &w, err) &&
+	          (run = infer_run_create(l->model, w.size, (uint32_t)job->o->n_batch, err));
 
 	if (ok) {
-		cli_progress_start(&progress, p, "windows");
-		w.progress = cli_progress_update;
-		w.user = &progress;
-		ok = infer_imatrix_collect(run, &w, o->process_output, sums, err);
-		cli_progress_end(&progress);
+		cli_progress_start(&job->progress, job->program, "windows");
+		ok = run_windows(job, &w, run, err);
+		cli_progress_end(&job->progress);
 	}
 	infer_run_destroy(run);
 	infer_tokens_finish(&ids);
 	return ok;
 }
 
-static bool run_model(const struct cli_program *p, const struct options *o, const char *path, struct fmt_imatrix_sums *sums,
-                      struct fmt_err *err)
+static bool run_model(struct job *job, struct fmt_err *err)
 {
-	struct quant_pool *pool = quant_pool_create((unsigned)p->threads);
+	struct quant_pool *pool = quant_pool_create((unsigned)job->program->threads);
 	struct loaded l = { 0 };
-	bool ok = pool ? load(&l, path, NULL, true, pool, err) && collect(p, o, &l, sums, err)
+	bool ok = pool ? load(&l, job->model, NULL, true, pool, err) && collect(job, &l, err)
 	               : fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
 
 	unload(&l);
@@ -95,24 +150,45 @@ static bool run_model(const struct cli_program *p, const struct options *o, cons
 	return ok;
 }
 
-/* The output is begun first, so that one that cannot be written costs no run.
- * path   the model; NULL: files are merged, and nothing is run */
-static bool make(const struct cli_program *p, const struct options *o, const char *path, struct fmt_err *err)
+/* Work that was begun is not begun anew by mistake. */
+static bool check_unfinished(const struct job *job, struct fmt_err *err)
 {
-	enum fmt_imatrix_layout layout = strcmp(o->format, "dat") ? FMT_IMATRIX_GGUF : FMT_IMATRIX_DAT;
-	struct fmt_imatrix_sums *sums = fmt_imatrix_sums_create((uint32_t)o->n_ctx, err);
-	struct fmt_sink *sink = sums ? fmt_sink_create(o->output, o->force, err) : NULL;
-	uint64_t n_bytes = 0;
-	bool ok = sink && merge_files(o, sums, err) && (!path || run_model(p, o, path, sums, err)) &&
-	          fmt_imatrix_sums_write(sums, layout, sink, &n_bytes, err);
+	if (!job->o->save_every || job->o->resume || job->o->force || !unfinished_is_there(&job->unfinished))
+		return true;
+	fmt_fail(err, FMT_EXISTS, FMT_NO_OFFSET, "is there already: --resume goes on with it, --force begins anew");
+	fmt_err_file(err, job->unfinished.path);
+	return false;
+}
 
-	if (ok)
-		ok = fmt_sink_commit(sink, n_bytes, err);
-	else
+/* The output is begun first, so that one that cannot be written costs no run. */
+static bool make(struct job *job, struct fmt_err *err)
+{
+	const struct options *o = job->o;
+	enum fmt_imatrix_layout layout = strcmp(o->format, "dat") ? FMT_IMATRIX_GGUF : FMT_IMATRIX_DAT;
+	struct fmt_sink *sink = fmt_sink_create(o->output, o->force, err);
+	uint64_t n_bytes = 0;
+	bool ok = sink && check_unfinished(job, err) && (job->model ? run_model(job, err) : merge_files(o, job->sums, err)) &&
+	          fmt_imatrix_sums_write(job->sums, layout, sink, &n_bytes, err);
+
+	if (!ok) {
 		fmt_sink_abort(sink);
-	if (ok)
-		report_sums(p, o->output, sums);
-	fmt_imatrix_sums_destroy(sums);
+		return false;
+	}
+	if (!fmt_sink_commit(sink, n_bytes, err))
+		return false;
+	if (o->save_every || o->resume)
+		unfinished_remove(&job->unfinished);
+	report_sums(job->program, o->output, job->sums);
+	return true;
+}
+
+static bool do_job(const struct cli_program *p, const struct options *o, const char *model, struct fmt_err *err)
+{
+	struct job job = { .program = p, .o = o, .model = model, .sums = fmt_imatrix_sums_create((uint32_t)o->n_ctx, err) };
+	bool ok = job.sums && unfinished_init(&job.unfinished, o->output, err) && make(&job, err);
+
+	unfinished_finish(&job.unfinished);
+	fmt_imatrix_sums_destroy(job.sums);
 	return ok;
 }
 
@@ -126,6 +202,8 @@ static int check_usage(const struct cli_program *p, const struct options *o, int
 		return cli_usage_error(p, n ? "one model at a time" : "no model given");
 	if (n != (o->file != NULL))
 		return cli_usage_error(p, n ? "no text given: use -f FILE" : "a text needs a model");
+	if (!n && (o->save_every || o->resume))
+		return cli_usage_error(p, "--save-every and --resume need a model: merging runs nothing");
 	if (!o->output)
 		return cli_usage_error(p, "no output given: use -o FILE");
 	if (strcmp(o->format, "gguf") && strcmp(o->format, "dat"))
@@ -150,6 +228,8 @@ static int parse(struct cli_program *p, struct options *o, int argc, char **argv
 		{ CLI_STRING, 0, "output-format", "NAME", &o->format, "gguf, or dat, the older layout without counts (gguf)", NULL },
 		{ CLI_FLAG, 0, "process-output", NULL, &o->process_output, "the output matrix too", NULL },
 		{ CLI_LIST, 0, "merge", "FILE", &o->merge, "add what FILE has; may be given again", NULL },
+		{ CLI_UINT, 0, "save-every", "N", &o->save_every, "after every N windows save what there is to OUT.partial", NULL },
+		{ CLI_FLAG, 0, "resume", NULL, &o->resume, "go on with OUT.partial if it is there; changes no byte of OUT", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o->force, "replace OUT if it exists", NULL },
 		{ CLI_FLAG, 0, "statistics", NULL, &o->statistics, "print figures of each weight in IMATRIX", NULL },
 		{ .kind = CLI_GROUP, .help = "Running" },
@@ -183,7 +263,7 @@ int main(int argc, char **argv)
 	bool ok;
 
 	if (!status) {
-		ok = o.statistics ? report_statistics(&p, argv[1], &err) : make(&p, &o, n ? argv[1] : NULL, &err);
+		ok = o.statistics ? report_statistics(&p, argv[1], &err) : do_job(&p, &o, n ? argv[1] : NULL, &err);
 		status = ok ? CLI_OK : cli_fail(&p, &err);
 	}
 	free(o.merge.items);

@@ -35,7 +35,7 @@ int measuring_options(const struct cli_program *p, struct options *o)
 		return cli_usage_error(p, "only one of --perplexity, --compare, --kld, --experts, --hellaswag, --winogrande and --multiple-choice "
 		                       "at a time");
 	if (is_measuring(o) && (o->logits || o->n_given))
-		return cli_usage_error(p, "what measures generates nothing, and writes no --logits");
+		return cli_usage_error(p, "--perplexity, --compare and what else measures generate nothing, and write no --logits");
 	if (!choice_tasks_fit(&o->choice))
 		return cli_usage_error(p, "--hellaswag-tasks needs --hellaswag, and so for the others; 1 task is the least");
 	if (choices && tasks_options(p, o))

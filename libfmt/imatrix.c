@@ -58,20 +58,26 @@ static bool check_values(const struct fmt_imatrix_entry *e, const float *x, uint
 	return true;
 }
 
-/* Contents of a tensor of the GGUF, which must be F32. */
-static float *read_floats(struct fmt_imatrix_impl *im, const struct fmt_model *m, const struct fmt_tensor *t,
-                          struct fmt_err *err)
+/* Contents of a tensor of the GGUF, F32 or F64; *exact stays NULL of the first. */
+static bool read_numbers(struct fmt_imatrix_impl *im, const struct fmt_model *m, const struct fmt_tensor *t, const float **out,
+                         const double **exact, struct fmt_err *err)
 {
 	char name[FMT_SHOW_BYTES];
+	double *wide;
 	float *x;
 
-	if (t->type != FMT_F32) {
-		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor %s: type %s, but importance is F32", fmt_show(t->name, name),
-		         fmt_type_info(t->type)->name);
-		return NULL;
-	}
-	x = fmt_arena_alloc(&im->mem, t->n_elems, sizeof *x, err);
-	return x && fmt_tensor_read(m, t, 0, fmt_tensor_rows(t), x, err) ? x : NULL;
+	if (t->type != FMT_F32 && t->type != FMT_F64)
+		return fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor %s: type %s, but importance is F32", fmt_show(t->name, name),
+		                fmt_type_info(t->type)->name);
+	*out = x = fmt_arena_alloc(&im->mem, t->n_elems, sizeof *x, err);
+	if (t->type == FMT_F32)
+		return x && fmt_tensor_read(m, t, 0, fmt_tensor_rows(t), x, err);
+	*exact = wide = x ? fmt_arena_alloc(&im->mem, t->n_elems, sizeof *wide, err) : NULL;
+	if (!wide || !fmt_tensor_read(m, t, 0, fmt_tensor_rows(t), wide, err))
+		return false;
+	for (uint64_t i = 0; i < t->n_elems; i++)
+		x[i] = (float)wide[i];
+	return true;
 }
 
 /* Sums and counts become means; an expert that was never used has none. */
@@ -113,25 +119,45 @@ static bool read_entry_gguf(struct fmt_imatrix_impl *im, const struct fmt_model 
 	counts = fmt_model_find(m, (struct fmt_str){ counts_name, (size_t)n });
 	if (!counts)
 		return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "entry %s: its counts are missing", fmt_show(weight, shown));
-	e.sums = read_floats(im, m, t, err);
 	e.n_counts = counts->n_elems;
-	e.counts = e.sums ? read_floats(im, m, counts, err) : NULL;
-	return e.counts && check_values(&e, e.sums, e.n_values, err) && check_values(&e, e.counts, e.n_counts, err) &&
+	return read_numbers(im, m, t, &e.sums, &e.exact_sums, err) &&
+	       read_numbers(im, m, counts, &e.counts, &e.exact_counts, err) && check_values(&e, e.sums, e.n_values, err) && check_values(&e, e.counts, e.n_counts, err) &&
 	       divide(im, &e, err) && add(im, &e, err);
+}
+
+static bool set_datasets(struct fmt_imatrix_impl *im, const struct fmt_str *names, uint64_t n, struct fmt_err *err)
+{
+	struct fmt_str *copies = fmt_arena_alloc(&im->mem, n, sizeof *copies, err);
+
+	for (uint64_t i = 0; copies && i < n; i++)
+		copies[i] = fmt_arena_str(&im->mem, names[i], err);
+	if (err->code)
+		return false;
+	im->pub.datasets = copies;
+	im->pub.n_datasets = n;
+	im->pub.dataset = copies[0];
+	return true;
+}
+
+static uint64_t get_u32(const struct fmt_model *m, const char *key)
+{
+	const struct fmt_value *v = fmt_model_get(m, key);
+
+	return v && v->type == FMT_KV_U32 ? v->as.u : 0;
 }
 
 /* What the keys say of where it came from. */
 static bool read_source(struct fmt_imatrix_impl *im, const struct fmt_model *m, struct fmt_err *err)
 {
-	const struct fmt_value *sets = fmt_model_get(m, "imatrix.datasets"), *chunks = fmt_model_get(m, "imatrix.chunk_count"),
-	                       *size = fmt_model_get(m, "imatrix.chunk_size");
+	const struct fmt_value *sets = fmt_model_get(m, "imatrix.datasets"), *work = fmt_model_get(m, "imatrix.work");
 
-	if (sets && sets->type == FMT_KV_ARR && sets->elem == FMT_KV_STR && sets->n)
-		im->pub.dataset = fmt_arena_str(&im->mem, sets->as.strs[0], err);
-	if (chunks && chunks->type == FMT_KV_U32)
-		im->pub.n_chunks = chunks->as.u;
-	if (size && size->type == FMT_KV_U32)
-		im->pub.chunk_size = size->as.u;
+	if (sets && sets->type == FMT_KV_ARR && sets->elem == FMT_KV_STR && sets->n && !set_datasets(im, sets->as.strs, sets->n, err))
+		return false;
+	if (work && work->type == FMT_KV_STR)
+		im->pub.work = fmt_arena_str(&im->mem, work->as.s, err);
+	im->pub.n_chunks = get_u32(m, "imatrix.chunk_count");
+	im->pub.chunk_size = get_u32(m, "imatrix.chunk_size");
+	im->pub.n_done = get_u32(m, "imatrix.done");
 	return !err->code;
 }
 
@@ -190,6 +216,8 @@ static bool read_tail_dat(struct fmt_imatrix_impl *im, struct fmt_cur *c)
 		return true;
 	im->pub.n_chunks = fmt_cur_u32(c, "the number of chunks");
 	im->pub.dataset = fmt_cur_str(c, dat_count(c, 1, "the length of the text's name"), &im->mem, "the text's name");
+	im->pub.datasets = &im->pub.dataset;
+	im->pub.n_datasets = im->pub.dataset.n > 0;
 	return fmt_cur_ok(c);
 }
 
@@ -284,7 +312,7 @@ struct fmt_imatrix *fmt_imatrix_of_sums(const struct fmt_imatrix_sums *s, const 
 	im->pub.n_chunks = s->n_chunks;
 	im->pub.chunk_size = s->chunk_size;
 	if (s->impl->n_datasets)
-		im->pub.dataset = fmt_arena_str(&im->mem, s->impl->datasets[0], err);
+		set_datasets(im, s->impl->datasets, s->impl->n_datasets, err);
 	for (uint64_t i = 0; i < s->n_entries && !err->code; i++)
 		add_sum(im, &s->entries[i], err);
 	if (!err->code)

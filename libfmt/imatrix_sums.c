@@ -111,7 +111,8 @@ bool fmt_imatrix_sums_dataset(struct fmt_imatrix_sums *s, struct fmt_str name, s
 static bool rows_of(const struct fmt_imatrix_sums *s, const struct fmt_imatrix_entry *e, uint64_t i, uint64_t *rows,
                     struct fmt_err *err)
 {
-	double n = e->n_counts ? (double)e->counts[e->n_counts > 1 ? i : 0] : (double)e->n_calls * s->chunk_size;
+	uint64_t at = e->n_counts > 1 ? i : 0;
+	double n = e->exact_counts ? e->exact_counts[at] : e->n_counts ? (double)e->counts[at] : (double)e->n_calls * s->chunk_size;
 	char shown[FMT_SHOW_BYTES];
 
 	if (!(n < MOST_ROWS))
@@ -138,7 +139,7 @@ static bool merge_entry(struct fmt_imatrix_sums *s, const struct fmt_imatrix_ent
 		if (!rows_of(s, e, m, &rows, err))
 			return false;
 		for (uint64_t i = m * width; i < (m + 1) * width; i++)
-			to->sums[i] += e->sums ? (double)e->sums[i] : (double)e->values[i] * (double)rows;
+			to->sums[i] += e->exact_sums ? e->exact_sums[i] : e->sums ? (double)e->sums[i] : (double)e->values[i] * (double)rows;
 		to->counts[m] += rows;
 	}
 	return true;
@@ -146,8 +147,10 @@ static bool merge_entry(struct fmt_imatrix_sums *s, const struct fmt_imatrix_ent
 
 bool fmt_imatrix_sums_merge(struct fmt_imatrix_sums *s, const struct fmt_imatrix *im, struct fmt_err *err)
 {
-	bool ok = !im->dataset.n || fmt_imatrix_sums_dataset(s, im->dataset, err);
+	bool ok = true;
 
+	for (uint64_t i = 0; ok && i < im->n_datasets; i++)
+		ok = fmt_imatrix_sums_dataset(s, im->datasets[i], err);
 	for (uint64_t i = 0; ok && i < im->n_entries; i++)
 		ok = merge_entry(s, &im->entries[i], err);
 	if (ok && (ckd_add(&s->n_chunks, s->n_chunks, im->n_chunks) || s->n_chunks > UINT32_MAX))

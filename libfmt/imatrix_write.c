@@ -13,7 +13,9 @@
 struct out {
 	const struct fmt_imatrix_sums *sums;
 	const struct fmt_imatrix_sum **order; /* by name */
-	float *values;                        /* room for those of the longest entry */
+	float *values;                        /* room for those of the longest entry, */
+	double *counts;                       /* and for counts, where they are written in 64 bits */
+	bool unfinished;
 	struct fmt_sink *sink;
 	struct fmt_writer *writer;            /* GGUF */
 	uint64_t pos;                         /* .dat: bytes written */
@@ -29,7 +31,7 @@ static int by_name(const void *a, const void *b)
 
 static bool prepare(struct out *o, struct fmt_err *err)
 {
-	uint64_t n = o->sums->n_entries, longest = 1;
+	uint64_t n = o->sums->n_entries, longest = 1, counts = 1;
 
 	o->order = malloc((n ? n : 1) * sizeof *o->order);
 	if (!o->order)
@@ -39,10 +41,12 @@ static bool prepare(struct out *o, struct fmt_err *err)
 
 		longest = e->n_values > longest ? e->n_values : longest;
 		longest = e->n_counts > longest ? e->n_counts : longest;
+		counts = e->n_counts > counts ? e->n_counts : counts;
 	}
 	qsort(o->order, n, sizeof *o->order, by_name);
 	o->values = malloc(longest * sizeof *o->values);
-	return o->values || fmt_fail_nomem(err, longest * sizeof *o->values);
+	o->counts = malloc(counts * sizeof *o->counts);
+	return (o->values && o->counts) || fmt_fail_nomem(err, longest * sizeof *o->values);
 }
 
 /* A sum must fit what it is written as. */
@@ -67,9 +71,12 @@ static bool announce_keys(const struct out *o, struct fmt_err *err)
 		{ literal("imatrix.datasets"), { .type = FMT_KV_ARR, .elem = FMT_KV_STR, .n = p->n_datasets, .as.strs = p->datasets } },
 		{ literal("imatrix.chunk_count"), { .type = FMT_KV_U32, .as.u = o->sums->n_chunks } },
 		{ literal("imatrix.chunk_size"), { .type = FMT_KV_U32, .as.u = o->sums->chunk_size } },
+		{ literal("imatrix.work"), { .type = FMT_KV_STR, .as.s = o->sums->work } },
+		{ literal("imatrix.done"), { .type = FMT_KV_U32, .as.u = o->sums->n_done } },
 	};
+	size_t n = sizeof kv / sizeof *kv - (o->unfinished ? 0 : 2);
 
-	for (size_t i = 0; i < sizeof kv / sizeof *kv; i++)
+	for (size_t i = 0; i < n; i++)
 		if (!fmt_writer_kv(o->writer, &kv[i], err))
 			return false;
 	return true;
@@ -88,9 +95,33 @@ static bool announce(const struct out *o, const struct fmt_imatrix_sum *e, const
 		return fmt_fail_nomem(err, e->name.n + n);
 	memcpy(name, e->name.p, e->name.n);
 	memcpy(name + e->name.n, end, n);
-	ok = fmt_writer_tensor(o->writer, (struct fmt_str){ name, e->name.n + n }, FMT_F32, 2 - flat, dims + flat, &index, err);
+	ok = fmt_writer_tensor(o->writer, (struct fmt_str){ name, e->name.n + n }, o->unfinished ? FMT_F64 : FMT_F32, 2 - flat, dims + flat, &index, err);
 	free(name);
 	return ok;
+}
+
+/* Sums and counts of the entry whose tensors begin with number `at`, as they are. */
+static bool write_exact(struct out *o, uint32_t at, const struct fmt_imatrix_sum *e, struct fmt_err *err)
+{
+	for (uint64_t k = 0; k < e->n_counts; k++)
+		o->counts[k] = (double)e->counts[k];
+	return fmt_writer_data(o->writer, o->sink, at, 0, e->sums, e->n_values * sizeof *e->sums, err) &&
+	       fmt_writer_data(o->writer, o->sink, at + 1, 0, o->counts, e->n_counts * sizeof *o->counts, err);
+}
+
+/* The same in 32 bits. */
+static bool write_rounded(struct out *o, uint32_t at, const struct fmt_imatrix_sum *e, struct fmt_err *err)
+{
+	for (uint64_t k = 0; k < e->n_values; k++) {
+		o->values[k] = (float)e->sums[k];
+		if (!check_float(e, k, o->values[k], err))
+			return false;
+	}
+	if (!fmt_writer_data(o->writer, o->sink, at, 0, o->values, e->n_values * sizeof *o->values, err))
+		return false;
+	for (uint64_t k = 0; k < e->n_counts; k++)
+		o->values[k] = (float)e->counts[k];
+	return fmt_writer_data(o->writer, o->sink, at + 1, 0, o->values, e->n_counts * sizeof *o->values, err);
 }
 
 static bool write_gguf(struct out *o, uint64_t *n_bytes, struct fmt_err *err)
@@ -101,18 +132,8 @@ static bool write_gguf(struct out *o, uint64_t *n_bytes, struct fmt_err *err)
 		ok = announce(o, o->order[i], ".in_sum2", o->order[i]->n_values / o->order[i]->n_counts, err) &&
 		     announce(o, o->order[i], ".counts", 1, err);
 	ok = ok && fmt_writer_layout(o->writer, n_bytes, err) && fmt_writer_header(o->writer, o->sink, err);
-	for (uint32_t i = 0; ok && i < o->sums->n_entries; i++) {
-		const struct fmt_imatrix_sum *e = o->order[i];
-
-		for (uint64_t k = 0; ok && k < e->n_values; k++) {
-			o->values[k] = (float)e->sums[k];
-			ok = check_float(e, k, o->values[k], err);
-		}
-		ok = ok && fmt_writer_data(o->writer, o->sink, 2 * i, 0, o->values, e->n_values * sizeof *o->values, err);
-		for (uint64_t k = 0; k < e->n_counts; k++)
-			o->values[k] = (float)e->counts[k];
-		ok = ok && fmt_writer_data(o->writer, o->sink, 2 * i + 1, 0, o->values, e->n_counts * sizeof *o->values, err);
-	}
+	for (uint32_t i = 0; ok && i < o->sums->n_entries; i++)
+		ok = (o->unfinished ? write_exact : write_rounded)(o, 2 * i, o->order[i], err);
 	fmt_writer_destroy(o->writer);
 	return ok;
 }
@@ -184,10 +205,11 @@ static bool write_dat(struct out *o, uint64_t *n_bytes, struct fmt_err *err)
 bool fmt_imatrix_sums_write(const struct fmt_imatrix_sums *s, enum fmt_imatrix_layout layout, struct fmt_sink *sink,
                             uint64_t *n_bytes, struct fmt_err *err)
 {
-	struct out o = { .sums = s, .sink = sink };
+	struct out o = { .sums = s, .sink = sink, .unfinished = layout == FMT_IMATRIX_UNFINISHED };
 	bool ok = prepare(&o, err) && (layout == FMT_IMATRIX_DAT ? write_dat : write_gguf)(&o, n_bytes, err);
 
 	free(o.order);
 	free(o.values);
+	free(o.counts);
 	return ok;
 }

@@ -7,10 +7,12 @@ Beside llama-imatrix: scripts/compare-imatrix.
 """
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAM, TOKENIZE, ST2GGUF, MODEL = sys.argv[1:5]
 TEXT = ('First Citizen: Before we proceed any further, hear me speak. All: Speak, speak. First Citizen: You are all '
@@ -220,6 +222,51 @@ def check_reports(text, out):
     expect('--statistics as a table', got == 0 and stdout.count(b'\n') == 31 and b'blk.3.ffn_down.weight' in stdout, stdout)
 
 
+def interrupted(partial, *arguments):
+    """Runs until there is something to resume, and kills it. False if it was done before."""
+    process = subprocess.Popen([PROGRAM, '--quiet', *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while process.poll() is None and not os.path.exists(partial):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return process.returncode == -signal.SIGKILL and os.path.exists(partial)
+
+
+def check_resume(work):
+    """What is killed and resumed gives the bytes of what ran through."""
+    text, small, out = (os.path.join(work, name) for name in ('long.txt', 'part.gguf', 'resumed.gguf'))
+    partial = out + '.partial'
+    with open(text, 'w', encoding='utf-8') as f:
+        f.write(TEXT * 3)
+    with open(small, 'wb') as f:
+        f.write(make(os.path.join(work, 'first.gguf'), MODEL, '-f', text, '-c', str(WINDOW), '--chunks', '1'))
+    usual = (MODEL, '-f', text, '-c', str(WINDOW), '--merge', small, '-t', '1')
+    want = make(os.path.join(work, 'through.gguf'), *usual)
+    expect('--save-every changes no byte', make(out, *usual, '--save-every', '7') == want and not os.path.exists(partial))
+    os.remove(out)
+    expect('killed on its way', interrupted(partial, *usual, '-o', out, '--save-every', '3') and not os.path.exists(out))
+    fails('begun anew by mistake', 2, [partial, '--resume', '--force'], *usual, '-o', out, '--save-every', '3')
+    with open(partial, 'rb') as f:
+        saved = f.read()
+    for what, options in (('a window of other size', ('-c', '8')), ('fewer windows', ('--chunks', '9')), ('the output too', ('--process-output',)),
+                          ('another file to merge', ('--merge', small))):
+        fails(f'resumed as other work: {what}', 3, [partial, 'other work'], *usual, *options, '-o', out, '--resume')
+    for what, data in (('cut', saved[:len(saved) // 2]), ('not one', want)):
+        with open(partial, 'wb') as f:
+            f.write(data)
+        fails(f'resumed from a file that is {what}', 3, [partial], *usual, '-o', out, '--resume')
+    with open(partial, 'wb') as f:
+        f.write(saved)
+    got, stdout, _ = run('--statistics', partial)
+    expect('unfinished work can be looked at', got == 0 and b'blk.3.ffn_down.weight' in stdout)
+    status, _, err = run(*usual, '-o', out, '--resume', '-b', '3')
+    with open(out, 'rb') as f:
+        expect('resumed: the same bytes', status == 0 and f.read() == want and 'windows are done' in err, err)
+    expect('and the rest is gone', not os.path.exists(partial))
+    expect('nothing to resume: from the beginning', make(out, *usual, '--resume', '--output-format', 'gguf') == want)
+    fails('--resume without a model', 2, ['--resume', 'merging'], '--merge', small, '--resume', '-o', out)
+
+
 def check_refused(text, out, work):
     make(out, MODEL, '-f', text, '-c', str(WINDOW))
     usual = (MODEL, '-f', text, '-c', str(WINDOW), '-o', os.path.join(work, 'none.gguf'))
@@ -252,6 +299,7 @@ def main():
         check_same(text, out, work)
         check_dat(text, os.path.join(work, 'out.dat'), work)
         check_reports(text, out)
+        check_resume(work)
         check_refused(text, out, work)
     return 1 if FAILED else 0
 

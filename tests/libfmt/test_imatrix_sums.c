@@ -138,6 +138,37 @@ static void merges(void **state)
 	fmt_imatrix_sums_destroy(s);
 }
 
+/* Sums and counts that no float holds, and the names of several texts, come back as they were; what is done with it too. */
+static void keeps_unfinished_work(void **state)
+{
+	const double sum = 1 + 0x1p-40;
+	const uint64_t count = (UINT64_C(1) << 40) + 1;
+	struct fmt_err err = { 0 };
+	struct fmt_imatrix_sums *s = good(), *fresh = fmt_imatrix_sums_create(4, &err);
+	struct fmt_imatrix *im;
+	const struct fmt_imatrix_sum *e;
+
+	(void)state;
+	set(s, S("blk.0.exps"), (double[]){ 0, 0, sum, 0 }, 4, (uint64_t[]){ 0, count }, 2);
+	assert_true(fmt_imatrix_sums_dataset(s, S("more.txt"), &err));
+	s->work = S("something long");
+	s->n_done = 7;
+	im = written(s, FMT_IMATRIX_UNFINISHED);
+	assert_true(fmt_str_is(im->work, "something long") && im->n_done == 7);
+	assert_true(im->n_datasets == 2 && fmt_str_is(im->datasets[1], "more.txt"));
+	check_floats(im->entries[1].values, (float[]){ 1, 3 }, 2); /* and whoever wants the usual figures has them */
+	assert_non_null(fresh);
+	assert_true(fmt_imatrix_sums_merge(fresh, im, &err));
+	fmt_imatrix_close(im);
+	e = fmt_imatrix_sums_at(fresh, S("blk.0.exps"), 4, 2, &err);
+	assert_true(e->sums[0] == 6 && e->sums[2] == sum && e->counts[0] == 6 && e->counts[1] == count);
+	im = written(fresh, FMT_IMATRIX_GGUF);
+	assert_true(im->n_datasets == 2 && im->work.n == 0 && im->n_done == 0 && !im->entries[0].exact_sums);
+	fmt_imatrix_close(im);
+	fmt_imatrix_sums_destroy(fresh);
+	fmt_imatrix_sums_destroy(s);
+}
+
 /* A count per file becomes one per expert, whichever comes first. */
 static void merges_dat_with_experts(void **state)
 {
@@ -227,6 +258,7 @@ int main(void)
 		cmocka_unit_test(writes_gguf),
 		cmocka_unit_test(writes_dat),
 		cmocka_unit_test(merges),
+		cmocka_unit_test(keeps_unfinished_work),
 		cmocka_unit_test(merges_dat_with_experts),
 		cmocka_unit_test(refuses_other_shapes),
 		cmocka_unit_test(refuses_sums_past_float),

@@ -18,6 +18,8 @@ struct fmt_imatrix_sum {
 struct fmt_imatrix_sums {
 	uint64_t n_chunks;   /* windows of text in it; the collector counts them up */
 	uint32_t chunk_size; /* tokens of a window */
+	struct fmt_str work; /* what unfinished work is, the caller's words; */
+	uint64_t n_done;     /* and how many windows of it are in */
 	uint64_t n_entries;
 	struct fmt_imatrix_sum *entries; /* in the order in which they came */
 	struct fmt_imatrix_sums_impl *impl;
@@ -44,7 +46,8 @@ bool fmt_imatrix_sums_merge(struct fmt_imatrix_sums *s, const struct fmt_imatrix
  * returns NULL with *err set: no memory, or a sum past what a float can hold */
 struct fmt_imatrix *fmt_imatrix_of_sums(const struct fmt_imatrix_sums *s, const char *path, struct fmt_err *err);
 
-enum fmt_imatrix_layout { FMT_IMATRIX_GGUF, FMT_IMATRIX_DAT };
+/* The last is for going on later: sums and counts stay exact, and what is merged from it into nothing is just what was there. */
+enum fmt_imatrix_layout { FMT_IMATRIX_GGUF, FMT_IMATRIX_DAT, FMT_IMATRIX_UNFINISHED };
 
 /* Writes all entries by name. In the .dat layout, which has no counts, an expert that was never used gets values of 1, and a
  * weight that was never used is left out.
