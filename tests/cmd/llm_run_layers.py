@@ -2,7 +2,8 @@
 """llm-run --compare --layers finds planted faults: each conversion that is broken in one way is told from the original, and
 the layer and the part are named.
 
-usage: llm_run_layers.py LLM_RUN ST2GGUF MODEL [MIXTRAL]    MODEL: a Llama directory in BF16; MIXTRAL may be absent"""
+usage: llm_run_layers.py LLM_RUN ST2GGUF MODEL [MODELS]    MODEL: a Llama directory in BF16; MODELS: a folder of models of other
+                                                           architectures, which may be absent"""
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 from broken_model import bf16, broken, change, floats
 
 LLM_RUN, ST2GGUF, MODEL = sys.argv[1:4]
-MIXTRAL = sys.argv[4] if len(sys.argv) > 4 else ''
+MODELS = sys.argv[4] if len(sys.argv) > 4 else ''
 TEXT = 'First Citizen: Before we proceed any further, hear me speak. All: Speak, speak.'
 FAILED = []
 
@@ -78,7 +79,7 @@ def check(what, reference, model, parts):
     expect(what, status == (1 if parts else 0) and found == parts, status, found[:6], err)
     if parts:
         status, out, err = run(model, '--compare', reference, '-p', TEXT, '--layers')
-        name = parts[0][1] if '.' in parts[0][1] else f'layer {parts[0][0]}: {parts[0][1]}'
+        name = f'layer {parts[0][0]}: {parts[0][1]}' if parts[0][0] >= 0 and '.' not in parts[0][1] else parts[0][1]
         expect(what + ': in words', status == 1 and name in out.split('\n')[2], out[:400])
 
 
@@ -133,16 +134,38 @@ def other_tokens(folder):
     expect("another model's tokenizer", status == 3 and 'the tokenizers differ' in err and not out, status, err)
 
 
-def experts(folder):
-    if not os.path.isdir(MIXTRAL):
-        print('skipped: mixtral is not here')
-        return
-    name = 'model.layers.1.block_sparse_moe.experts.%d.w2.weight'
-    copy = broken(MIXTRAL, folder, swap(name % 2, name % 5))
-    check('two experts swapped', MIXTRAL, copy, [(1, 'blk.1.ffn_down_exps.weight')])
-    copy = broken(MIXTRAL, folder, setting(num_experts_per_tok=1))
-    status, out, err = run(copy, '--compare', MIXTRAL, '-p', TEXT, '--layers')
-    expect('fewer experts per token', status == 3 and 'part in what they do' in err, status, out[:300], err)
+def of_others():
+    """Faults that a Llama cannot have: (model, what, fault, parts)."""
+    attention = [(i, 'attention') for i in range(3)]
+    experts = 'model.layers.1.block_sparse_moe.experts.%d.w2.weight'
+    return [
+        ('mixtral', 'two experts swapped', swap(experts % 2, experts % 5), [(1, 'blk.1.ffn_down_exps.weight')]),
+        ('mixtral', 'rows of the router shifted', change(layer(0, 'block_sparse_moe.gate'), lambda r: r[1:] + r[:1]),
+         [(0, 'blk.0.ffn_gate_inp.weight')]),
+        ('gemma2', 'a norm without its one', change(layer(1, 'post_attention_layernorm'), less_one), [(1, 'blk.1.post_attention_norm.weight')]),
+        ('gemma2', 'another cap of scores', setting(attn_logit_softcapping=20.0), attention),
+        ('gemma2', 'another cap of logits', setting(final_logit_softcapping=50.0), [(-1, 'soft cap')]),
+        ('gemma2', 'another scale of scores', setting(query_pre_attn_scalar=128), attention),
+        ('qwen2', 'a bias of zeros', change('model.layers.2.self_attn.k_proj.bias', scaled(0)), [(2, 'blk.2.attn_k.weight')]),
+        ('deepseek_v3', 'no scale of the experts', setting(routed_scaling_factor=1.0), [(1, 'sum of experts')]),
+        ('deepseek_v3', 'latent keys and values of another layer', swap(layer(0, 'self_attn.kv_a_proj_with_mqa'),
+                                                                        layer(1, 'self_attn.kv_a_proj_with_mqa')),
+         [(0, 'blk.0.attn_kv_a_mqa.weight'), (1, 'blk.1.attn_kv_a_mqa.weight')]),
+    ]
+
+
+def other_architectures(folder):
+    for name, what, fault, parts in of_others():
+        model = os.path.join(MODELS, name)
+        if os.path.isdir(model):
+            check(f'{name}: {what}', model, broken(model, folder, fault), parts)
+        else:
+            print(f'skipped: {model} is not here')
+    mixtral = os.path.join(MODELS, 'mixtral')
+    if os.path.isdir(mixtral):
+        copy = broken(mixtral, folder, setting(num_experts_per_tok=1))
+        status, out, err = run(copy, '--compare', mixtral, '-p', TEXT, '--layers')
+        expect('fewer experts per token', status == 3 and 'part in what they do' in err, status, out[:300], err)
 
 
 def main():
@@ -152,7 +175,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         faults(folder)
         other_tokens(folder)
-        experts(folder)
+        other_architectures(folder)
     return 1 if FAILED else 0
 
 
