@@ -398,6 +398,9 @@ extern const struct fmt_arch *const arch_table[];
 /* Descriptions that memory can be counted from, and nothing else yet: not looked up for files. Ended by NULL. */
 extern const struct fmt_arch *const arch_counted[];
 
+/* Descriptions of which there is nothing but sizes: for a GGUF of the vocabulary alone. Ended by NULL. */
+extern const struct fmt_arch *const arch_vocab_only[];
+
 /* The settings of rotary positions, in the spelling of transformers 4 (rope_theta, rope_scaling) and 5
  * (rope_parameters). Needs P_CONTEXT and P_HEAD_DIM. */
 extern const struct arch_param_row arch_rope_params[];
@@ -411,6 +414,7 @@ extern const struct arch_param_row arch_rope_simple[];
 /* P_ROPE_DIM and P_ROPE_PAIRS of heads that rotate as a whole: for those with rows of their own for the rest. */
 extern const struct arch_param_row arch_rope_widths[];
 
+extern const struct fmt_arch arch_bert;
 extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_llama4;
 extern const struct fmt_arch arch_minimaxm2;

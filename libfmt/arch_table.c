@@ -92,6 +92,11 @@ const struct fmt_arch *const arch_counted[] = {
 	NULL,
 };
 
+const struct fmt_arch *const arch_vocab_only[] = {
+	&arch_bert,
+	NULL,
+};
+
 const struct arch_key arch_common_keys[] = {
 	{ "block_count", FMT_KV_U32, P_LAYERS },
 	{ "context_length", FMT_KV_U32, P_CONTEXT },

@@ -106,7 +106,7 @@ void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 	struct fmt_str type = json_str(json_get(model, "type")), name;
 
 	if (type.p && !fmt_str_is(type, "BPE")) {
-		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.json: model type '%.*s' is not supported (BPE and Unigram are)",
+		fmt_fail(l->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.json: model type '%.*s' is not supported (BPE, Unigram and WordPiece are)",
 		         (int)(type.n < 60 ? type.n : 60), type.p);
 		return;
 	}

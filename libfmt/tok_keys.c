@@ -84,6 +84,15 @@ static bool is_unigram(const struct hf_dir *d)
 	return type.p ? fmt_str_is(type, "Unigram") : !json_get(model, "merges") && json_is(json_get(model, "vocab"), JSON_ARRAY);
 }
 
+/* Old files do not say the type here either: no merges, and no list. */
+static bool is_wordpiece(const struct hf_dir *d)
+{
+	const struct json *model = json_get(hf_json(d, HF_TOKENIZER), "model");
+	struct fmt_str type = json_str(json_get(model, "type"));
+
+	return type.p ? fmt_str_is(type, "WordPiece") : !json_get(model, "merges") && json_is(json_get(model, "vocab"), JSON_OBJECT);
+}
+
 /* SentencePiece's BPE, whether it was saved as tokenizer.model or as a tokenizer.json with byte fallback. */
 static bool is_sentencepiece(const struct hf_dir *d)
 {
@@ -132,6 +141,8 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 		return;
 	if (is_unigram(d))
 		tok_unigram_keys(l, d, &vocab);
+	else if (is_wordpiece(d))
+		tok_wordpiece_keys(l, d, &vocab);
 	else if (is_sentencepiece(d))
 		tok_spm_keys(l, d, &vocab);
 	else

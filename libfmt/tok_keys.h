@@ -40,6 +40,9 @@ void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 /* tok_unigram_keys.c: Unigram, from tokenizer.json. */
 void tok_unigram_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab);
 
+/* tok_wordpiece_keys.c: WordPiece, from tokenizer.json. */
+void tok_wordpiece_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab);
+
 /* tok_special.c: ids of special tokens, which of them are added to a text, chat templates, normalizer flags. */
 void tok_special_keys(struct kv_list *l, const struct fmt_arch *arch, const struct hf_dir *d, const struct tok_vocab *vocab);
 

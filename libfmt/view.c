@@ -98,6 +98,8 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 		return arch;
 	}
 	arch = by_words(class, type, json_is(json_get(config, "text_config"), JSON_OBJECT), counted_only);
+	if (!arch && opts->vocab_only)
+		arch = arch_find(arch_vocab_only, class, type);
 	if (arch && (opts->plan_only || !*counted_only))
 		return arch;
 	if (opts->plan_only)

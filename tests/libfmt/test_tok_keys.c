@@ -54,6 +54,35 @@ static void byte_level_bpe_fills_the_embedding(void **state)
 	remove_dir(&d);
 }
 
+/* Of BERT there is the vocabulary alone: pieces that begin a word have U+2581 in front. */
+static void wordpiece_is_written_as_bert(void **state)
+{
+	struct built_dir d = tiny_dir();
+	struct fmt_err err = { 0 };
+	struct fmt_view *v;
+
+	(void)state;
+	write_file(&d, "config.json", "{\"architectures\": [\"BertModel\"], \"model_type\": \"bert\", \"vocab_size\": 5, \"type_vocab_size\": 2}");
+	write_file(&d, "tokenizer.json", "{\"added_tokens\": [{\"id\": 0, \"content\": \"[CLS]\", \"special\": true}], \"pre_tokenizer\": "
+	                                 "{\"type\": \"BertPreTokenizer\"}, \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[CLS]\": 0, "
+	                                 "\"a\": 1, \"##b\": 2, \"##\": 3}}}");
+	v = open_view(&d, &vocab_only);
+	assert_true(fmt_str_is(fmt_view_get(v, "general.architecture")->as.s, "bert"));
+	assert_true(fmt_str_is(fmt_view_get(v, "tokenizer.ggml.model")->as.s, "bert"));
+	assert_true(fmt_str_is(token(v, "tokenizer.ggml.tokens", 0), "[CLS]"));
+	assert_true(fmt_str_is(token(v, "tokenizer.ggml.tokens", 1), "\xe2\x96\x81" "a"));
+	assert_true(fmt_str_is(token(v, "tokenizer.ggml.tokens", 2), "b"));
+	assert_true(fmt_str_is(token(v, "tokenizer.ggml.tokens", 3), "\xe2\x96\x81##"));
+	assert_true(fmt_str_is(token(v, "tokenizer.ggml.tokens", 4), "[PAD4]"));
+	assert_int_equal(type(v, 0), TOK_CONTROL);
+	assert_int_equal(type(v, 2), TOK_NORMAL);
+	assert_int_equal(fmt_view_get(v, "tokenizer.ggml.token_type_count")->as.u, 2);
+	fmt_view_close(v);
+	assert_null(fmt_view_open(d.path, &(struct fmt_view_opts){ .plan_only = true }, &err)); /* nothing else is known of it */
+	assert_int_equal(err.code, FMT_UNSUPPORTED);
+	remove_dir(&d);
+}
+
 /* Merges as pairs; a space within one is written as the byte alphabet has it. */
 static void merges_have_two_forms(void **state)
 {
@@ -84,7 +113,7 @@ static void bad_tokenizers_are_refused(void **state)
 		  "model.merges: expected pairs" },
 		{ "{\"model\": {\"vocab\": {}, \"merges\": [[\"a\"]]}, \"pre_tokenizer\": {\"type\": \"ByteLevel\"}}", FMT_MALFORMED,
 		  "model.merges" },
-		{ "{\"model\": {\"type\": \"WordPiece\"}}", FMT_UNSUPPORTED, "model type 'WordPiece'" },
+		{ "{\"model\": {\"type\": \"WordLevel\"}}", FMT_UNSUPPORTED, "model type 'WordLevel'" },
 		{ "{\"model\": {\"vocab\": {}, \"merges\": []}, \"added_tokens\": [{\"id\": 1}]}", FMT_MALFORMED, "added_tokens" },
 		{ "{\"model\": {\"vocab\": {}, \"merges\": []}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[xyz]\"}}}",
 		  FMT_UNSUPPORTED, "choose one with --pre NAME (llama-bpe, gpt-2, qwen2 ...): [xyz]" },
@@ -249,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(byte_level_bpe_fills_the_embedding),
+		cmocka_unit_test(wordpiece_is_written_as_bert),
 		cmocka_unit_test(merges_have_two_forms),
 		cmocka_unit_test(bad_tokenizers_are_refused),
 		cmocka_unit_test(tokenizer_json_is_embedded),
