@@ -73,7 +73,7 @@ static bool is_empty(const struct json *j)
 static bool check_kind(const struct json *config, struct fmt_err *err)
 {
 	static const char *const others[] = { "alora_invocation_tokens", "arrow_config", "layer_replication", "lora_bias",
-	                                      "target_parameters", "trainable_token_indices", "use_bdlora", "use_qalora" };
+	                                      "trainable_token_indices", "use_bdlora", "use_qalora" };
 	struct fmt_str kind = json_str(json_get(config, "peft_type"));
 	char text[FMT_SHOW_BYTES];
 

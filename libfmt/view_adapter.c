@@ -8,20 +8,8 @@
 #include <sys/stat.h>
 
 #include "hf_weights.h"
-#include "peft.h"
 #include "utf8.h"
-#include "view_impl.h"
-
-struct adapter {
-	struct fmt_view *v;
-	struct fmt_view_impl *im;
-	const struct fmt_view *base;  /* plan_only */
-	const struct fmt_model *m;
-	struct peft peft;
-	bool *used;                   /* per tensor of `m` */
-	uint64_t n, cap;
-	struct fmt_err *err;
-};
+#include "view_adapter.h"
 
 /* The tensors of one part of a stack, or of a matrix; NULL: there are none. */
 struct pair {
@@ -38,31 +26,36 @@ bool view_is_adapter(const char *path)
 	return n > 0 && (size_t)n < sizeof text && !stat(text, &st);
 }
 
-static bool fail_tensor(struct adapter *a, enum fmt_code code, const struct fmt_tensor *t, const char *what)
+bool adapter_fail(struct adapter *a, enum fmt_code code, const struct fmt_tensor *t, const char *what)
 {
 	fmt_fail(a->err, code, FMT_NO_OFFSET, "tensor '%.*s': %s", (int)t->name.n, t->name.p, what);
 	fmt_err_file(a->err, a->m->files[t->file]);
 	return false;
 }
 
-/* By its name in the base, behind what PEFT puts in front; also where PEFT was given the model without its head. */
-static const struct fmt_tensor *look(struct adapter *a, const char *name)
+const struct fmt_tensor *adapter_look(struct adapter *a, const char *name)
 {
 	static const char *const before[] = { "base_model.model.", "" };
 	const char *prefix = a->base->arch->base_prefix;
 	size_t bare = prefix && !strncmp(name, prefix, strlen(prefix)) ? strlen(prefix) : 0;
+	const struct fmt_tensor *t = NULL;
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; !t && i < 4; i++) {
 		char text[VIEW_NAME_BYTES + 80];
 		int n = snprintf(text, sizeof text, "%s%s", before[i / 2], name + (i % 2 ? bare : 0));
-		const struct fmt_tensor *t = fmt_model_find(a->m, (struct fmt_str){ text, (size_t)n });
 
-		if (t) {
-			a->used[t - a->m->tensors] = true;
-			return t;
-		}
+		t = fmt_model_find(a->m, (struct fmt_str){ text, (size_t)n });
 	}
-	return NULL;
+	return t;
+}
+
+static const struct fmt_tensor *look(struct adapter *a, const char *name)
+{
+	const struct fmt_tensor *t = adapter_look(a, name);
+
+	if (t)
+		a->used[t - a->m->tensors] = true;
+	return t;
 }
 
 /* A module's tensor: the first of several endings that is there. */
@@ -102,12 +95,12 @@ static bool check_tensor(struct adapter *a, const struct fmt_tensor *t, uint64_t
 	char text[160];
 
 	if (t->type != FMT_F32 && t->type != FMT_F16 && t->type != FMT_BF16)
-		return fail_tensor(a, FMT_UNSUPPORTED, t, "an adapter's tensors are F32, F16 or BF16");
+		return adapter_fail(a, FMT_UNSUPPORTED, t, "an adapter's tensors are F32, F16 or BF16");
 	if (t->n_dims == 2 && t->dims[0] == rows && t->dims[1] == cols)
 		return true;
 	snprintf(text, sizeof text, t->n_dims == 2 ? "the shape is [%" PRIu64 ", %" PRIu64 "], the base asks for [%" PRIu64 ", %" PRIu64
 	         "]: an adapter of another model" : "not a matrix", t->dims[0], t->dims[1], rows, cols);
-	return fail_tensor(a, FMT_MISMATCH, t, text);
+	return adapter_fail(a, FMT_MISMATCH, t, text);
 }
 
 /* Both halves are there, of one rank, and fit the module's [rows, cols]. */
@@ -116,21 +109,20 @@ static bool check_pair(struct adapter *a, const struct pair *p, uint64_t rows, u
 	uint64_t rank = p->a->n_dims ? p->a->dims[0] : 0;
 
 	if (!p->b)
-		return fail_tensor(a, FMT_MISSING, p->a, "its other half (lora_B) is missing");
+		return adapter_fail(a, FMT_MISSING, p->a, "its other half (lora_B) is missing");
 	if (!rank)
-		return fail_tensor(a, FMT_MALFORMED, p->a, "its rank is 0");
+		return adapter_fail(a, FMT_MALFORMED, p->a, "its rank is 0");
 	if (p->magnitude ? !a->peft.dora : a->peft.dora && !p->embedding)
-		return fail_tensor(a, FMT_MISMATCH, p->a, a->peft.dora ? "its lora_magnitude_vector is missing (use_dora is true)"
+		return adapter_fail(a, FMT_MISMATCH, p->a, a->peft.dora ? "its lora_magnitude_vector is missing (use_dora is true)"
 		                   : "it has a lora_magnitude_vector, but use_dora is not true");
 	if (p->magnitude && p->magnitude->n_elems != rows)
-		return fail_tensor(a, FMT_MISMATCH, p->magnitude, "it has not one magnitude for each row of the base's matrix");
+		return adapter_fail(a, FMT_MISMATCH, p->magnitude, "it has not one magnitude for each row of the base's matrix");
 	return p->embedding ? check_tensor(a, p->a, rank, rows) && check_tensor(a, p->b, cols, rank)
 	                    : check_tensor(a, p->a, rank, cols) && check_tensor(a, p->b, rows, rank);
 }
 
-/* Adds a tensor of the view: NAME of the base and an ending. The last of dims is followed by 0. */
-static bool add(struct adapter *a, const struct fmt_view_tensor *of, const char *end, const uint64_t dims[4], float factor,
-                struct view_source src)
+bool adapter_add(struct adapter *a, const struct fmt_view_tensor *of, const char *end, const uint64_t dims[4], float factor,
+                 struct view_source src)
 {
 	struct fmt_view_tensor t = { .part = of->part, .layer = of->layer, .type = src.tensor->type, .n_elems = 1,
 		                     .op = factor == 1 ? FMT_OP_NONE : FMT_OP_FACTOR, .factor = factor };
@@ -162,16 +154,16 @@ static bool add_latent_k(struct adapter *a, const struct fmt_view_tensor *of, co
 	struct view_source from_b = one(p->b, MOVE_LATENT_K);
 
 	view_set_heads(&a->base->impl->conf, &from_b);
-	return add(a, of, ".lora_a", (const uint64_t[4]){ heads, rank, keys }, factor, from_b) &&
-	       add(a, of, ".lora_b", (const uint64_t[4]){ latent, rank }, 1, one(p->a, MOVE_TRANSPOSE));
+	return adapter_add(a, of, ".lora_a", (const uint64_t[4]){ heads, rank, keys }, factor, from_b) &&
+	       adapter_add(a, of, ".lora_b", (const uint64_t[4]){ latent, rank }, 1, one(p->a, MOVE_TRANSPOSE));
 }
 
 static bool add_embedding(struct adapter *a, const struct fmt_view_tensor *of, const struct pair *p, float factor)
 {
 	uint64_t rank = p->a->dims[0];
 
-	return add(a, of, ".lora_a", (const uint64_t[4]){ of->dims[0], rank }, 1, one(p->a, MOVE_TRANSPOSE)) &&
-	       add(a, of, ".lora_b", (const uint64_t[4]){ of->dims[1], rank }, factor, one(p->b, MOVE_NONE));
+	return adapter_add(a, of, ".lora_a", (const uint64_t[4]){ of->dims[0], rank }, 1, one(p->a, MOVE_TRANSPOSE)) &&
+	       adapter_add(a, of, ".lora_b", (const uint64_t[4]){ of->dims[1], rank }, factor, one(p->b, MOVE_NONE));
 }
 
 static bool can_move(enum arch_move move, bool magnitude)
@@ -203,17 +195,18 @@ static bool add_matrix(struct adapter *a, const struct fmt_view_tensor *of, cons
 	view_set_heads(&a->base->impl->conf, &magnitude);
 	magnitude.tensor = p->magnitude;
 	if (!can_move(row->move, p->magnitude != NULL))
-		return fail_tensor(a, FMT_UNSUPPORTED, p->a, "adapters of such tensors are not supported");
-	return add(a, of, ".lora_a", (const uint64_t[4]){ rank, p->a->dims[1] }, 1, one(p->a, MOVE_NONE)) &&
-	       add(a, of, ".lora_b", row->move == MOVE_LATENT_V ? (const uint64_t[4]){ of->dims[0], rows, rank }
+		return adapter_fail(a, FMT_UNSUPPORTED, p->a, "adapters of such tensors are not supported");
+	return adapter_add(a, of, ".lora_a", (const uint64_t[4]){ rank, p->a->dims[1] }, 1, one(p->a, MOVE_NONE)) &&
+	       adapter_add(a, of, ".lora_b", row->move == MOVE_LATENT_V ? (const uint64_t[4]){ of->dims[0], rows, rank }
 	                                                         : (const uint64_t[4]){ rows, rank }, factor, from_b) &&
-	       (!p->magnitude || add(a, of, ".lora_magnitude", (const uint64_t[4]){ rows }, 1, magnitude));
+	       (!p->magnitude || adapter_add(a, of, ".lora_magnitude", (const uint64_t[4]){ rows }, 1, magnitude));
 }
 
-/* A stack: every one of its matrices has a pair, all of one rank. */
-static bool add_stack(struct adapter *a, const struct fmt_view_tensor *of, const struct pair *pairs, float factor)
+/* A stack: pairs of its matrices, all of one rank; those that have none stay as they are. first: one that has */
+static bool add_stack(struct adapter *a, const struct fmt_view_tensor *of, const struct pair *pairs, uint64_t first, float factor)
 {
-	uint64_t n = of->dims[0], rank = pairs[0].a->dims[0];
+	const struct pair *lead = &pairs[first];
+	uint64_t n = of->dims[0], rank = lead->a->dims[0];
 	const struct fmt_tensor **parts[3];
 	struct view_source src[3];
 
@@ -223,14 +216,14 @@ static bool add_stack(struct adapter *a, const struct fmt_view_tensor *of, const
 			return false;
 		for (uint64_t i = 0; i < n; i++)
 			parts[k][i] = k == 0 ? pairs[i].a : k == 1 ? pairs[i].b : pairs[i].magnitude;
-		src[k] = (struct view_source){ .tensor = parts[k][0], .stack = parts[k], .n_parts = n };
+		src[k] = (struct view_source){ .tensor = parts[k][first], .stack = parts[k], .n_parts = n };
 	}
-	for (uint64_t i = 1; i < n; i++)
-		if (pairs[i].a->dims[0] != rank || pairs[i].a->type != pairs[0].a->type || pairs[i].b->type != pairs[0].b->type)
-			return fail_tensor(a, FMT_UNSUPPORTED, pairs[i].a, "another rank or type than that of expert 0");
-	return add(a, of, ".lora_a", (const uint64_t[4]){ n, rank, of->dims[2] }, 1, src[0]) &&
-	       add(a, of, ".lora_b", (const uint64_t[4]){ n, of->dims[1], rank }, factor, src[1]) &&
-	       (!pairs[0].magnitude || add(a, of, ".lora_magnitude", (const uint64_t[4]){ n, of->dims[1] }, 1, src[2]));
+	for (uint64_t i = first + 1; i < n; i++)
+		if (pairs[i].a && (pairs[i].a->dims[0] != rank || pairs[i].a->type != lead->a->type || pairs[i].b->type != lead->b->type))
+			return adapter_fail(a, FMT_UNSUPPORTED, pairs[i].a, "another rank or type than that of the experts before");
+	return adapter_add(a, of, ".lora_a", (const uint64_t[4]){ n, rank, of->dims[2] }, 1, src[0]) &&
+	       adapter_add(a, of, ".lora_b", (const uint64_t[4]){ n, of->dims[1], rank }, factor, src[1]) &&
+	       (!lead->magnitude || adapter_add(a, of, ".lora_magnitude", (const uint64_t[4]){ n, of->dims[1] }, 1, src[2]));
 }
 
 /* "model.layers.0.self_attn.q_proj.weight" without its end. */
@@ -246,9 +239,9 @@ static bool add_pairs(struct adapter *a, const struct fmt_view_tensor *of, const
 {
 	struct view_shape shape = view_row_shape(&a->base->impl->conf, row, of);
 	bool stacked = strchr(row->hf, '*') != NULL, turned = row->move == MOVE_TRANSPOSE;
-	uint64_t n = stacked ? of->dims[0] : 1, n_found = 0;
+	uint64_t n = stacked ? of->dims[0] : 1, n_found = 0, first = 0;
 	struct pair *pairs = fmt_arena_alloc(&a->im->mem, n, sizeof *pairs, a->err);
-	float factor = 1;
+	float factor = 1, own = 1;
 
 	if (!pairs || shape.n != 2)
 		return pairs != NULL;
@@ -262,16 +255,19 @@ static bool add_pairs(struct adapter *a, const struct fmt_view_tensor *of, const
 		if (!pairs[i].a)
 			continue;
 		if (!check_pair(a, &pairs[i], shape.dims[turned], shape.dims[!turned]) ||
-		    !peft_factor(&a->peft, module, pairs[i].a->dims[0], &factor, a->err))
+		    !peft_factor(&a->peft, module, pairs[i].a->dims[0], &own, a->err))
 			return false;
-		n_found++;
+		if (n_found && own != factor)
+			return adapter_fail(a, FMT_UNSUPPORTED, pairs[i].a, "another alpha than that of the experts before");
+		factor = own;
+		first = n_found++ ? first : i;
 	}
 	if (!n_found)
 		return true;
-	if (n_found < n)
-		return fmt_fail(a->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor '%.*s': an adapter for %" PRIu64 " of its %" PRIu64
+	if (n_found < n && pairs[first].magnitude)
+		return fmt_fail(a->err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tensor '%.*s': magnitudes for %" PRIu64 " of its %" PRIu64
 		                " experts only", (int)of->name.n, of->name.p, n_found, n);
-	return stacked                     ? add_stack(a, of, pairs, factor)
+	return stacked                     ? add_stack(a, of, pairs, first, factor)
 	       : pairs->embedding          ? add_embedding(a, of, pairs, factor)
 	       : row->move == MOVE_LATENT_K && !pairs->magnitude ? add_latent_k(a, of, pairs, factor)
 	                                   : add_matrix(a, of, row, pairs, factor);
@@ -303,10 +299,10 @@ static bool add_whole(struct adapter *a, const struct fmt_view_tensor *of, const
 	if (!t)
 		return true;
 	if (t->n_dims != want.n || memcmp(t->dims, want.dims, want.n * sizeof *want.dims))
-		return fail_tensor(a, FMT_MISMATCH, t, "another shape than the base's: an adapter of another model");
+		return adapter_fail(a, FMT_MISMATCH, t, "another shape than the base's: an adapter of another model");
 	if (t->type != FMT_F32 && t->type != FMT_F16 && t->type != FMT_BF16)
-		return fail_tensor(a, FMT_UNSUPPORTED, t, "an adapter's tensors are F32, F16 or BF16");
-	if (!add(a, of, "", of->dims, 1, one(t, row->move)))
+		return adapter_fail(a, FMT_UNSUPPORTED, t, "an adapter's tensors are F32, F16 or BF16");
+	if (!adapter_add(a, of, "", of->dims, 1, one(t, row->move)))
 		return false;
 	made = &a->im->tensors[a->n - 1];
 	made->op = row->op;
@@ -322,12 +318,12 @@ static bool add_all(struct adapter *a)
 		const struct fmt_view_tensor *of = &a->base->tensors[i];
 		const struct arch_tensor *row = a->base->impl->sources[i].row;
 
-		if (row->hf && (!add_whole(a, of, row) || !add_pairs(a, of, row)))
+		if (row->hf && (!add_whole(a, of, row) || !add_pairs(a, of, row) || !adapter_experts(a, of, row)))
 			return false;
 	}
 	for (uint64_t i = 0; i < a->m->n_tensors; i++)
 		if (!a->used[i])
-			return fail_tensor(a, FMT_MISMATCH, &a->m->tensors[i], "no place for it in the base: an adapter of another model");
+			return adapter_fail(a, FMT_MISMATCH, &a->m->tensors[i], "no place for it in the base: an adapter of another model");
 	if (!a->n)
 		return fmt_fail(a->err, FMT_MISSING, FMT_NO_OFFSET, "no tensor of an adapter is in it");
 	a->v->tensors = a->im->tensors;
@@ -362,8 +358,8 @@ static const char *find_base(struct adapter *a, const struct fmt_view_opts *opts
 		return given;
 	if (name.n && has_config(beside))
 		return beside;
-	fmt_fail(a->err, FMT_MISSING, FMT_NO_OFFSET, "the config.json of its base (%s) is needed and not found; --base DIR says where "
-	         "it is", name.n ? fmt_show(name, text) : "which is not named");
+	fmt_fail(a->err, FMT_MISSING, FMT_NO_OFFSET, "the config.json of its base (%s) is needed and not found, and a GGUF has none: "
+	         "make the adapter a GGUF first (st2gguf ADAPTER --base DIR)", name.n ? fmt_show(name, text) : "which is not named");
 	return NULL;
 }
 

@@ -15,12 +15,14 @@
  * stacked (experts), each moved by itself. */
 struct view_source {
 	const struct fmt_tensor *tensor; /* in `weights`; the first of a stack; NULL: `made` */
-	const struct fmt_tensor *const *stack; /* [n_parts]; NULL: there is only `tensor` */
+	const struct fmt_tensor *const *stack; /* [n_parts], NULL among them: zeros; NULL: there is only `tensor` */
 	uint64_t n_parts;                /* rows of the view's tensor are divided evenly among them */
 	const struct packed_part *packed; /* [n_parts], of parts that are quantized: `tensor` and `stack` are then stand-ins that
 	                                     have the name and the shape of the matrix; NULL: they are as they are */
 	const struct fmt_tensor *exponents; /* of `tensor`, which has blocks of MXFP4; NULL: it has none */
 	const float *made;
+	const uint64_t *steps;           /* [4]: elements of a [n, rows, columns] lie apart in `tensor`: which is the first, and how many
+	                                    elements from matrix to matrix, row to row, column to column; NULL: they do not */
 	bool beside;                     /* made, and belongs behind the tensor before it */
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;

@@ -332,6 +332,25 @@ static move_fn *const moves[] = {
 	[MOVE_SECOND] = read_half,
 };
 
+/* Rows of elements that lie apart, wherever they are in their tensor: those of adapters, which are small. */
+static bool read_apart(const struct rows *r, const struct fmt_view_tensor *t, uint64_t row, uint64_t n_rows, struct fmt_err *err)
+{
+	const struct fmt_tensor *from = r->source->tensor;
+	const uint64_t *steps = r->source->steps;
+	const uint8_t *all = fmt_tensor_map(r->v->weights, from);
+	uint8_t *copy = all ? NULL : malloc((size_t)from->n_bytes);
+	bool ok = all || (copy ? fmt_tensor_read(r->v->weights, from, 0, from->dims[0], copy, err) : fmt_fail_nomem(err, from->n_bytes));
+
+	for (uint64_t i = 0; ok && i < n_rows; i++) {
+		uint64_t matrix = (row + i) / t->dims[1], in_matrix = (row + i) % t->dims[1];
+		uint64_t at = steps[0] + matrix * steps[1] + in_matrix * steps[2];
+
+		scatter(r->dst + i * r->row_bytes, r->size, (all ? all : copy) + at * r->size, steps[3] * r->size, t->dims[2], r->size);
+	}
+	free(copy);
+	return ok;
+}
+
 /* Rows of a tensor that has some: those of each part in turn. */
 static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_t n_rows, struct fmt_err *err)
 {
@@ -342,7 +361,9 @@ static bool read_parts(struct rows *r, uint64_t part_rows, uint64_t row, uint64_
 		r->packed = r->source->packed ? &r->source->packed[row / part_rows] : NULL;
 		r->row = row % part_rows;
 		r->n_rows = n_rows < left ? n_rows : left;
-		if (!(r->source->exponents ? read_mxfp4 : moves[r->source->move])(r, err))
+		if (!r->part)
+			memset(r->dst, 0, (size_t)(r->n_rows * r->row_bytes));
+		else if (!(r->source->exponents ? read_mxfp4 : moves[r->source->move])(r, err))
 			return false;
 		r->dst += r->n_rows * r->row_bytes;
 		row += r->n_rows;
@@ -361,6 +382,8 @@ static bool read_rows(const struct fmt_view *v, const struct fmt_view_tensor *t,
 
 	if (row > n_all || n_rows > n_all - row || !fmt_row_bytes(type, n_cols, &r.row_bytes))
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "tensor '%.*s': no such rows", (int)t->name.n, t->name.p);
+	if (s->steps)
+		return read_apart(&r, t, row, n_rows, err);
 	if (s->tensor)
 		return read_parts(&r, n_rows ? n_all / s->n_parts : 1, row, n_rows, err);
 	memcpy(dst, (const uint8_t *)s->made + row * r.row_bytes, (size_t)(n_rows * r.row_bytes));
@@ -387,12 +410,12 @@ const void *fmt_view_map(const struct fmt_view *v, const struct fmt_view_tensor 
 
 	if (!s->tensor)
 		return s->made;
-	return s->move == MOVE_NONE && !s->stack && !s->packed ? fmt_tensor_map(v->weights, s->tensor) : NULL;
+	return s->move == MOVE_NONE && !s->stack && !s->packed && !s->steps ? fmt_tensor_map(v->weights, s->tensor) : NULL;
 }
 
 const void *fmt_view_map_part(const struct fmt_view *v, const struct fmt_view_tensor *t, uint64_t i)
 {
 	const struct view_source *s = source_of(v, t);
 
-	return s->stack && s->move == MOVE_NONE && !s->packed && i < s->n_parts ? fmt_tensor_map(v->weights, s->stack[i]) : NULL;
+	return s->stack && s->move == MOVE_NONE && !s->packed && i < s->n_parts && s->stack[i] ? fmt_tensor_map(v->weights, s->stack[i]) : NULL;
 }

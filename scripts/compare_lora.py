@@ -20,6 +20,11 @@ KINDS = [
     ('conv1d', 'gpt2', 4, 8, {'fan_in_fan_out': True}, r'c_attn$|c_fc$|c_proj$', []),
     ('norms', 'gemma2', 4, 8, {}, r'o_proj$', []),
     ('experts', 'mixtral', 4, 8, {}, r'(w1|w2|w3|gate_proj|up_proj|down_proj)$', []),
+    ('some-experts', 'mixtral', 4, 8, {}, r'experts\.[13]\.w[123]$', []),
+    ('stacked-experts', 'mixtral', 4, 8, {'target_parameters': ['experts.gate_up_proj', 'experts.down_proj'], 'rank_pattern': {
+        'experts.down_proj': 2}}, r'q_proj$', []),
+    ('stacked-experts-turned', 'mixtral', 4, 8, {'target_parameters': ['experts.gate_up_proj', 'experts.down_proj']}, r'^$', []),
+    ('stacked-experts-in-turn', 'tiny/gptoss', 4, 8, {'target_parameters': ['experts.gate_up_proj', 'experts.down_proj']}, r'o_proj$', []),
     ('bin', 'qwen3', 4, 8, {'pickle': True}, r'[qk]_proj$', []),
     ('dora-merge-only', 'llama', 4, 8, {'use_dora': True}, r'(q|o|up)_proj$', []),
     ('dora-conv1d-merge-only', 'gpt2', 4, 8, {'use_dora': True, 'fan_in_fan_out': True}, r'c_attn$', []),
@@ -45,6 +50,39 @@ def load(folder):
         if name.endswith('.safetensors'):
             tensors.update(load_file(os.path.join(folder, name)))
     return {k: v.to(torch.float32) for k, v in tensors.items()}
+
+
+def stacked_delta(out, name, n, n_in, n_out, rank):
+    """PEFT's ParamWrapper: what is added to each of n matrices [in, out], by its formula."""
+    import torch
+    a, b = torch.randn(n * rank, n_in) * 0.05, torch.randn(n_out, rank * n) * 0.05
+    out[name + '.lora_A.weight'], out[name + '.lora_B.weight'] = a, b
+    return torch.einsum('o r e, e r i -> e i o', b.reshape(n_out, rank, n), a.reshape(n, rank, n_in))
+
+
+def change_experts(weights, out, settings, rank, alpha, turned):
+    """Experts as one parameter: of a checkpoint that has them so, [experts, in, out], or as transformers joins them on loading,
+    [experts, out, in], of which PEFT before 0.19 takes rows for inputs (turned)."""
+    import torch
+    for layer in sorted({int(k.split('.')[2]) for k in weights if '.experts.' in k}):
+        module = 'model.layers.%d.mlp.experts' % layer
+        down_rank = pattern(settings.get('rank_pattern', {}), module + '.down_proj', rank)
+        if module + '.down_proj' in weights:
+            for name, inner, r in (('gate_up_proj', '.base_layer', rank), ('down_proj', '', down_rank)):
+                w = weights[module + '.' + name]
+                weights[module + '.' + name] = w + stacked_delta(out, module + inner, *w.shape, r) * (alpha / r)
+            continue
+        part = 'model.layers.%d.block_sparse_moe.experts.%%d.w%%d.weight' % layer
+        n = 1 + max(int(k.split('.')[5]) for k in weights if k.startswith('model.layers.%d.block_sparse_moe.experts.' % layer))
+        ff, width = weights[part % (0, 1)].shape
+        for inner, r, n_in, n_out in (('.base_layer', rank, width, 2 * ff), ('', down_rank, ff, width)):
+            if turned:
+                delta = stacked_delta(out, module + inner, n, n_out, n_in, r) * (alpha / r)
+            else:
+                delta = stacked_delta(out, module + inner, n, n_in, n_out, r).transpose(1, 2) * (alpha / r)
+            for i in range(n):
+                for w, rows in ((1, slice(0, ff)), (3, slice(ff, 2 * ff))) if inner else ((2, slice(None)),):
+                    weights[part % (i, w)] = weights[part % (i, w)] + delta[i][rows]
 
 
 def make_one(models, work, name, model, rank, alpha, settings, wanted, whole):
@@ -77,6 +115,8 @@ def make_one(models, work, name, model, rank, alpha, settings, wanted, whole):
             out[module + '.lora_magnitude_vector'] = m
             new = new * (m / torch.linalg.norm(new, dim=1)).unsqueeze(1)
         weights[full] = new.T.contiguous() if conv else new
+    if 'target_parameters' in settings:
+        change_experts(weights, out, settings, rank, alpha, name.endswith('turned'))
     for full in whole:
         weights[full] = weights[full] * 1.03 + 0.01
         out[full] = weights[full]
@@ -142,6 +182,11 @@ def same(a, b, name):
 if sys.argv[1] == 'make':
     for kind in KINDS:
         if kind[0] in sys.argv[4:] or not sys.argv[4:]:
-            make_one(sys.argv[2], sys.argv[3], *kind)
+            models = sys.argv[2]
+            if kind[1].startswith('tiny/'):
+                import gen_model
+                models = os.path.join(sys.argv[3], 'models')
+                gen_model.make(kind[1][5:], os.path.join(models, 'tiny'))
+            make_one(models, sys.argv[3], *kind)
 else:
     sys.exit(not {'compare': compare, 'greedy': greedy, 'same': same}[sys.argv[1]](*sys.argv[2:]))

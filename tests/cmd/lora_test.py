@@ -239,7 +239,8 @@ def bad():
     refuse('no-rank', good, 'r: expected a whole number', r=0)
     refuse('no-alpha', good, 'lora_alpha: expected a number', lora_alpha='many')
     refuse('odd-pattern', good, 'not one that is known', rank_pattern={'(?=q)': 4})
-    refuse('experts', good, 'target_parameters', target_parameters=['experts.gate_up_proj'])
+    stack = {layer(0, 'mlp.experts.lora_A.weight'): rand(32, 256, 1), layer(0, 'mlp.experts.lora_B.weight'): rand(1024, 32, 1)}
+    refuse('no-experts', stack, 'no place for it in the base', target_parameters=['experts.gate_up_proj'])
     refuse('empty', {}, 'no tensor of an adapter')
     folder = adapter('good', good)
     out = os.path.join(WORK, 'none.gguf')
