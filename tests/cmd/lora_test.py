@@ -7,12 +7,14 @@ import array
 import json
 import math
 import os
+import pickle
 import random
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 LLM_RUN, ST2GGUF, INSPECT, LLM_MEM, MODEL = sys.argv[1:6]
 SHARED = sys.argv[6] if len(sys.argv) > 6 else ''
@@ -224,6 +226,26 @@ def refuse(name, tensors, says, *more, **config):
     check(not os.path.exists(os.path.join(WORK, 'none.gguf')), name + ': nothing is written')
 
 
+def pickled():
+    """Weights as a pickle that runs a command when it is loaded by pickle: refused, and nothing has run."""
+    folder = adapter('pickled', {})
+    os.unlink(os.path.join(folder, 'adapter_model.safetensors'))
+    ran = os.path.join(WORK, 'ran')
+    with zipfile.ZipFile(os.path.join(folder, 'adapter_model.bin'), 'w') as z:
+        z.writestr('archive/data.pkl', pickle.dumps(Command('touch ' + ran), protocol=2))
+        z.writestr('archive/version', '3\n')
+    run(ST2GGUF, MODEL, '--lora', folder, '-o', os.path.join(WORK, 'none.gguf'), status=3, says='system')
+    check(not os.path.exists(ran), 'a pickle runs nothing')
+
+
+class Command:
+    def __init__(self, text):
+        self.text = text
+
+    def __reduce__(self):
+        return os.system, (self.text,)
+
+
 def bad():
     module = layer(0, 'self_attn.q_proj')
     good = {}
@@ -242,6 +264,7 @@ def bad():
     stack = {layer(0, 'mlp.experts.lora_A.weight'): rand(32, 256, 1), layer(0, 'mlp.experts.lora_B.weight'): rand(1024, 32, 1)}
     refuse('no-experts', stack, 'no place for it in the base', target_parameters=['experts.gate_up_proj'])
     refuse('empty', {}, 'no tensor of an adapter')
+    pickled()
     folder = adapter('good', good)
     out = os.path.join(WORK, 'none.gguf')
     run(ST2GGUF, folder, '-o', out, status=3, says='--base DIR')
