@@ -135,9 +135,9 @@ def first_layer(ids):
     return sums
 
 
-def window_ids():
+def window_ids(text=TEXT, *options):
     """Tokens of all whole windows, each with BOS in place of its first."""
-    out = subprocess.run([TOKENIZE, '--ids', MODEL, TEXT], stdout=subprocess.PIPE, check=True).stdout
+    out = subprocess.run([TOKENIZE, '--ids', *options, MODEL, text], stdout=subprocess.PIPE, check=True).stdout
     ids = [int(x) for x in out.replace(b',', b' ').split()]
     ids = ids[:len(ids) // WINDOW * WINDOW]
     return [BOS if i % WINDOW == 0 else x for i, x in enumerate(ids)]
@@ -162,6 +162,20 @@ def check_values(text, out):
     _, more = gguf(make(out, MODEL, '-f', text, '-c', str(WINDOW), '--process-output'))
     expect('--process-output adds the output matrix', more.pop('output.weight.counts') == ((1,), (len(ids),)) and
            len(more.pop('output.weight.in_sum2')[1]) == 256 and more == tensors)
+
+
+def check_special(work):
+    """--parse-special: a special token in the text is one, or the letters that it is written with."""
+    text, out, path = TEXT[:60] + '<|eot_id|>' + TEXT[60:], os.path.join(work, 'special.gguf'), os.path.join(work, 'special.txt')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+    for what, options, tokenizing in (('a token', ['--parse-special'], []), ('letters', [], ['--no-parse-special'])):
+        ids = window_ids(text, *tokenizing)
+        _, tensors = gguf(make(out, MODEL, '-f', path, '-c', str(WINDOW), *options))
+        want = first_layer(ids)
+        expect(f'a special token is {what}', (1023 in ids) == (what == 'a token') and
+               tensors['blk.0.attn_q.weight.counts'] == ((1,), (len(ids),)) and
+               far(tensors['blk.0.attn_q.weight.in_sum2'][1], want) < 1e-5)
 
 
 def check_same(text, out, work):
@@ -296,6 +310,7 @@ def main():
         with open(text, 'w', encoding='utf-8') as f:
             f.write(TEXT)
         check_values(text, out)
+        check_special(work)
         check_same(text, out, work)
         check_dat(text, os.path.join(work, 'out.dat'), work)
         check_reports(text, out)
