@@ -175,7 +175,8 @@ static bool answer(struct chooser *c, const struct fmt_task *task, double *score
 	return true;
 }
 
-/* Every task must fit the context, or sets it. */
+/* Every task must fit the context, or sets it. Each is tokenized once more when it is run: that is quick, and all of them would
+ * take memory. */
 static bool find_context(struct chooser *c, uint32_t given, uint32_t *n_ctx, struct fmt_err *err)
 {
 	*n_ctx = given;
