@@ -60,22 +60,19 @@ bool prompt_ids(const struct options *o, const struct loaded *l, struct infer_to
 	/* llama-perplexity reads "<s>" in a text as three letters */
 	bool letters = o->perplexity && (!o->method || !strcmp(o->method, "llama.cpp"));
 	unsigned flags = (letters ? 0 : INFER_TOK_PARSE_SPECIAL) | (o->no_special ? 0 : INFER_TOK_ADD_SPECIAL);
-	struct fmt_str given = uses_sample(o) ? infer_sample_text() : (struct fmt_str){ o->prompt, o->prompt ? strlen(o->prompt) : 0 };
-	char *text = NULL;
-	size_t n = 0;
+	struct fmt_str text = uses_sample(o) ? infer_sample_text()
+	                      : o->file      ? (struct fmt_str){ o->text, o->text_bytes }
+	                                     : (struct fmt_str){ o->prompt, o->prompt ? strlen(o->prompt) : 0 };
 	bool ok;
 
 	if (o->ids)
 		return parse_ids(o->ids, out, err);
-	if (o->file && !(text = cli_read(o->file, &n, err)))
-		return false;
 	if (o->chat.file)
 		ok = chat_ids(o, l, out, err);
 	else if (o->as_ids)
-		ok = parse_ids(text, out, err);
+		ok = parse_ids(text.p, out, err);
 	else
-		ok = infer_tokenize(l->tokenizer, text ? text : given.p, text ? n : given.n, flags, out, err);
-	free(text);
+		ok = infer_tokenize(l->tokenizer, text.p, text.n, flags, out, err);
 	if (ok && !out->n)
 		return fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET,
 		                "the prompt is empty, and the model adds no token to it");

@@ -32,16 +32,23 @@ static bool wants_predictions(const struct verify_opts *o)
 	return o->text || o->limits.max_kld_given || o->limits.min_top1_given || o->limits.max_ppl_ratio_given;
 }
 
-/* The text in tokens of a model, the same tokens whichever side is asked. */
-static bool tokenize(const struct verify_opts *o, const struct fmt_view *view, struct infer_tokens *ids, struct fmt_err *err)
+/* Once: standard input can be read once. */
+static bool read_text(struct verify *v, struct fmt_err *err)
+{
+	v->text = infer_sample_text();
+	if (!v->o->text)
+		return true;
+	v->own = cli_read(v->o->text, &v->text.n, err);
+	v->text.p = v->own;
+	return v->own != NULL;
+}
+
+/* The text in tokens of one side. */
+static bool tokenize(const struct verify *v, const struct fmt_view *view, struct infer_tokens *ids, struct fmt_err *err)
 {
 	struct infer_tokenizer *t = infer_tokenizer_create(view, err);
-	struct fmt_str text = infer_sample_text();
-	char *own = NULL;
-	bool ok = t && (!o->text || (own = cli_read(o->text, &text.n, err))) &&
-	          infer_tokenize(t, own ? own : text.p, text.n, INFER_TOK_PARSE_SPECIAL | INFER_TOK_ADD_SPECIAL, ids, err);
+	bool ok = t && infer_tokenize(t, v->text.p, v->text.n, INFER_TOK_PARSE_SPECIAL | INFER_TOK_ADD_SPECIAL, ids, err);
 
-	free(own);
 	infer_tokenizer_destroy(t);
 	return ok;
 }
@@ -53,7 +60,7 @@ static bool set_windows(struct verify *v, const struct fmt_view *view, struct fm
 	uint32_t size = v->o->n_ctx ? (uint32_t)v->o->n_ctx : own < USUAL_WINDOW ? own : USUAL_WINDOW;
 
 	infer_model_destroy(m);
-	if (!m || !tokenize(v->o, view, &v->ids, err))
+	if (!m || !tokenize(v, view, &v->ids, err))
 		return false;
 	if (v->ids.n >= 2 && v->ids.n < size)
 		size = (uint32_t)v->ids.n; /* a cache for more would be memory for nothing */
@@ -123,7 +130,7 @@ bool verify_begin(struct verify *v, const struct verify_opts *o, struct conversi
 	uint64_t n = c->view->n_tensors;
 
 	v->o = o;
-	if (!prepare_run(v, c, err))
+	if (!read_text(v, err) || !prepare_run(v, c, err))
 		return false;
 	v->errors = calloc(n + 1, sizeof *v->errors);
 	v->relative = calloc(n + 1, sizeof *v->relative);
@@ -139,6 +146,7 @@ void verify_finish(struct verify *v)
 	infer_tokens_finish(&v->ids);
 	infer_divergence_finish(&v->d);
 	infer_trace_finish(&v->trace);
+	free(v->own);
 	free(v->errors);
 	free(v->relative);
 	*v = (struct verify){ .o = NULL };
@@ -219,7 +227,7 @@ static bool run_both(struct verify *v, const struct conversion *c, const struct 
 	struct infer_tokens ids = { 0 };
 	struct infer_model *source = infer_model_create_adapted(c->view, c->adapters.lora, c->pool, err);
 	struct infer_model *m = source ? infer_model_create(output, c->pool, err) : NULL;
-	bool ok = m && tokenize(v->o, output, &ids, err) && diverge(v, c, source, m, err) && trace(v, c, source, m, err);
+	bool ok = m && tokenize(v, output, &ids, err) && diverge(v, c, source, m, err) && trace(v, c, source, m, err);
 
 	v->same_ids = ok && ids.n == v->ids.n && !memcmp(ids.ids, v->ids.ids, ids.n * sizeof *ids.ids);
 	infer_tokens_finish(&ids);

@@ -26,6 +26,8 @@ struct verify {
 	const struct verify_opts *o;
 	bool runs;                    /* there is a forward pass and a tokenizer: predictions are compared */
 	struct fmt_err why;           /* else: why not */
+	char *own;                    /* the text, of a file; NULL: the built-in one */
+	struct fmt_str text;
 	struct infer_tokens ids;
 	struct infer_windows windows;
 	struct fmt_kv keys[VERIFY_KEYS];

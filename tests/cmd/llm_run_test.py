@@ -128,6 +128,8 @@ def measuring(prompts, folder):
     expect('a model does not diverge from itself', status == 0 and got['tokens'] == scored and got['same_top'] == scored and
            got['mean_kl_divergence'] == 0 and got['max_logit_difference'] == 0 and got['log_ppl_ratio'] == 0 and
            got['correlation'] > 0.999999 and got['verdict'] == 'the same predictions, to the last bit', out)
+    status, out, _ = run('--compare', MODEL, '-f', '-', '--json', '-c', '32', stdin=p['text'].encode())
+    expect('standard input is read once for both', status == 0 and json.loads(out)['tokens'] == scored, out)
     status, out, _ = run('--compare', MODEL, '--json', '--chunks', '2', '-c', '64')
     got = json.loads(out)
     expect('without a text --compare has one of its own', status == 0 and got['tokens'] == 126 and

@@ -103,6 +103,14 @@ def figures(folder, text):
            os.path.getsize(out))
 
 
+def standard_input(folder, text):
+    with open(text, encoding='utf-8') as f:
+        done = subprocess.run([ST2GGUF, '--json', '--quant', 'F16', MODEL, '-o', os.path.join(folder, 'stdin.gguf'), '--verify=-', '-c',
+                               '32'], stdin=f, stdout=subprocess.PIPE, check=False)
+    got = json.loads(done.stdout)['verify']
+    expect('the text from standard input', done.returncode == 0 and got['same_ids'] and got['divergence']['tokens'] > 50, got)
+
+
 def same(folder, text):
     contents = []
     for options in (('-t', '1'), ('-t', '3')):
@@ -194,6 +202,7 @@ def main():
             f.write('First Citizen: Before we proceed any further, hear me speak. All: Speak, speak. First Citizen: You are '
                     'all resolved rather to die than to famish? All: Resolved, resolved.')
         figures(folder, text)
+        standard_input(folder, text)
         same(folder, text)
         limits(folder, text)
         faults(folder, text)
