@@ -215,12 +215,19 @@ void infer_encoder_destroy(struct infer_encoder *e)
 	free(e);
 }
 
-bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned flags, struct infer_tokens *out,
-                  struct fmt_err *err)
+static bool encode_for(struct infer_encoder *e, const char *text, size_t n, unsigned flags, struct infer_tokens *out,
+                       struct fmt_err *err)
 {
 	e->run.out = out;
 	e->run.err = err;
 	return encode(&e->run, text, n, flags);
+}
+
+bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned flags, struct infer_tokens *out,
+                  struct fmt_err *err)
+{
+	e->run.part = (struct tok_part){ 0 }; /* a text in parts may have been given up */
+	return encode_for(e, text, n, flags, out, err);
 }
 
 bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool last, unsigned flags,
@@ -237,7 +244,7 @@ bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool
 			return true;
 	}
 	p->open = !last;
-	ok = infer_encode(e, text, n, flags, out, err);
+	ok = encode_for(e, text, n, flags, out, err);
 	if (ok && last) {
 		*n_used = n;
 	} else if (ok && p->cut > p->start) {

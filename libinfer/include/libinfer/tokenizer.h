@@ -46,7 +46,7 @@ bool infer_encode(struct infer_encoder *e, const char *text, size_t n, unsigned 
  * last the ids of its first *n_used bytes are appended, where nothing that follows can change them; the rest is to be given
  * again, with more of the text behind it. *n_used may be 0: then n was too few bytes, or, if the tokenizer has no place where
  * its texts can be cut, only the whole will do. `starts` count from the beginning of the text. After the last part, or an
- * error, another text may begin. */
+ * error, another text may begin; infer_encode gives up the one that is under way. */
 bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool last, unsigned flags,
                        struct infer_tokens *out, size_t *n_used, struct fmt_err *err);
 
