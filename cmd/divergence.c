@@ -2,6 +2,7 @@
 #include "divergence.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const struct {
 	const char *name, *json;
@@ -29,6 +30,11 @@ static void json_perplexity(struct cli_json *j, const char *key, const struct in
 	cli_json_f64(j, "perplexity", infer_perplexity(nll));
 	cli_json_f64(j, "error", infer_perplexity_error(nll));
 	cli_json_close(j, '}');
+}
+
+const char *divergence_text(const char *file)
+{
+	return !file ? "a built-in text" : !strcmp(file, "-") ? "standard input" : file;
 }
 
 double divergence_percent(const struct infer_divergence *d, uint64_t n)

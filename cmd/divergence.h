@@ -30,6 +30,9 @@ void limits_json(struct cli_json *j, const struct limit *limits, size_t n); /* t
 /* What the figures say, for somebody who has not seen many. */
 const char *divergence_verdict(const struct infer_divergence *d);
 
+/* What to call the text in `file`, "-" and NULL among them: "standard input", "a built-in text". */
+const char *divergence_text(const char *file);
+
 /* How many of the tokens that were compared, in percent. */
 double divergence_percent(const struct infer_divergence *d, uint64_t n);
 

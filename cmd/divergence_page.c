@@ -52,7 +52,7 @@ static void subject(FILE *f, const struct divergence_page *page)
 	cli_print_xml(f, str(page->reference));
 	if (page->d) {
 		fprintf(f, ": %" PRIu64 " tokens of ", page->d->n);
-		cli_print_xml(f, str(page->text ? page->text : "a built-in text"));
+		cli_print_xml(f, str(page->text));
 		fprintf(f, ", in %" PRIu64 " window%s of %" PRIu32, page->windows->n_windows, page->windows->n_windows == 1 ? "" : "s",
 		        page->windows->size);
 	}

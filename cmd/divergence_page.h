@@ -10,7 +10,7 @@
 /* What there is to show. What is NULL was not measured; a text says why. */
 struct divergence_page {
 	const char *model, *reference;       /* as a person named them */
-	const char *text;                    /* what they were run on; NULL: the built-in text */
+	const char *text;                    /* what they were run on, in words */
 	struct infer_divergence *d;
 	const struct infer_windows *windows; /* of it */
 	const struct infer_trace *trace;

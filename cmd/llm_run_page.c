@@ -53,7 +53,7 @@ bool write_page(const struct cli_program *p, const struct options *o, const stru
 	struct divergence_page page = {
 		.model = m->model,
 		.reference = m->reference,
-		.text = o->file ? o->file : uses_sample(o) ? NULL : "the prompt",
+		.text = o->file || uses_sample(o) ? divergence_text(o->file) : "the prompt",
 		.d = d,
 		.windows = m->windows,
 		.trace = traced ? &t : NULL,

@@ -22,8 +22,7 @@ void verify_print(struct verify *v, const struct conversion *c)
 	print_tensors(v, c);
 	if (!v->runs)
 		return;
-	printf("beside the source, %" PRIu64 " tokens of %s: %s\n", d->n, v->o->text ? v->o->text : "a built-in text",
-	       divergence_verdict(d));
+	printf("beside the source, %" PRIu64 " tokens of %s: %s\n", d->n, divergence_text(v->o->text), divergence_verdict(d));
 	printf("  mean KL divergence      %.6f +/- %.6f nats, 99 %% of it below %.6f, largest %.6f\n", infer_sum_mean(&d->kl),
 	       infer_sum_error(&d->kl), infer_divergence_kl_quantile(d, 0.99), infer_divergence_kl_quantile(d, 1));
 	printf("  same most likely token  %.2f %%\n", divergence_percent(d, d->n_same_top));
@@ -84,7 +83,7 @@ bool verify_page(struct verify *v, const struct conversion *c, bool force, struc
 	struct divergence_page page = {
 		.model = c->output,
 		.reference = c->view->path,
-		.text = v->o->text,
+		.text = divergence_text(v->o->text),
 		.d = v->runs ? &v->d : NULL,
 		.windows = &v->windows,
 		.trace = v->traced ? &v->trace : NULL,
