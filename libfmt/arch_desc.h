@@ -185,6 +185,7 @@ enum arch_param {
 	P_YARN_BETA_FAST,
 	P_YARN_BETA_SLOW,
 	P_YARN_MSCALE,     /* the magnitude of what rotates follows from these two ... */
+	P_YARN_WHOLE,      /* ... and readers are told by rope.scaling.attn_factor: P_ROPE_MAGNITUDE */
 	P_YARN_MSCALE_ALL, /* ... and the scale of attention from this one */
 
 	P_COUNT

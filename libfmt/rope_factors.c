@@ -55,10 +55,18 @@ void rope_magnitude(struct arch_conf *conf)
 {
 	double factor = conf->f[P_ROPE_FACTOR], magnitude = mscale_of(factor, 1);
 
-	if (conf->n[P_ROPE_TYPE] != ROPE_YARN || !conf->set[P_YARN_MSCALE_ALL] || conf->set[P_YARN_ATTN])
+	if (conf->n[P_ROPE_TYPE] != ROPE_YARN || !conf->set[P_YARN_MSCALE_ALL] || (conf->set[P_YARN_ATTN] && !conf->set[P_YARN_WHOLE]))
 		return;
-	if (conf->set[P_YARN_MSCALE])
+	if (conf->set[P_YARN_ATTN])
+		magnitude = conf->f[P_YARN_ATTN];
+	else if (conf->set[P_YARN_MSCALE])
 		magnitude = mscale_of(factor, conf->f[P_YARN_MSCALE]) / mscale_of(factor, conf->f[P_YARN_MSCALE_ALL]);
+	if (conf->set[P_YARN_WHOLE]) { /* what readers multiply by of themselves is taken back */
+		conf->f[P_ROPE_MAGNITUDE] = magnitude / mscale_of(factor, 1);
+		conf->set[P_ROPE_MAGNITUDE] = true;
+		conf->set[P_YARN_ATTN] = false;
+		return;
+	}
 	conf->f[P_YARN_ATTN] = magnitude;
 	conf->set[P_YARN_ATTN] = magnitude != 1; /* with mscale_all_dim, 1 is what a reader takes where there is no key */
 }

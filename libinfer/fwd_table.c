@@ -21,6 +21,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_llama4,
 	&infer_fwd_minimaxm2,
 	&infer_fwd_mistral3,
+	&infer_fwd_mistral4,
 	&infer_fwd_mamba,
 	&infer_fwd_mamba2,
 	&infer_fwd_olmo2,

@@ -239,6 +239,9 @@ MODELS = {
     "grok": ("Grok", dict(tie_word_embeddings=True)),
     "grok-scales": ("Grok", dict(tie_word_embeddings=True, num_key_value_heads=4, num_local_experts=5, num_experts_per_tok=3, rope_theta=500.0,
                                  attn_logit_softcapping=4.0, attn_output_multiplier=0.4, rms_norm_eps=1e-3)),
+    "mistral4": ("Mistral3", dict(DEEPSEEK, text_config="Mistral4", vision_config=PIXTRAL, rope_parameters=dict(MINISTRAL, type="yarn"))),
+    "mistral4-groups": ("Mistral4", dict(DEEPSEEK, q_lora_rank=None, first_k_dense_replace=0, n_group=2, topk_group=1, norm_topk_prob=False,
+                                         routed_scaling_factor=1.4, rope_parameters=dict(MINISTRAL, type="yarn", mscale_all_dim=0.6))),
     "deepseek3-next": ("DeepseekV3", dict(DEEPSEEK, n_group=1, topk_group=1, scoring_func="sigmoid", num_nextn_predict_layers=1)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.

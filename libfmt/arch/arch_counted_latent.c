@@ -1,5 +1,5 @@
 /* Latent attention as DeepSeek V3 has it, and what others made of it: with an indexer (V3.2, GLM-5), in other sizes (Kimi K2,
- * GLM-4.7 Flash, Mistral Small 4), dense (Youtu). Counted, not converted yet.
+ * GLM-4.7 Flash), dense (Youtu). Counted, not converted yet.
  *
  * Source of defaults: the classes' configurations of transformers 5. */
 #include "arch_shared.h"
@@ -118,24 +118,6 @@ const struct fmt_arch arch_glm4_lite = {
 	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_latent_attention, biases, arch_gated_ff,
 		arch_experts, arch_shared_experts, correction, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_mistral4 = {
-	.gguf = "mistral4",
-	.classes = (const char *const[]){ "Mistral4ForCausalLM", NULL },
-	.types = (const char *const[]){ "mistral4", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 36 }, { P_CONTEXT, 1048576 }, { P_MODEL, 4096 }, { P_FF, 12288 }, { P_HEADS, 32 },
-		{ P_VOCAB, 131072 }, { P_LATENT, 256 }, { P_Q_LATENT, 1024 }, { P_LATENT_ROPE, 64 },
-		{ P_NOPE_DIM, 64 }, { P_V_HEAD_DIM, 128 }, { P_EXPERTS, 128 }, { P_EXPERTS_USED, 4 },
-		{ P_FF_EXPERT, 2048 }, { P_SHARED, 1 }, { P_DENSE_FIRST, 0 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_latent, arch_qkv_bias, experts, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_latent_attention, biases, arch_gated_ff,
-		arch_experts, arch_shared_experts, NULL },
 	.layer_prefix = "model.layers.",
 };
 

@@ -23,6 +23,7 @@ extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_llama4;
 extern const struct infer_forward infer_fwd_minimaxm2;
 extern const struct infer_forward infer_fwd_mistral3;
+extern const struct infer_forward infer_fwd_mistral4;
 extern const struct infer_forward infer_fwd_mamba;
 extern const struct infer_forward infer_fwd_mamba2;
 extern const struct infer_forward infer_fwd_olmo2;

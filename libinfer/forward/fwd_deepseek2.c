@@ -59,6 +59,7 @@ static void attention(struct infer_run *r, const struct infer_layer *l, float *x
 	op_rmsnorm_part(r, r->k, kept, &w[FMT_ROLE_ATTN_KV_A_NORM]); /* c = norm(c)                              */
 	op_rope_part(r, r->q, l->n_head, m->d_k, m->latent.d_nope);
 	op_rope_part(r, r->k, 1, kept, width);
+	op_temperature(r, r->q, (size_t)l->n_head * m->d_k);         /* of Mistral Small 4 */
 	op_latent_queries(r, r->latent_q, r->q, &w[FMT_ROLE_ATTN_LATENT_K]); /* q = q Wk, q         [T, H*(C+R)] */
 	op_attend_latent(r, r->latent_y, r->latent_q, r->k);         /* y = softmax(q [c, k]' scale) c [T, H*C]  */
 	op_linear_heads(r, r->h, m->d_v, r->latent_y, width, &w[FMT_ROLE_ATTN_LATENT_V]); /* h = y Wv' [T, H*Dv] */
@@ -101,6 +102,15 @@ static void forward(struct infer_run *r)
 
 const struct infer_forward infer_fwd_deepseek2 = {
 	.arch = "deepseek2",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_NEIGHBOURS,
+	.latent = true,
+};
+
+const struct infer_forward infer_fwd_mistral4 = {
+	.arch = "mistral4",
 	.run = forward,
 	.global = global,
 	.layer = layer,

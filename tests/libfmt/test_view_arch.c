@@ -348,7 +348,7 @@ static void other_parts_are_left_out(void **state)
 		assert_true(fmt_view_f32(v, "rope.freq_base_swa", 0, &base, &err));
 		assert_true(base == 50);
 		fmt_view_close(v);
-		write_config(&d, "\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"text_config\": {\"model_type\": \"mistral4\"}");
+		write_config(&d, "\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"text_config\": {\"model_type\": \"youtu\"}");
 		assert_refused(&d, NULL, FMT_UNSUPPORTED, "can be counted (llm-mem), but not yet be converted");
 		remove_dir(&d);
 	}
