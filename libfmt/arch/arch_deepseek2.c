@@ -259,6 +259,11 @@ const struct fmt_arch arch_deepseek3 = {
 	.notes = notes,
 };
 
+static const struct arch_note v4_notes[] = {
+	{ { P_Q_LATENT, ARCH_UNSET }, "llama.cpp will not load it: of 'mistral4' it wants q_lora_rank, which config.json has as null" },
+	{ { P_NONE }, NULL },
+};
+
 /* The language model of Mistral Small 4; its text_config says model_type mistral4. */
 const struct fmt_arch arch_mistral4 = {
 	.gguf = "mistral4",
@@ -271,4 +276,5 @@ const struct fmt_arch arch_mistral4 = {
 	.layers = v4_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = v4_notes,
 };
