@@ -7,16 +7,32 @@
 #include "arch_conf.h"
 #include "rope_factors.h"
 
+static const struct json *member(const struct json *object, const char *name, size_t n)
+{
+	const struct json *j = json_is(object, JSON_OBJECT) ? json_first(object) : NULL;
+
+	while (j && !fmt_str_eq(json_key(j), (struct fmt_str){ name, n }))
+		j = json_next(j);
+	return j;
+}
+
+/* Of a list, by a digit: descriptions ask for no others. */
+static const struct json *item(const struct json *list, const char *name, size_t n)
+{
+	const struct json *j = n == 1 && *name >= '0' && *name <= '9' ? json_first(list) : NULL;
+
+	for (char c = '0'; j && c < *name; c++)
+		j = json_next(j);
+	return j;
+}
+
 static const struct json *find_below(const struct json *node, const char *path, size_t n)
 {
 	while (node && n) {
 		const char *dot = memchr(path, '.', n);
 		size_t len = dot ? (size_t)(dot - path) : n;
-		const struct json *member = json_is(node, JSON_OBJECT) ? json_first(node) : NULL;
 
-		while (member && !fmt_str_eq(json_key(member), (struct fmt_str){ path, len }))
-			member = json_next(member);
-		node = member;
+		node = json_is(node, JSON_ARRAY) ? item(node, path, len) : member(node, path, len);
 		path += len + (dot ? 1 : 0);
 		n -= len + (dot ? 1 : 0);
 	}

@@ -173,6 +173,11 @@ enum arch_param {
 	P_ROPE_PART, /* the part of a head that rotates; unset: all of it */
 	P_ROPE_DIM, /* elements of a head that rotate */
 	P_ROPE_PAIRS, /* half of them: one frequency each */
+	P_ROPE_SECTIONS, /* set: config.json says how many of them turn by time, height, width and what is left: */
+	P_ROPE_TIME,
+	P_ROPE_HEIGHT,
+	P_ROPE_WIDTH,
+	P_ROPE_REST,
 	P_ROPE_FACTOR,
 	P_ROPE_ORIG_CONTEXT,
 	P_ROPE_LOW,  /* llama3: low_freq_factor */
@@ -244,8 +249,8 @@ struct arch_when {
 struct arch_param_row {
 	enum arch_param id;
 	enum arch_kind kind;
-	const char *config;      /* names in config.json, a dot between levels, a space between alternatives; the first
-	                            that is there counts. NULL: never read, always `absent` */
+	const char *config;      /* names in config.json, a dot between levels (a digit: of a list), a space between
+	                            alternatives; the first that is there counts. NULL: never read, always `absent` */
 	struct arch_else absent; /* what transformers takes where no name is there */
 	struct arch_else null;   /* where it is there as null; ELSE_REFUSE: as `absent` */
 	uint64_t max;            /* of a count */
@@ -286,6 +291,9 @@ enum arch_move {
 	MOVE_QKV,         /* rows in groups of heads, some queries, a key and a value each, become all queries, keys, values */
 	MOVE_LINEAR_QKV,  /* rows in groups of heads, a query, a key, some values and their gates each: all queries, keys, values; */
 	MOVE_LINEAR_Z,    /* or all gates */
+	MOVE_TILE_ROWS,   /* rows of heads of values, those that share a key together: the first of each key, the second of each, ... */
+	MOVE_TILE_VALUES, /* the same behind all queries and keys, which stay */
+	MOVE_TILE_COLUMNS, /* the same of columns */
 	MOVE_SPLIT,       /* a vector becomes the rows of a matrix */
 	MOVE_FIRST,       /* of each matrix's rows the first half: a gate before what it gates */
 	MOVE_SECOND,      /* the other half */
@@ -317,6 +325,8 @@ struct arch_tensor {
 	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
 	enum arch_param from[3]; /* dims in the checkpoint, where they are others */
 	bool may_lack; /* a checkpoint without it is whole */
+	const char *whole;       /* of a stack: its name in checkpoints that have it as one tensor, or NULL; and how it moves then */
+	enum arch_move whole_move; /* MOVE_NONE, MOVE_FIRST or MOVE_SECOND */
 };
 
 /* Whether it is a row of fmt_arch.next. */
@@ -505,6 +515,9 @@ extern const struct fmt_arch arch_lfm2moe;
 /* The first description of a table that is for that class and that model_type, of which one may be empty; NULL if there is
  * none. */
 const struct fmt_arch *arch_find(const struct fmt_arch *const *table, struct fmt_str class, struct fmt_str type);
+
+/* The first row of that role, outside the layers or of a layer; NULL: there is none. */
+const struct arch_tensor *arch_row_of(const struct fmt_arch *arch, enum fmt_role role, bool in_layer);
 
 /* The description of a Hugging Face model_type ("llama"); NULL if there is none. */
 const struct fmt_arch *arch_by_type(struct fmt_str name);

@@ -27,6 +27,7 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_granite,
 	&arch_granitemoe,
 	&arch_grok,
+	&arch_jamba,
 	&arch_mamba,
 	&arch_mamba2,
 	&arch_olmo,
@@ -41,6 +42,8 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_qwen3,
 	&arch_qwen3moe,
 	&arch_qwen3next,
+	&arch_qwen35,
+	&arch_qwen35moe,
 	&arch_smollm3,
 	&arch_stablelm,
 	&arch_starcoder2,
@@ -49,7 +52,6 @@ const struct fmt_arch *const arch_table[] = {
 
 const struct fmt_arch *const arch_counted[] = {
 	&arch_nemotronh,
-	&arch_qwen35,
 	&arch_gemma3n,
 	&arch_gemma4,
 	&arch_bloom,
@@ -57,7 +59,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_gptj,
 	&arch_mpt,
 	&arch_gptbigcode,
-	&arch_qwen35moe,
 	&arch_glm,
 	&arch_seed_oss,
 	&arch_ernie4_5,
@@ -83,7 +84,6 @@ const struct fmt_arch *const arch_counted[] = {
 	&arch_glm4_lite,
 	&arch_youtu,
 	&arch_falcon_mamba,
-	&arch_jamba,
 	&arch_bamba,
 	&arch_falcon_h1,
 	&arch_granite_hybrid,
@@ -114,6 +114,7 @@ const struct arch_key arch_common_keys[] = {
 	{ "rope.scaling.yarn_attn_factor", FMT_KV_F32, P_YARN_ATTN, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_fast", FMT_KV_F32, P_YARN_BETA_FAST, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.dimension_sections", FMT_KV_ARR, P_ROPE_TIME, { P_ROPE_SECTIONS, ARCH_SET } },
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
 	{ "rope.freq_base_swa", FMT_KV_F32, P_ROPE_THETA_WINDOW },
 	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
@@ -160,14 +161,27 @@ const struct fmt_arch *fmt_arch_by_class(struct fmt_str name)
 	return arch_find(arch_table, name, FMT_STR(""));
 }
 
+static const struct arch_tensor *find_role(const struct arch_tensor *table, enum fmt_role role)
+{
+	while (table && table->role && table->role != role)
+		table++;
+	return table && table->role ? table : NULL;
+}
+
+const struct arch_tensor *arch_row_of(const struct fmt_arch *arch, enum fmt_role role, bool in_layer)
+{
+	const struct arch_tensor *row = find_role(in_layer ? arch->layers : arch->globals, role);
+
+	for (const struct arch_tensor *const *part = arch->parts; !row && in_layer && part && *part; part++)
+		row = find_role(*part, role);
+	return row || !in_layer ? row : find_role(arch->next, role);
+}
+
 bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_layer)
 {
-	const struct arch_tensor *row = !arch ? NULL : in_layer ? arch->layers : arch->globals;
+	const struct arch_tensor *row = arch ? arch_row_of(arch, role, in_layer) : NULL;
 
-	for (; row && row->role; row++)
-		if (row->role == role)
-			return !row->when.param && !(row->in & ~(unsigned)(LAYER_DENSE | LAYER_MOE));
-	return false;
+	return row && !row->when.param && !(row->in & ~(unsigned)(LAYER_DENSE | LAYER_MOE));
 }
 
 const struct fmt_arch *arch_by_type(struct fmt_str name)

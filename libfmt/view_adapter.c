@@ -174,6 +174,9 @@ static bool can_move(enum arch_move move, bool magnitude)
 	case MOVE_ROPE_Q:
 	case MOVE_ROPE_K:
 	case MOVE_QKV:
+	case MOVE_TILE_ROWS:
+	case MOVE_TILE_VALUES:
+	case MOVE_TILE_COLUMNS: /* of A */
 		return true;
 	case MOVE_FIRST:
 	case MOVE_SECOND:
@@ -189,14 +192,17 @@ static bool add_matrix(struct adapter *a, const struct fmt_view_tensor *of, cons
                        float factor)
 {
 	uint64_t rank = p->a->dims[0], rows = of->dims[of->n_dims - 2];
-	struct view_source from_b = one(p->b, row->move == MOVE_TRANSPOSE ? MOVE_NONE : row->move), magnitude = from_b;
+	bool of_a = row->move == MOVE_TILE_COLUMNS;
+	struct view_source from_a = one(p->a, of_a ? row->move : MOVE_NONE);
+	struct view_source from_b = one(p->b, of_a || row->move == MOVE_TRANSPOSE ? MOVE_NONE : row->move), magnitude = from_b;
 
+	view_set_heads(&a->base->impl->conf, &from_a);
 	view_set_heads(&a->base->impl->conf, &from_b);
 	view_set_heads(&a->base->impl->conf, &magnitude);
 	magnitude.tensor = p->magnitude;
 	if (!can_move(row->move, p->magnitude != NULL))
 		return adapter_fail(a, FMT_UNSUPPORTED, p->a, "adapters of such tensors are not supported");
-	return adapter_add(a, of, ".lora_a", (const uint64_t[4]){ rank, p->a->dims[1] }, 1, one(p->a, MOVE_NONE)) &&
+	return adapter_add(a, of, ".lora_a", (const uint64_t[4]){ rank, p->a->dims[1] }, 1, from_a) &&
 	       adapter_add(a, of, ".lora_b", row->move == MOVE_LATENT_V ? (const uint64_t[4]){ of->dims[0], rows, rank }
 	                                                         : (const uint64_t[4]){ rows, rank }, factor, from_b) &&
 	       (!p->magnitude || adapter_add(a, of, ".lora_magnitude", (const uint64_t[4]){ rows }, 1, magnitude));

@@ -25,23 +25,31 @@ static const struct fmt_tensor *find(const struct comparison *c, const char *nam
 	return t;
 }
 
+static void compare_tensor(struct comparison *c, const char *name, const struct fmt_tensor *there, const struct view_shape *shape)
+{
+	if (there)
+		c->used[there - c->m->tensors] = true;
+	if (!there)
+		c->found(c->ctx, FMT_DIFFERENCE_MISSING, name);
+	else if (there->n_dims != shape->n || memcmp(there->dims, shape->dims, shape->n * sizeof *shape->dims))
+		c->found(c->ctx, FMT_DIFFERENCE_SHAPE, name);
+}
+
 static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, const struct arch_tensor *row)
 {
-	struct view_shape shape = view_row_shape(&c->v->impl->conf, row, t);
 	uint64_t n = strchr(row->hf, '*') ? t->dims[0] : 1;
+	const struct fmt_tensor *there;
 	char name[VIEW_NAME_BYTES];
+	struct view_shape shape;
 
+	if (view_whole_row(c->v->arch, &c->v->impl->conf, row, t, name, &shape) && (there = find(c, name))) {
+		compare_tensor(c, name, there, &shape);
+		return;
+	}
+	shape = view_row_shape(&c->v->impl->conf, row, t);
 	for (uint64_t i = 0; i < n; i++) {
-		const struct fmt_tensor *there;
-
 		view_row_name(c->v->arch, &c->v->impl->conf, row, t->layer, i, name);
-		there = find(c, name);
-		if (there)
-			c->used[there - c->m->tensors] = true;
-		if (!there)
-			c->found(c->ctx, FMT_DIFFERENCE_MISSING, name);
-		else if (there->n_dims != shape.n || memcmp(there->dims, shape.dims, shape.n * sizeof *shape.dims))
-			c->found(c->ctx, FMT_DIFFERENCE_SHAPE, name);
+		compare_tensor(c, name, find(c, name), &shape);
 	}
 }
 

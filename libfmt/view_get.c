@@ -29,20 +29,11 @@ const struct fmt_view_tensor *fmt_view_find(const struct fmt_view *v, struct fmt
 	return fmt_index_find(&v->impl->names, name, &i) ? &v->tensors[i] : NULL;
 }
 
-static const struct arch_tensor *row_of(const struct arch_tensor *row, enum fmt_role role)
-{
-	while (row && row->role && row->role != role)
-		row++;
-	return row && row->role ? row : NULL;
-}
-
 const struct fmt_view_tensor *fmt_view_role(const struct fmt_view *v, enum fmt_role role, int32_t layer)
 {
-	const struct arch_tensor *row = v->arch ? row_of(layer < 0 ? v->arch->globals : v->arch->layers, role) : NULL;
+	const struct arch_tensor *row = v->arch ? arch_row_of(v->arch, role, layer >= 0) : NULL;
 	char name[96];
 
-	if (!row && v->arch && layer >= 0)
-		row = row_of(v->arch->next, role);
 	if (!row)
 		return NULL;
 	if (layer < 0)

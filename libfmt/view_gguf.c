@@ -33,7 +33,11 @@ static const struct arch_tensor *row_of(const struct fmt_arch *arch, int32_t lay
 {
 	const struct arch_tensor *row = arch ? row_in(layer < 0 ? arch->globals : arch->layers, rest) : NULL;
 
-	return row || !arch || layer < 0 ? row : row_in(arch->next, rest);
+	if (row || !arch || layer < 0)
+		return row;
+	for (const struct arch_tensor *const *part = arch->parts; !row && part && *part; part++)
+		row = row_in(*part, rest);
+	return row ? row : row_in(arch->next, rest);
 }
 
 /* How many of the file's tensors a description knows. */

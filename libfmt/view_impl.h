@@ -27,8 +27,9 @@ struct view_source {
 	const struct arch_tensor *row;   /* of the description; NULL of a GGUF */
 	enum arch_move move;
 	uint32_t n_heads; /* of MOVE_ROPE_* and MOVE_LATENT_*: groups of rows that move within themselves; of MOVE_QKV: of queries */
-	uint32_t n_heads_kv; /* of MOVE_QKV */
-	uint64_t n_key_rows; /* of MOVE_LATENT_*: the first so many rows of each group are keys, the others values */
+	uint32_t n_heads_kv; /* of MOVE_QKV; of MOVE_TILE_*: heads of values */
+	uint64_t n_key_rows; /* of MOVE_LATENT_*: the first so many rows of each group are keys, the others values; of
+	                        MOVE_LINEAR_* and MOVE_TILE_*: rows of a key */
 };
 
 static inline const struct fmt_tensor *view_part(const struct view_source *s, uint64_t i)
@@ -89,6 +90,10 @@ void view_layer_prefix(const struct fmt_arch *arch, const struct arch_conf *conf
 /* P_NEXT_KEPT: how many layers for multi-token prediction the checkpoint has, of those that the GGUF has too; with a note. */
 bool view_keep_next(struct fmt_view *v, struct fmt_err *err);
 
+/* The name and the shape of a row's stack in checkpoints that have it as one tensor. returns false: none do */
+bool view_whole_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
+                    const struct fmt_view_tensor *t, char *name, struct view_shape *shape);
+
 /* Whether a tensor belongs to one of the layers past the last, which are for multi-token prediction. */
 bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name);
 
@@ -98,7 +103,7 @@ enum fmt_type view_config_type(const struct fmt_view *v);
 /* Room for tensor number n of a list that is being made, and its source; *cap is how many there is room for. */
 bool view_grow(struct fmt_view_impl *im, uint64_t n, uint64_t *cap, struct fmt_err *err);
 
-/* The numbers of heads that a row's move needs. */
+/* The numbers of heads that a row's move needs. Where none share anything, nothing moves. */
 void view_set_heads(const struct arch_conf *conf, struct view_source *src);
 
 /* view_adapter.c: a LoRA adapter's directory, with the order of its base's rows. */

@@ -57,11 +57,38 @@ static bool has_usual_windows(const struct fmt_view *v)
 	return all_but_every(&v->impl->conf, LAYER_WINDOW, true, v->arch->full_every);
 }
 
+/* Key heads layer by layer: 0 where there is no attention. */
+static void add_heads(struct kv_list *l, const char *key, const struct arch_conf *conf)
+{
+	uint64_t n = conf->n[P_LAYERS];
+	int32_t *heads = fmt_arena_alloc(l->mem, n, sizeof *heads, l->err);
+
+	for (uint64_t i = 0; heads && i < n; i++)
+		heads[i] = conf->layer[i] & LAYER_ATTENTION ? (int32_t)conf->n[P_HEADS_KV] : 0;
+	if (heads)
+		kv_array(l, key, FMT_KV_I32, heads, n);
+}
+
+/* Positions of text are the same in all three, so these mean nothing here; llama.cpp wants them. */
+static void add_sections(struct kv_list *l, const char *key, const struct arch_conf *conf)
+{
+	int32_t *sections = fmt_arena_alloc(l->mem, 4, sizeof *sections, l->err);
+
+	for (int i = 0; sections && i < 4; i++)
+		sections[i] = (int32_t)conf->n[P_ROPE_TIME + i];
+	if (sections)
+		kv_array(l, key, FMT_KV_I32, sections, 4);
+}
+
 /* Which layers have the window; which rotate, of which llama.cpp's rule is that every fourth does not. */
 static void add_pattern(struct kv_list *l, const char *key, enum arch_param value, const struct fmt_view *v)
 {
 	const struct arch_conf *conf = &v->impl->conf;
 
+	if (value == P_HEADS_KV)
+		add_heads(l, key, conf);
+	if (value == P_ROPE_TIME)
+		add_sections(l, key, conf);
 	if (value == P_ATTN_EVERY)
 		add_flags(l, key, conf, LAYER_LINEAR, true);
 	if (value == P_WINDOW && !has_usual_windows(v))
@@ -103,7 +130,7 @@ static void add_key(struct kv_list *l, const struct fmt_view *v, const struct ar
 	case FMT_KV_BOOL:
 		kv_bool(l, key, conf->n[row->value]);
 		return;
-	case FMT_KV_ARR: /* lists have an element per layer */
+	case FMT_KV_ARR: /* but for sections, lists have an element per layer */
 		add_pattern(l, key, row->value, v);
 		return;
 	default: /* the only word that keys hold, but for those that a row gives */

@@ -196,6 +196,21 @@ void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, co
 	snprintf(name, VIEW_NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
 }
 
+bool view_whole_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
+                    const struct fmt_view_tensor *t, char *name, struct view_shape *shape)
+{
+	struct arch_tensor as_one = *row;
+
+	if (!row->whole)
+		return false;
+	as_one.hf = row->whole;
+	view_row_name(arch, conf, &as_one, t->layer, 0, name);
+	shape->n = t->n_dims;
+	memcpy(shape->dims, t->dims, sizeof t->dims);
+	shape->dims[1] *= row->whole_move == MOVE_NONE ? 1 : 2;
+	return true;
+}
+
 /* What stands for a quantized matrix in the plan: the name and the shape that it has when it is not. */
 static const struct fmt_tensor *stand_in(struct plan *p, const struct packed_part *part, const char *name,
                                          const struct view_shape *shape)
@@ -266,6 +281,8 @@ static bool find_packed(struct plan *p, const char *name, const struct view_shap
 		return false;
 	if (src->move == MOVE_TRANSPOSE)
 		return fail_tensor(p, FMT_UNSUPPORTED, part.tensors[0], "a matrix whose rows are inputs cannot be quantized");
+	if (src->move == MOVE_TILE_COLUMNS && m.block != FMT_F32 && shape->dims[1] / src->n_heads_kv % fmt_type_info(m.block)->block_elems)
+		return fail_tensor(p, FMT_UNSUPPORTED, part.tensors[0], "its heads are no whole number of blocks");
 	part.m = keep_layout(p, &m, at ? parts[0].m : NULL);
 	if (!parts)
 		src->packed = parts = fmt_arena_alloc(&p->im->mem, src->n_parts, sizeof *parts, p->err);
@@ -368,6 +385,26 @@ void view_set_heads(const struct arch_conf *conf, struct view_source *src)
 		src->n_key_rows = conf->n[P_LIN_K_DIM];
 	}
 	src->n_heads_kv = (uint32_t)conf->n[P_HEADS_KV];
+	if (src->move == MOVE_TILE_ROWS || src->move == MOVE_TILE_VALUES || src->move == MOVE_TILE_COLUMNS) {
+		src->n_heads = (uint32_t)conf->n[P_LIN_K_HEADS];
+		src->n_heads_kv = (uint32_t)conf->n[P_LIN_V_HEADS];
+		src->n_key_rows = conf->n[P_LIN_K_DIM];
+		src->move = src->n_heads == src->n_heads_kv ? MOVE_NONE : src->move;
+	}
+}
+
+/* A stack that the checkpoint has as one tensor, maybe with what goes beside it.
+ * returns false with p->err set, or without where it has it part by part */
+static bool find_whole(struct plan *p, const struct arch_tensor *row, const struct fmt_view_tensor *t, struct view_source *src)
+{
+	struct view_shape shape;
+	char name[VIEW_NAME_BYTES];
+
+	if (!view_whole_row(p->v->arch, p->conf, row, t, name, &shape) || !text_part_find(p->weights, name))
+		return false;
+	src->move = row->whole_move;
+	src->tensor = take(p, name, "");
+	return src->tensor && check_shape(p, src->tensor, &shape) && check_type(p, src->tensor);
 }
 
 static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
@@ -382,6 +419,10 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 	blocks = blocks_of(p, row, layer, name);
 	if (blocks)
 		return find_blocks(p, blocks, name, &shape, src);
+	if (find_whole(p, row, t, src))
+		return true;
+	if (p->err->code)
+		return false;
 	if (!strchr(row->hf, '*'))
 		src->tensor = find_part(p, row, layer, 0, &shape, src);
 	else if (!find_stack(p, row, layer, &shape, src, t->dims[0]))

@@ -46,6 +46,23 @@ static uint64_t linear_row(const struct view_source *s, uint64_t row, uint64_t n
 	return row % keys_end / n_key * group_rows + (row >= keys_end ? n_key : 0) + row % n_key;
 }
 
+/* Of n_values heads, those that share one of n_keys keys stand together in the checkpoint; in the GGUF, heads take keys in turn. */
+static uint64_t tiled_head(uint64_t head, uint64_t n_keys, uint64_t n_values)
+{
+	return head % n_keys * (n_values / n_keys) + head / n_keys;
+}
+
+static uint64_t tiled_row(const struct view_source *s, uint64_t row, uint64_t n)
+{
+	uint64_t keys_end = s->move == MOVE_TILE_VALUES ? 2 * s->n_heads * s->n_key_rows : 0;
+	uint64_t head_rows = (n - keys_end) / s->n_heads_kv;
+
+	if (row < keys_end)
+		return row;
+	row -= keys_end;
+	return keys_end + tiled_head(row / head_rows, s->n_heads, s->n_heads_kv) * head_rows + row % head_rows;
+}
+
 /* Rows of one tensor of the checkpoint, numbered as the GGUF has them. */
 struct rows {
 	const struct fmt_view *v;
@@ -80,6 +97,9 @@ static uint64_t moved_row(const struct rows *r, uint64_t row, uint64_t n)
 	case MOVE_LINEAR_QKV:
 	case MOVE_LINEAR_Z:
 		return linear_row(r->source, row, n);
+	case MOVE_TILE_ROWS:
+	case MOVE_TILE_VALUES:
+		return tiled_row(r->source, row, n);
 	default:
 		return rope_row(r->source, row, n);
 	}
@@ -215,6 +235,24 @@ static bool read_every_second(const struct rows *r, struct fmt_err *err)
 	return ok;
 }
 
+/* Each row's items, or blocks of them, head by head. */
+static bool read_tiled_columns(const struct rows *r, struct fmt_err *err)
+{
+	const struct view_source *s = r->source;
+	uint64_t head_bytes = r->row_bytes / s->n_heads_kv;
+	uint8_t *whole = malloc((size_t)r->row_bytes);
+	bool ok = whole || fmt_fail_nomem(err, r->row_bytes);
+
+	for (uint64_t i = 0; ok && i < r->n_rows; i++) {
+		ok = fetch(r, r->row + i, 1, whole, err);
+		for (uint64_t head = 0; ok && head < s->n_heads_kv; head++)
+			memcpy(r->dst + i * r->row_bytes + head * head_bytes,
+			       whole + tiled_head(head, s->n_heads, s->n_heads_kv) * head_bytes, (size_t)head_bytes);
+	}
+	free(whole);
+	return ok;
+}
+
 /* A block of MXFP4 in a GGUF: its exponent, then bytes of two elements that are 16 apart. Checkpoints have bytes of neighbours. */
 static void pack_mxfp4(uint8_t *block, uint8_t exponent, const uint8_t *pairs)
 {
@@ -327,6 +365,9 @@ static move_fn *const moves[] = {
 	[MOVE_QKV] = read_moved,
 	[MOVE_LINEAR_QKV] = read_moved,
 	[MOVE_LINEAR_Z] = read_moved,
+	[MOVE_TILE_ROWS] = read_moved,
+	[MOVE_TILE_VALUES] = read_moved,
+	[MOVE_TILE_COLUMNS] = read_tiled_columns,
 	[MOVE_SPLIT] = read_split,
 	[MOVE_FIRST] = read_half,
 	[MOVE_SECOND] = read_half,

@@ -244,11 +244,18 @@ static bool bind_one(struct infer_model *m, const struct infer_need *need, int32
 	       (!need->bias || bind_bias(m, need, layer, w, &table[need->bias], err));
 }
 
+static bool bind_table(struct infer_model *m, const struct infer_need *needs, int32_t layer, struct infer_w *table, struct fmt_err *err)
+{
+	for (; needs->role != FMT_ROLE_NONE; needs++)
+		if (!bind_one(m, needs, layer, table, err))
+			return false;
+	return true;
+}
+
 static bool bind_all(struct infer_model *m, struct fmt_err *err)
 {
-	for (const struct infer_need *n = m->forward->global; n->role != FMT_ROLE_NONE; n++)
-		if (!bind_one(m, n, -1, m->w, err))
-			return false;
+	if (!bind_table(m, m->forward->global, -1, m->w, err))
+		return false;
 	if (!m->w[FMT_ROLE_OUTPUT].tensor) { /* tied: the embedding's contents, which it keeps owning */
 		m->w[FMT_ROLE_OUTPUT] = m->w[FMT_ROLE_TOKEN_EMBD];
 		m->w[FMT_ROLE_OUTPUT].owned = NULL;
@@ -256,9 +263,9 @@ static bool bind_all(struct infer_model *m, struct fmt_err *err)
 		m->w[FMT_ROLE_OUTPUT].mapped_bytes = m->w[FMT_ROLE_OUTPUT].copied_bytes = 0;
 	}
 	for (uint32_t i = 0; i < m->n_layers; i++)
-		for (const struct infer_need *n = m->forward->layer; n->role != FMT_ROLE_NONE; n++)
-			if (!bind_one(m, n, (int32_t)i, m->layers[i].w, err))
-				return false;
+		if (!bind_table(m, m->forward->layer, (int32_t)i, m->layers[i].w, err) ||
+		    (m->forward->layer_too && !bind_table(m, m->forward->layer_too, (int32_t)i, m->layers[i].w, err)))
+			return false;
 	return true;
 }
 

@@ -83,6 +83,7 @@ struct infer_ssm {
 	uint32_t rank;   /* of Mamba: width of what time steps are made of */
 	uint32_t heads;  /* of the others: the width is divided among them; 0: Mamba */
 	uint32_t groups; /* of heads, which share `state` numbers to write to the state and as many to read it; 0: Mamba */
+	bool in_turn;    /* head h is of group h % groups; else groups are runs of heads */
 };
 
 /* How tokens choose experts. */
@@ -191,6 +192,7 @@ struct infer_forward {
 	infer_forward_fn *run;
 	const struct infer_need *global; /* ended by FMT_ROLE_NONE */
 	const struct infer_need *layer;
+	const struct infer_need *layer_too; /* more of them; NULL: none */
 	enum infer_pairs pairs;          /* how its rotary embedding pairs elements */
 	uint32_t no_rope_every;          /* every n-th layer has no_rope, where the model does not say which; 0: none has */
 	bool rope_in_windows;            /* layers without a window have no_rope */
@@ -206,7 +208,8 @@ struct infer_forward {
 	bool recurrent;                  /* it has layers that keep a state, and maybe others */
 	bool gated_queries;              /* attention has a gate, made with its queries */
 	bool one_block;                  /* a layer may be a feed-forward block and nothing else */
-	bool ssm_heads;                  /* their width is divided among heads (struct infer_ssm) */
+	bool ssm_heads;                  /* their width is divided among heads (struct infer_ssm), */
+	bool heads_in_turn;              /* which take groups in turn */
 };
 
 const struct infer_forward *infer_forward_find(struct fmt_str arch); /* NULL: none */

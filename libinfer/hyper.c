@@ -270,6 +270,7 @@ static bool read_ssm(struct infer_model *m, struct fmt_err *err)
 	    !read_one(m->view, "ssm.time_step_rank", 0, &steps, err))
 		return false;
 	*(m->forward->ssm_heads ? &s->heads : &s->rank) = steps;
+	s->in_turn = m->forward->heads_in_turn;
 	if (m->forward->ssm_heads && !read_one(m->view, "ssm.group_count", 0, &s->groups, err))
 		return false;
 	if (s->inner > MAX_SSM || s->state > MAX_SSM || s->kernel > MAX_SSM || steps > MAX_SSM ||

@@ -11,6 +11,9 @@
  * other, is looked at for values that are not finite, and shown to who watches. w: NULL, or of no tensor: the operation has no
  * weight. */
 void op_done(struct infer_run *r, const char *op, const struct infer_w *w, float *y, size_t n, size_t width, bool added);
+/* The same of rows that are `stride` apart. */
+void op_done_part(struct infer_run *r, const char *op, const struct infer_w *w, float *y, size_t n, size_t width, size_t stride,
+                  bool added);
 
 /* x [T, D] = rows r->ids of w [vocab, D]. */
 void op_embed(struct infer_run *r, float *x, const struct infer_w *w);
@@ -47,7 +50,8 @@ void op_heads_layernorm(struct infer_run *r, float *x, const struct infer_w *w);
 /* y [T, D] = x / sqrt(mean(x^2) + eps) * w, per token; y may be x. Sum of squares in double, eight partial sums. */
 void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infer_w *w);
 
-/* op_rmsnorm in place, of the first elements of every token's x [T, width], as many as w has. */
+/* op_rmsnorm in place, of the first elements of every token's x [T, width], as many as w has; nothing where the model has no such
+ * weight. */
 void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w);
 
 /* The same in place for the heads of every token's x [T, n_heads * d_k], each for itself where w is [d_k], all together
@@ -160,7 +164,7 @@ void op_ssd_scan(struct infer_run *r, float *y, const float *xbc, const float *s
 /* The gated delta rule (arXiv:2412.06464), per head: its state [I / H, N] forgets by exp(A softplus(step + bias)), then goes a
  * part sigmoid(beta) of the way to giving v for k; y = what it gives for q. q and k are made unit vectors (with 1e-6 under the
  * root), q is divided by sqrt(N) too. qkv [T, C]: q and k [groups, N], v [I]; step, beta [T, H]; A, bias [H]. Heads share q and k
- * in runs of H / groups. */
+ * in runs of H / groups, or take them in turn. */
 void op_delta_rule(struct infer_run *r, float *y, const float *qkv, const float *step, const float *beta, const struct infer_w *a,
                    const struct infer_w *bias);
 

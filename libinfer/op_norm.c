@@ -124,8 +124,10 @@ void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct i
 {
 	struct norm c = { .r = r, .y = x, .x = x, .w = w, .step = width };
 
+	if (!w->tensor)
+		return;
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
-	op_done(r, "norm", w, x, r->n_tok, width, false);
+	op_done_part(r, "norm", w, x, r->n_tok, w->cols, width, false);
 }
 
 /* Row after row has row after row of the weight, which has one or as many as there are heads. */

@@ -173,7 +173,7 @@ static void delta_item(void *ctx, uint64_t head, unsigned worker)
 	const struct delta *d = ctx;
 	const struct infer_ssm *ssm = &d->r->model->ssm;
 	size_t n = ssm->state, width = ssm->inner / ssm->heads, row = infer_conv_width(ssm);
-	size_t group = head / (ssm->heads / ssm->groups);
+	size_t group = ssm->in_turn ? head % ssm->groups : head / (ssm->heads / ssm->groups);
 	float *q = infer_scratch(d->r, worker), *k = q + n, scale = 1.0f / sqrtf((float)n);
 
 	for (size_t t = 0; t < d->r->n_tok; t++) {

@@ -18,7 +18,8 @@ TOKENIZERS = {"Qwen2": ("../shared/models/qwen2", "qwen2"), "Qwen2Moe": ("../sha
               "Gemma3Text": ("../shared/models/gemma2", None), "Gemma3": ("../shared/models/gemma2", None),
               "Phi3": ("../shared/models/phi3", None), "Phimoe": ("../shared/models/phi3", None), "GPT2": ("../shared/models/gpt2", "gpt-2"),
               "Grok": ("../shared/models/llama2-sharded", None), "DeepseekV2": ("../shared/models/deepseek_v3", "deepseek-v3"),
-              "DeepseekV3": ("../shared/models/deepseek_v3", "deepseek-v3")}
+              "DeepseekV3": ("../shared/models/deepseek_v3", "deepseek-v3"),
+              "Jamba": ("../shared/models/llama2-sharded", None)}
 TOKENIZER = ("testdata/models/llama", "llama-bpe")
 
 BASE = dict(hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
@@ -34,6 +35,7 @@ GEMMA2 = dict(head_dim=24, sliding_window=17, attn_logit_softcapping=3.0, final_
 GEMMA3 = dict(head_dim=24, num_hidden_layers=7, sliding_window=17, tie_word_embeddings=True, rms_norm_eps=1e-6)
 VISION = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 PIXTRAL = dict(VISION, head_dim=8)
+QWEN35_SEES = dict(depth=1, hidden_size=16, intermediate_size=24, num_heads=2, out_hidden_size=64, num_position_embeddings=16)
 MINISTRAL = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=16, beta_fast=4.0,
                  beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.5)
 LLAMA4 = dict(num_hidden_layers=5, head_dim=16, num_local_experts=6, num_experts_per_tok=1, intermediate_size=44,
@@ -56,6 +58,10 @@ MAMBA = {**{name: ... for name in ("intermediate_size", "num_attention_heads", "
                                   "rms_norm_eps")}, "hidden_size": 64, "expand": 2}
 QWEN3_NEXT = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44, shared_expert_intermediate_size=36, head_dim=32,
                   linear_num_key_heads=4, linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16)
+JAMBA = dict(num_hidden_layers=5, attn_layer_period=3, attn_layer_offset=1, intermediate_size=44, num_experts=6, mamba_d_state=12,
+             num_experts_per_tok=2)
+QWEN35 = {key: value for key, value in QWEN3_NEXT.items() if key.startswith("linear") or key == "head_dim"}
+QWEN35_MOE = dict(QWEN3_NEXT, intermediate_size=...)
 DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
 
 
@@ -243,10 +249,33 @@ MODELS = {
     "mistral4-groups": ("Mistral4", dict(DEEPSEEK, q_lora_rank=None, first_k_dense_replace=0, n_group=2, topk_group=1, norm_topk_prob=False,
                                          routed_scaling_factor=1.4, rope_parameters=dict(MINISTRAL, type="yarn", mscale_all_dim=0.6))),
     "deepseek3-next": ("DeepseekV3", dict(DEEPSEEK, n_group=1, topk_group=1, scoring_func="sigmoid", num_nextn_predict_layers=1)),
+    "jamba": ("Jamba", JAMBA),
+    "jamba-settings": ("Jamba", dict(JAMBA, num_hidden_layers=4, attn_layer_period=2, attn_layer_offset=0, expert_layer_period=3,
+                                     expert_layer_offset=2, mamba_d_state=9, mamba_d_conv=3, mamba_dt_rank=7, num_key_value_heads=4,
+                                     tie_word_embeddings=True, num_experts=5, num_experts_per_tok=3, rms_norm_eps=1e-3)),
+    "jamba-biases": ("Jamba", dict(JAMBA, num_experts=1, num_experts_per_tok=1, mamba_proj_bias=True, mamba_conv_bias=False,
+                                   mamba_expand=3)),
+    "qwen35": ("Qwen3_5Text", dict(QWEN35, num_hidden_layers=4)),
+    "qwen35-layers": ("Qwen3_5Text", dict(QWEN35, linear_num_value_heads=6, linear_num_key_heads=2, linear_conv_kernel_dim=3,
+                                          tie_word_embeddings=True, layer_types=["full_attention", "linear_attention", "linear_attention"],
+                                          rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5,
+                                                               mrope_section=[3, 3, 2]))),
+    "qwen35-next": ("Qwen3_5Text", dict(QWEN35, num_hidden_layers=4, linear_num_value_heads=8)),
+    "qwen35moe-next": ("Qwen3_5MoeText", dict(QWEN35_MOE, num_hidden_layers=4)),
+    "qwen35-sees": ("Qwen3_5", dict(QWEN35, num_hidden_layers=4, linear_num_value_heads=8, vision_config=QWEN35_SEES)),
+    "qwen35moe": ("Qwen3_5MoeText", dict(QWEN35_MOE, num_hidden_layers=4, linear_num_value_heads=8)),
+    "qwen35moe-layers": ("Qwen3_5MoeText", dict(QWEN35_MOE, linear_num_value_heads=6, linear_num_key_heads=2, num_experts=9,
+                                                num_experts_per_tok=3, tie_word_embeddings=True,
+                                                layer_types=["full_attention", "linear_attention", "linear_attention"])),
+    "qwen35moe-sees": ("Qwen3_5Moe", dict(QWEN35_MOE, num_hidden_layers=4, linear_num_value_heads=8, vision_config=QWEN35_SEES)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
 NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")
 NEXT_APART = ("fc", "pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm")
+
+
+# whose experts are written as one tensor
+JOINED = ["qwen35moe-sees"]
 
 
 def randomize(model, seed):
@@ -256,7 +285,7 @@ def randomize(model, seed):
     with torch.no_grad():
         for name, p in model.named_parameters():
             scale = 0.2 if p.dim() == 1 else 0.15
-            plus_one = "Qwen3Next" in type(model).__name__ and not name.endswith("linear_attn.norm.weight")
+            plus_one = type(model).__name__.startswith(("Qwen3Next", "Qwen3_5")) and not name.endswith("linear_attn.norm.weight")
             p.copy_(torch.randn(p.shape, generator=gen) * scale + (1.0 if "norm" in name and not plus_one and not name.endswith("bias") else 0.0))
         for name, p in model.named_buffers():
             if name.endswith("e_score_correction_bias"):
@@ -353,6 +382,21 @@ def copy_tokenizer(kind, out):
             open(os.path.join(out, file), "w").write(text)
 
 
+def join_experts(path):
+    """Writes a model's weights again, with the experts of each layer in two tensors, as the checkpoints of Qwen 3.5 have them."""
+    import torch
+    from safetensors.torch import load_file, save_file
+    weights = load_file(path)
+    for prefix in {name[:name.index(".experts.") + 9] for name in weights if ".experts." in name}:
+        parts = {part: [] for part in ("gate_proj", "up_proj", "down_proj")}
+        for part, of in parts.items():
+            while f"{prefix}{len(of)}.{part}.weight" in weights:
+                of.append(weights.pop(f"{prefix}{len(of)}.{part}.weight"))
+        gates, ups, downs = (torch.stack(of) for of in parts.values())
+        weights[prefix + "gate_up_proj"], weights[prefix + "down_proj"] = torch.cat((gates, ups), 1), downs
+    save_file(weights, path, metadata={"format": "pt"})
+
+
 def as_transformers_4(path):
     """Rewrites config.json in the older spelling: rope_theta, rope_scaling, torch_dtype."""
     whole = json.load(open(path))
@@ -432,11 +476,13 @@ def make(name, folder):
         mend_mamba2(model, config)
     out = os.path.join(folder, name)
     blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
-    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and not name.endswith("-next") else "1GB")
+    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and name not in JOINED and not name.endswith("-next") else "1GB")
     if blocks:
         replace_by_blocks(os.path.join(out, "model.safetensors"), blocks)
     if name.endswith("-next"):
-        add_next_layer(os.path.join(out, "model.safetensors"), config.num_hidden_layers, kind == "Qwen3Next", seed)
+        add_next_layer(os.path.join(out, "model.safetensors"), config.num_hidden_layers, kind.startswith(("Qwen3Next", "Qwen3_5")), seed)
+    if name in JOINED:
+        join_experts(os.path.join(out, "model.safetensors"))
     if kind == "Phimoe":  # checkpoints have the name that its authors gave the class
         path = os.path.join(out, "config.json")
         config_json = json.load(open(path))

@@ -3,7 +3,7 @@
  * Source of defaults: the classes' configurations of transformers 5. */
 #include "arch_shared.h"
 
-/* Mamba within a hybrid; of the first kind, with time steps. */
+/* Mamba within a hybrid. */
 #define INNER(key)                                                                                                     \
 	{ P_SSM_INNER, KIND_COUNT, key, { ELSE_FIXED, .fixed = 2 }, .max = 64 },                                           \
 	{ P_SSM_INNER, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SSM_INNER, P_MODEL }, .max = ARCH_MAX_WIDTH }
@@ -42,7 +42,7 @@ static const struct arch_param_row alone[] = {
 };
 
 static const struct arch_param_row time_steps[] = {
-	{ P_SSM_RANK, KIND_COUNT, "mamba_dt_rank time_step_rank", { ELSE_CEIL, P_MODEL, .fixed = 16 }, { ELSE_CEIL, P_MODEL, .fixed = 16 },
+	{ P_SSM_RANK, KIND_COUNT, "time_step_rank", { ELSE_CEIL, P_MODEL, .fixed = 16 }, { ELSE_CEIL, P_MODEL, .fixed = 16 },
 	  .max = ARCH_MAX_WIDTH },
 	{ P_NONE },
 };
@@ -54,27 +54,6 @@ static const struct arch_param_row inner[] = {
 
 static const struct arch_tensor one_norm[] = {
 	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "norm.weight", { P_MODEL } },
-	{ FMT_ROLE_NONE },
-};
-
-/* Jamba: attention and experts each in every n-th layer, from some layer on. */
-static const struct arch_param_row jamba[] = {
-	{ P_ATTN_EVERY, KIND_COUNT, "attn_layer_period", .max = ARCH_MAX_LAYERS },
-	{ P_ATTN_OFFSET, KIND_NUMBER, "attn_layer_offset", .max = ARCH_MAX_LAYERS, .at_most = P_ATTN_EVERY },
-	{ P_EXPERTS, KIND_COUNT, "num_experts", .max = ARCH_MAX_HEADS },
-	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", .max = ARCH_MAX_HEADS, .at_most = P_EXPERTS },
-	{ P_DENSE_FIRST, KIND_NUMBER, NULL, { ELSE_FIXED, .fixed = ARCH_MAX_LAYERS }, .max = ARCH_MAX_LAYERS,
-	  .when = { P_EXPERTS, 1 } }, /* one expert is none */
-	{ P_FF_EXPERT, KIND_COUNT, NULL, { ELSE_SAME, P_FF }, .max = ARCH_MAX_WIDTH },
-	{ P_MOE_STEP, KIND_COUNT, "expert_layer_period", .max = ARCH_MAX_LAYERS },
-	{ P_MOE_OFFSET, KIND_NUMBER, "expert_layer_offset", .max = ARCH_MAX_LAYERS, .at_most = P_MOE_STEP },
-	{ P_NONE },
-};
-
-static const struct arch_tensor jamba_norms[] = {
-	{ FMT_ROLE_SSM_NORM, "ssm_dt_norm.weight", "mamba.dt_layernorm.weight", { P_SSM_RANK }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_NORM, "ssm_b_norm.weight", "mamba.b_layernorm.weight", { P_SSM_STATE }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_NORM, "ssm_c_norm.weight", "mamba.c_layernorm.weight", { P_SSM_STATE }, .in = LAYER_SSM },
 	{ FMT_ROLE_NONE },
 };
 
@@ -163,27 +142,6 @@ const struct fmt_arch arch_falcon_mamba = {
 	.parts = (const struct arch_tensor *const[]){ one_norm, arch_mamba1_block, NULL },
 	.layer_prefix = "model.layers.",
 	.mixer = LAYER_SSM,
-};
-
-const struct fmt_arch arch_jamba = {
-	.gguf = "jamba",
-	.classes = (const char *const[]){ "JambaForCausalLM", NULL },
-	.types = (const char *const[]){ "jamba", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 32 }, { P_CONTEXT, 262144 }, { P_MODEL, 4096 }, { P_FF, 14336 }, { P_HEADS, 32 },
-		{ P_HEADS_KV, 8 }, { P_VOCAB, 65536 }, { P_SSM_STATE, 16 }, { P_SSM_CONV, 4 }, { P_SSM_INNER, 2 },
-		{ P_EXPERTS, 16 }, { P_EXPERTS_USED, 2 }, { P_ATTN_EVERY, 8 }, { P_ATTN_OFFSET, 4 },
-		{ P_MOE_STEP, 2 }, { P_MOE_OFFSET, 1 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, mamba, time_steps,
-		arch_mamba1_widths, jamba, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, arch_experts,
-		arch_mamba1_block, jamba_norms, NULL },
-	.layer_prefix = "model.layers.",
-	.mixer = LAYER_SSM,
-	.ssm_block = true,
 };
 
 const struct fmt_arch arch_bamba = {

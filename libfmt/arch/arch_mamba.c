@@ -103,13 +103,6 @@ static const struct arch_key keys_2[] = {
 	{ NULL },
 };
 
-/* llama.cpp loads no more and no fewer tensors than it knows. */
-static const struct arch_note notes[] = {
-	{ { P_CONV_BIAS, 0 }, "llama.cpp will not load it: it wants a bias on the convolution, config.json says use_conv_bias false" },
-	{ { P_PROJ_BIAS, 1 }, "llama.cpp will not load it: it has no biases on the projections, config.json says use_bias" },
-	{ { P_NONE }, NULL },
-};
-
 static const char *const skip[] = { NULL };
 
 const struct fmt_arch arch_mamba = {
@@ -124,7 +117,7 @@ const struct fmt_arch arch_mamba = {
 	.layer_prefix = "backbone.layers.",
 	.skip = skip,
 	.mixer = LAYER_SSM,
-	.notes = notes,
+	.notes = arch_note_mamba_biases,
 };
 
 const struct fmt_arch arch_mamba2 = {
@@ -142,5 +135,5 @@ const struct fmt_arch arch_mamba2 = {
 	.layer_prefix = "backbone.layers.",
 	.skip = skip,
 	.mixer = LAYER_SSM,
-	.notes = notes,
+	.notes = arch_note_mamba_biases,
 };

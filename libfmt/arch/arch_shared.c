@@ -22,6 +22,13 @@ const struct arch_note arch_note_normalises[] = {
 	{ { P_NONE }, NULL },
 };
 
+/* It loads no more and no fewer tensors than it knows. */
+const struct arch_note arch_note_mamba_biases[] = {
+	{ { P_CONV_BIAS, 0 }, "llama.cpp will not load it: it wants a bias on the convolution, config.json says there is none" },
+	{ { P_PROJ_BIAS, 1 }, "llama.cpp will not load it: it has no biases on the projections, config.json says there are" },
+	{ { P_NONE }, NULL },
+};
+
 const struct arch_note arch_note_wants_output[] = {
 	ARCH_NOTE_WANTS_OUTPUT,
 	{ { P_NONE }, NULL },
@@ -114,6 +121,7 @@ const struct arch_param_row arch_mamba1_widths[] = {
 	{ P_SSM_INNER_TWICE, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SSM_INNER, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH },
 	{ P_SSM_X, KIND_COUNT, NULL, { ELSE_SUM, P_SSM_RANK, P_SSM_STATE, 2 }, .max = 4 * ARCH_MAX_WIDTH },
 	{ P_CONV_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_SSM_INNER }, .max = ARCH_MAX_WIDTH },
+	{ P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 },
 	{ P_STATE_ELEMS, KIND_COUNT, NULL, { ELSE_PRODUCT, P_SSM_INNER, P_SSM_STATE }, .max = UINT64_C(1) << 40 },
 	{ P_NONE },
 };
@@ -251,12 +259,13 @@ const struct arch_tensor arch_shared_experts[] = {
 
 const struct arch_tensor arch_mamba1_block[] = {
 	{ FMT_ROLE_SSM_IN, "ssm_in.weight", "mamba.in_proj.weight", { P_SSM_INNER_TWICE, P_MODEL }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_CONV, "ssm_conv1d.weight", "mamba.conv1d.weight", { P_SSM_INNER, P_SSM_CONV }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_CONV, "ssm_conv1d.weight", "mamba.conv1d.weight", { P_SSM_INNER, P_SSM_CONV }, .in = LAYER_SSM,
+	  .from = { P_SSM_INNER, P_ONE, P_SSM_CONV } },
 	{ FMT_ROLE_SSM_CONV_B, "ssm_conv1d.bias", "mamba.conv1d.bias", { P_SSM_INNER }, { P_CONV_BIAS, 1 }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_X, "ssm_x.weight", "mamba.x_proj.weight", { P_SSM_X, P_SSM_INNER }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_DT, "ssm_dt.weight", "mamba.dt_proj.weight", { P_SSM_INNER, P_SSM_RANK }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_DT_B, "ssm_dt.bias", "mamba.dt_proj.bias", { P_SSM_INNER }, .in = LAYER_SSM },
-	{ FMT_ROLE_SSM_A, "ssm_a", "mamba.A_log", { P_SSM_INNER, P_SSM_STATE }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_A, "ssm_a", "mamba.A_log", { P_SSM_INNER, P_SSM_STATE }, .in = LAYER_SSM, .op = FMT_OP_NEG_EXP },
 	{ FMT_ROLE_SSM_D, "ssm_d", "mamba.D", { P_SSM_INNER }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_OUT, "ssm_out.weight", "mamba.out_proj.weight", { P_MODEL, P_SSM_INNER }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_IN_B, "ssm_in.bias", "mamba.in_proj.bias", { P_SSM_INNER_TWICE }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },

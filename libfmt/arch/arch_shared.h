@@ -12,6 +12,9 @@ extern const struct arch_param_row arch_silu[];
 	{ { P_TIED, 1 }, "llama.cpp will not load it: of this architecture it wants an output matrix that is not the embedding" }
 extern const struct arch_note arch_note_wants_output[];
 
+/* Notes for those of which llama.cpp wants P_CONV_BIAS, and no P_PROJ_BIAS. */
+extern const struct arch_note arch_note_mamba_biases[];
+
 /* P_NORM_TOPK; and notes for those of which llama.cpp always makes the weights of a token's experts add up to 1, and for those
  * of which it never does. The key expert_weights_norm is then carried for those who read it. */
 extern const struct arch_param_row arch_norm_topk[];

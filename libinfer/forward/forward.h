@@ -19,6 +19,7 @@ extern const struct infer_forward infer_fwd_glm4moe;
 extern const struct infer_forward infer_fwd_granite;
 extern const struct infer_forward infer_fwd_granitemoe;
 extern const struct infer_forward infer_fwd_grok;
+extern const struct infer_forward infer_fwd_jamba;
 extern const struct infer_forward infer_fwd_llama;
 extern const struct infer_forward infer_fwd_llama4;
 extern const struct infer_forward infer_fwd_minimaxm2;
@@ -36,6 +37,8 @@ extern const struct infer_forward infer_fwd_qwen2;
 extern const struct infer_forward infer_fwd_qwen2moe;
 extern const struct infer_forward infer_fwd_qwen3;
 extern const struct infer_forward infer_fwd_qwen3next;
+extern const struct infer_forward infer_fwd_qwen35;
+extern const struct infer_forward infer_fwd_qwen35moe;
 extern const struct infer_forward infer_fwd_qwen3moe;
 extern const struct infer_forward infer_fwd_smollm3;
 extern const struct infer_forward infer_fwd_stablelm;
@@ -43,5 +46,12 @@ extern const struct infer_forward infer_fwd_starcoder2;
 
 /* x += the feed-forward block of h, or each token's experts and what it passes beside them: of Llama's kin. */
 void fwd_llama_feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h);
+
+/* x += what a state space makes of h [T, D]: of Mamba, with norms inside where the model has them, and of Mamba 2. */
+void fwd_mamba_mixer(struct infer_run *r, const struct infer_w *w, float *x, const float *h);
+void fwd_mamba2_mixer(struct infer_run *r, const struct infer_w *w, float *x, const float *h);
+
+/* x += attention to h without positions, norms or biases. */
+void fwd_attention_bare(struct infer_run *r, const struct infer_w *w, float *x, const float *h);
 
 #endif

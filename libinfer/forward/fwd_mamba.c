@@ -35,25 +35,27 @@ static const struct infer_need layer_2[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static void block(struct infer_run *r, const struct infer_w *w, float *x /* [T, D], in and out */)
+void fwd_mamba_mixer(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
 {
 	const struct infer_ssm *s = &r->model->ssm;
 	struct infer_ssm_rows *b = &r->ssm;
 	struct infer_w in = infer_w_rows(&w[FMT_ROLE_SSM_IN], 0, s->inner), z = infer_w_rows(&w[FMT_ROLE_SSM_IN], s->inner, s->inner);
 	struct infer_w low = infer_w_rows(&w[FMT_ROLE_SSM_X], 0, s->rank), bc = infer_w_rows(&w[FMT_ROLE_SSM_X], s->rank, 2 * (size_t)s->state);
 
-	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_ATTN_NORM]);      /* h = norm(x)                   [T, D]     */
-	op_linear(r, b->in, r->h, &in);                      /* what goes in, and its gate    [T, I]     */
-	op_linear(r, b->z, r->h, &z);
+	op_linear(r, b->in, h, &in);                         /* what goes in, and its gate    [T, I]     */
+	op_linear(r, b->z, h, &z);
 	op_conv(r, b->x, b->in, &w[FMT_ROLE_SSM_CONV]);      /* x' = silu(conv(in))           [T, I]     */
 	op_linear(r, b->low, b->x, &low);                    /* time steps by way of          [T, R]     */
+	op_rmsnorm_part(r, b->low, s->rank, &w[FMT_ROLE_SSM_DT_NORM]); /* Jamba                            */
 	op_linear(r, b->step, b->low, &w[FMT_ROLE_SSM_DT]);  /* d = x' Wl' Wd' + bd           [T, I]     */
 	op_linear(r, b->bc, b->x, &bc);                      /* B, C = x' W'                  [T, 2 N]   */
+	op_rmsnorm_part(r, b->bc, 2 * (size_t)s->state, &w[FMT_ROLE_SSM_B_NORM]); /* Jamba                */
+	op_rmsnorm_part(r, b->bc + s->state, 2 * (size_t)s->state, &w[FMT_ROLE_SSM_C_NORM]);
 	op_selective_scan(r, b->y, b->x, b->z, b->step, b->bc, &w[FMT_ROLE_SSM_A], &w[FMT_ROLE_SSM_D]);
 	op_linear_add(r, x, b->y, &w[FMT_ROLE_SSM_OUT]);     /* x += y Wo'                    [T, D]     */
 }
 
-static void block_2(struct infer_run *r, const struct infer_w *w, float *x /* [T, D], in and out */)
+void fwd_mamba2_mixer(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
 {
 	const struct infer_ssm *s = &r->model->ssm;
 	struct infer_ssm_rows *b = &r->ssm;
@@ -61,10 +63,9 @@ static void block_2(struct infer_run *r, const struct infer_w *w, float *x /* [T
 	struct infer_w z = infer_w_rows(&w[FMT_ROLE_SSM_IN], 0, s->inner), in = infer_w_rows(&w[FMT_ROLE_SSM_IN], s->inner, n_conv);
 	struct infer_w step = infer_w_rows(&w[FMT_ROLE_SSM_IN], s->inner + n_conv, s->heads);
 
-	op_rmsnorm(r, r->h, x, &w[FMT_ROLE_ATTN_NORM]);      /* h = norm(x)                   [T, D]     */
-	op_linear(r, b->z, r->h, &z);                        /* the gate                      [T, I]     */
-	op_linear(r, b->in, r->h, &in);                      /* what goes in, B and C         [T, C]     */
-	op_linear(r, b->step, r->h, &step);                  /* time steps                    [T, H]     */
+	op_linear(r, b->z, h, &z);                           /* the gate                      [T, I]     */
+	op_linear(r, b->in, h, &in);                         /* what goes in, B and C         [T, C]     */
+	op_linear(r, b->step, h, &step);                     /* time steps                    [T, H]     */
 	op_conv(r, b->x, b->in, &w[FMT_ROLE_SSM_CONV]);      /* silu(conv(in))                [T, C]     */
 	op_ssd_scan(r, b->y, b->x, b->step, &w[FMT_ROLE_SSM_A], &w[FMT_ROLE_SSM_D], &w[FMT_ROLE_SSM_DT_B]);
 	op_gated_groupnorm(r, b->y, b->z, &w[FMT_ROLE_SSM_NORM]); /* norm(y * silu(z))        [T, I]     */
@@ -76,8 +77,12 @@ static void forward(struct infer_run *r)
 	const struct infer_model *m = r->model;
 
 	op_embed(r, r->x, &m->w[FMT_ROLE_TOKEN_EMBD]);       /* x = E[ids]                    [T, D]     */
-	for (r->layer = 0; r->layer < m->n_layers; r->layer++)
-		(m->ssm.heads ? block_2 : block)(r, m->layers[r->layer].w, r->x);
+	for (r->layer = 0; r->layer < m->n_layers; r->layer++) {
+		const struct infer_w *w = m->layers[r->layer].w;
+
+		op_rmsnorm(r, r->h, r->x, &w[FMT_ROLE_ATTN_NORM]); /* h = norm(x)                 [T, D]     */
+		(m->ssm.heads ? fwd_mamba2_mixer : fwd_mamba_mixer)(r, w, r->x, r->h);
+	}
 	op_wanted(r, r->x);
 	op_rmsnorm(r, r->h, r->x, &m->w[FMT_ROLE_OUTPUT_NORM]);
 	op_linear(r, r->logits, r->h, &m->w[FMT_ROLE_OUTPUT]); /* logits = norm(x) E'         [T, V]     */

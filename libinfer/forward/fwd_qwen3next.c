@@ -1,4 +1,4 @@
-/* Qwen 3-Next: layers of the gated delta rule (arXiv:2412.06464) with attention in every fourth or so, whose output
+/* Qwen 3-Next and Qwen 3.5: layers of the gated delta rule (arXiv:2412.06464) with attention in every fourth or so, whose output
  * has a gate. Feed-forward blocks are those of Llama's kin, dense or of experts with a gated shared one.
  * T tokens, D model width, Hq, Hk query and key heads, Dk their width; of the delta rule I width, H heads, G groups of them, N the
  * width of their keys, C = I + 2 G N channels of the convolution. */
@@ -26,7 +26,6 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_SSM_A, "ssm_a", FMT_ROLE_NONE, DIM_ONE, DIM_SSM_HEADS, .in = IN_RECURRENT, .end = "" },
 	{ FMT_ROLE_SSM_NORM, "ssm_norm", FMT_ROLE_NONE, DIM_ONE, DIM_SSM_HEAD, .in = IN_RECURRENT },
 	{ FMT_ROLE_SSM_OUT, "ssm_out", FMT_ROLE_NONE, DIM_MODEL, DIM_SSM_INNER, .in = IN_RECURRENT },
-	{ FMT_ROLE_SSM_BA, "ssm_ba", FMT_ROLE_NONE, DIM_SSM_HEADS_TWICE, DIM_MODEL, .in = IN_RECURRENT },
 	{ FMT_ROLE_FFN_NORM, "post_attention_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_NONE, DIM_FF, DIM_MODEL, .in = IN_DENSE },
 	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_NONE, DIM_FF, DIM_MODEL, .in = IN_DENSE },
@@ -39,6 +38,18 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_SHARED_GATE, "ffn_gate_shexp", FMT_ROLE_NONE, DIM_SHARED_FF, DIM_MODEL, .in = IN_MOE },
 	{ FMT_ROLE_SHARED_UP, "ffn_up_shexp", FMT_ROLE_NONE, DIM_SHARED_FF, DIM_MODEL, .in = IN_MOE },
 	{ FMT_ROLE_SHARED_DOWN, "ffn_down_shexp", FMT_ROLE_NONE, DIM_MODEL, DIM_SHARED_FF, .in = IN_MOE },
+	{ FMT_ROLE_NONE },
+};
+
+/* What Next has in one matrix, 3.5 has in two. */
+static const struct infer_need of_next[] = {
+	{ FMT_ROLE_SSM_BA, "ssm_ba", FMT_ROLE_NONE, DIM_SSM_HEADS_TWICE, DIM_MODEL, .in = IN_RECURRENT },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct infer_need of_35[] = {
+	{ FMT_ROLE_SSM_BETA, "ssm_beta", FMT_ROLE_NONE, DIM_SSM_HEADS, DIM_MODEL, .in = IN_RECURRENT },
+	{ FMT_ROLE_SSM_ALPHA, "ssm_alpha", FMT_ROLE_NONE, DIM_SSM_HEADS, DIM_MODEL, .in = IN_RECURRENT },
 	{ FMT_ROLE_NONE },
 };
 
@@ -60,15 +71,28 @@ static void attention(struct infer_run *r, const struct infer_layer *l, float *x
 	op_linear_add(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);    /* x += h Wo'                    [T, D]     */
 }
 
-static void delta(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
+/* How far to go, and time steps [T, H]. */
+static void delta_steps(struct infer_run *r, const struct infer_w *w, const float *h)
 {
 	const struct infer_ssm *s = &r->model->ssm;
 	struct infer_ssm_rows *b = &r->ssm;
 
+	if (!w[FMT_ROLE_SSM_BA].tensor) {
+		op_linear(r, b->beta, h, &w[FMT_ROLE_SSM_BETA]);
+		op_linear(r, b->step, h, &w[FMT_ROLE_SSM_ALPHA]);
+		return;
+	}
+	op_linear(r, b->both, h, &w[FMT_ROLE_SSM_BA]);       /* both, key by key              [T, 2 H]   */
+	op_halves(r, b->beta, b->step, b->both, s->groups, s->heads / s->groups);
+}
+
+static void delta(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
+{
+	struct infer_ssm_rows *b = &r->ssm;
+
 	op_linear(r, b->in, h, &w[FMT_ROLE_ATTN_QKV]);       /* q, k, v                       [T, C]     */
 	op_linear(r, b->z, h, &w[FMT_ROLE_ATTN_GATE]);       /* the gate                      [T, I]     */
-	op_linear(r, b->both, h, &w[FMT_ROLE_SSM_BA]);       /* how far to go, and time steps [T, 2 H]   */
-	op_halves(r, b->beta, b->step, b->both, s->groups, s->heads / s->groups);
+	delta_steps(r, w, h);                                /* how far to go, and time steps [T, H]     */
 	op_conv(r, b->x, b->in, &w[FMT_ROLE_SSM_CONV]);      /* silu(conv(q, k, v))           [T, C]     */
 	op_delta_rule(r, b->y, b->x, b->step, b->beta, &w[FMT_ROLE_SSM_A], &w[FMT_ROLE_SSM_DT_B]);
 	op_headnorm_gated(r, b->y, b->z, &w[FMT_ROLE_SSM_NORM]); /* norm(y) * silu(z)         [T, I]     */
@@ -104,9 +128,37 @@ const struct infer_forward infer_fwd_qwen3next = {
 	.run = forward,
 	.global = global,
 	.layer = layer,
+	.layer_too = of_next,
 	.pairs = INFER_HALVES,
 	.normalise = true,
 	.recurrent = true,
 	.ssm_heads = true,
+	.gated_queries = true,
+};
+
+const struct infer_forward infer_fwd_qwen35 = {
+	.arch = "qwen35",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.layer_too = of_35,
+	.pairs = INFER_HALVES,
+	.recurrent = true,
+	.ssm_heads = true,
+	.heads_in_turn = true,
+	.gated_queries = true,
+};
+
+const struct infer_forward infer_fwd_qwen35moe = {
+	.arch = "qwen35moe",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.layer_too = of_35,
+	.pairs = INFER_HALVES,
+	.normalise = true,
+	.recurrent = true,
+	.ssm_heads = true,
+	.heads_in_turn = true,
 	.gated_queries = true,
 };

@@ -73,6 +73,9 @@ enum fmt_role {
 	FMT_ROLE_SSM_BETA,       /* blk.N.ssm_beta.weight      [heads, model]  */
 	FMT_ROLE_SSM_ALPHA,
 	FMT_ROLE_ATTN_GATE,      /* blk.N.attn_gate.weight     [v, model]      */
+	FMT_ROLE_SSM_DT_NORM,    /* blk.N.ssm_dt_norm.weight   [rank]          */
+	FMT_ROLE_SSM_B_NORM,     /* blk.N.ssm_b_norm.weight    [state]         */
+	FMT_ROLE_SSM_C_NORM,
 	FMT_ROLE_SSM_OUT,        /* blk.N.ssm_out.weight       [model, inner]  */
 	FMT_ROLE_SSM_OUT_B,
 	FMT_ROLE_ATTN_SINKS,     /* blk.N.attn_sinks.weight    [heads]         */
