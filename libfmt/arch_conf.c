@@ -123,6 +123,16 @@ static bool read_list(const struct arch_param_row *row, const struct json *list,
 	return true;
 }
 
+/* transformers 5 has {"__float__": "Infinity"}. */
+static bool read_limit(const struct json *j, double *limit)
+{
+	if (fmt_str_is(json_str(json_get(j, "__float__")), "Infinity")) {
+		*limit = INFINITY;
+		return true;
+	}
+	return json_f64(j, limit) && *limit >= 0;
+}
+
 static bool read_value(const struct arch_param_row *row, const struct json *j, struct fmt_str key,
                        struct arch_conf *conf, struct fmt_err *err)
 {
@@ -143,6 +153,8 @@ static bool read_value(const struct arch_param_row *row, const struct json *j, s
 		if (!json_f64(j, &conf->f[row->id]))
 			return bad_value(err, key, "a number");
 		return true;
+	case KIND_LIMIT:
+		return read_limit(j, &conf->f[row->id]) || bad_value(err, key, "a number, not below 0");
 	case KIND_FLAG:
 		if (!json_bool(j, &flag))
 			return bad_value(err, key, "true or false");
@@ -335,7 +347,7 @@ static bool read_row(const struct fmt_arch *arch, const struct arch_param_row *r
 	} else if (j && json_type(j) != JSON_NULL) {
 		if (!read_value(row, j, key, conf, err))
 			return false;
-		conf->set[row->id] = true;
+		conf->set[row->id] = row->kind != KIND_LIMIT || (conf->f[row->id] > 0 && isfinite(conf->f[row->id]));
 	} else {
 		e = j && row->null.how != ELSE_REFUSE ? &row->null : absent_rule(arch, row, conf);
 

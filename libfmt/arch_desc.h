@@ -97,6 +97,8 @@ enum arch_param {
 	P_SSM_GROUP,  /* width of one */
 	P_SSM_IN,     /* all that one projection makes */
 	P_SSM_NORM,   /* a norm before its last projection */
+	P_STEP_LEAST, /* time steps are not below this, */
+	P_STEP_MOST,  /* nor above this */
 	P_PROJ_BIAS,  /* on the first and last projections */
 
 	/* linear attention (gated delta net) */
@@ -221,6 +223,7 @@ enum arch_kind {
 	KIND_NUMBER, /* a whole number from 0 to `max` */
 	KIND_FALSE,  /* a flag that must be false: the description does not cover the other case */
 	KIND_TRUE,   /* the same, true */
+	KIND_LIMIT,  /* a number from 0 to infinity, of which both limit nothing and leave it unset */
 	KIND_LENGTH, /* the number of entries of a list, or of letters of a word: from 1 to `max` */
 };
 
@@ -325,8 +328,9 @@ struct arch_tensor {
 	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
 	enum arch_param from[3]; /* dims in the checkpoint, where they are others */
 	bool may_lack; /* a checkpoint without it is whole */
-	const char *whole;       /* of a stack: its name in checkpoints that have it as one tensor, or NULL; and how it moves then */
-	enum arch_move whole_move; /* MOVE_NONE, MOVE_FIRST or MOVE_SECOND */
+	const char *other;       /* its name in checkpoints that have it under another, a stack as one tensor, or NULL; and how
+	                            it moves then: */
+	enum arch_move other_move; /* MOVE_NONE, MOVE_FIRST or MOVE_SECOND */
 };
 
 /* Whether it is a row of fmt_arch.next. */
@@ -401,6 +405,7 @@ struct fmt_arch {
 	                                   FMT_ROLE_NONE. NULL: they are left out, as the reference converter does */
 	const char *next_prefix;      /* Hugging Face's for these; their layers are "layers.N." behind it, from 0. NULL: they are
 	                                 numbered on, under layer_prefix */
+	const struct fmt_arch *with_experts; /* what models with experts are; NULL: this too */
 };
 
 /* Every description, in the order in which they are tried; ended by NULL. */
@@ -452,6 +457,7 @@ extern const struct fmt_arch arch_mamba;
 extern const struct fmt_arch arch_mamba2;
 extern const struct fmt_arch arch_mixtral;
 extern const struct fmt_arch arch_nemotronh;
+extern const struct fmt_arch arch_nemotronh_moe;
 extern const struct fmt_arch arch_olmo;
 extern const struct fmt_arch arch_olmo2;
 extern const struct fmt_arch arch_olmo3;

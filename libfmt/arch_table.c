@@ -30,6 +30,8 @@ const struct fmt_arch *const arch_table[] = {
 	&arch_jamba,
 	&arch_mamba,
 	&arch_mamba2,
+	&arch_nemotronh,
+	&arch_nemotronh_moe,
 	&arch_olmo,
 	&arch_olmo2,
 	&arch_olmo3,
@@ -51,7 +53,6 @@ const struct fmt_arch *const arch_table[] = {
 };
 
 const struct fmt_arch *const arch_counted[] = {
-	&arch_nemotronh,
 	&arch_gemma3n,
 	&arch_gemma4,
 	&arch_bloom,

@@ -117,6 +117,22 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 	return NULL;
 }
 
+/* The model's numbers, by which it may be of another description. */
+static bool read_conf(struct fmt_view *v, const struct json *config, struct fmt_err *err)
+{
+	struct arch_conf *conf = &v->impl->conf;
+	bool experts = false;
+
+	if (!arch_conf_read(v->arch, config, conf, err))
+		return false;
+	for (uint64_t i = 0; i < conf->n[P_LAYERS]; i++)
+		experts = experts || conf->layer[i] & LAYER_MOE;
+	if (!v->arch->with_experts || !experts)
+		return true;
+	v->arch = v->arch->with_experts;
+	return arch_conf_read(v->arch, config, conf, err);
+}
+
 static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_err *err)
 {
 	struct fmt_view_impl *im = v->impl;
@@ -131,8 +147,12 @@ static bool open_checkpoint(struct fmt_view *v, const struct fmt_view_opts *opts
 	v->arch = choose_arch(&im->dir, opts, &v->counted_only, err);
 	if (!v->arch)
 		return false;
+	if (!read_conf(v, config, err)) {
+		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
+		return false;
+	}
 	packed_tables_init(&im->tables);
-	if ((!opts->plan_only && !packed_scheme_choose(config, hf_json(&im->dir, HF_QUANT_CONFIG), &im->scheme, &im->settings, err)) || !arch_conf_read(v->arch, config, &im->conf, err)) {
+	if (!opts->plan_only && !packed_scheme_choose(config, hf_json(&im->dir, HF_QUANT_CONFIG), &im->scheme, &im->settings, err)) {
 		fmt_err_file(err, hf_file_path(&im->dir, HF_CONFIG));
 		return false;
 	}

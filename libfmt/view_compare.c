@@ -42,7 +42,7 @@ static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, c
 	char name[VIEW_NAME_BYTES];
 	struct view_shape shape;
 
-	if (view_whole_row(c->v->arch, &c->v->impl->conf, row, t, name, &shape) && (there = find(c, name))) {
+	if (view_other_row(c->v->arch, &c->v->impl->conf, row, t, name, &shape) && (there = find(c, name))) {
 		compare_tensor(c, name, there, &shape);
 		return;
 	}

@@ -81,6 +81,10 @@ struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch
 void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row, int32_t layer,
                    uint64_t part, char *name);
 
+/* A row's other name and the shape that it has then. returns false: it has none */
+bool view_other_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
+                    const struct fmt_view_tensor *t, char *name, struct view_shape *shape);
+
 /* view_next.c */
 
 /* What the names of a layer's tensors begin with in the checkpoint. row: NULL, or the one it is for */
@@ -89,10 +93,6 @@ void view_layer_prefix(const struct fmt_arch *arch, const struct arch_conf *conf
 
 /* P_NEXT_KEPT: how many layers for multi-token prediction the checkpoint has, of those that the GGUF has too; with a note. */
 bool view_keep_next(struct fmt_view *v, struct fmt_err *err);
-
-/* The name and the shape of a row's stack in checkpoints that have it as one tensor. returns false: none do */
-bool view_whole_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
-                    const struct fmt_view_tensor *t, char *name, struct view_shape *shape);
 
 /* Whether a tensor belongs to one of the layers past the last, which are for multi-token prediction. */
 bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name);

@@ -69,6 +69,19 @@ static void add_heads(struct kv_list *l, const char *key, const struct arch_conf
 		kv_array(l, key, FMT_KV_I32, heads, n);
 }
 
+/* Widths of feed-forward blocks, or of experts, where layers may have none: 0 then. */
+static void add_blocks(struct kv_list *l, const char *key, const struct arch_conf *conf)
+{
+	uint64_t n = conf->n[P_LAYERS];
+	int32_t *widths = fmt_arena_alloc(l->mem, n, sizeof *widths, l->err);
+
+	for (uint64_t i = 0; widths && i < n; i++)
+		widths[i] = conf->layer[i] & LAYER_DENSE ? (int32_t)conf->n[P_FF] :
+		            conf->layer[i] & LAYER_MOE   ? (int32_t)conf->n[P_FF_EXPERT] : 0;
+	if (widths)
+		kv_array(l, key, FMT_KV_I32, widths, n);
+}
+
 /* Positions of text are the same in all three, so these mean nothing here; llama.cpp wants them. */
 static void add_sections(struct kv_list *l, const char *key, const struct arch_conf *conf)
 {
@@ -85,6 +98,8 @@ static void add_pattern(struct kv_list *l, const char *key, enum arch_param valu
 {
 	const struct arch_conf *conf = &v->impl->conf;
 
+	if (value == P_FF)
+		add_blocks(l, key, conf);
 	if (value == P_HEADS_KV)
 		add_heads(l, key, conf);
 	if (value == P_ROPE_TIME)

@@ -196,18 +196,18 @@ void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, co
 	snprintf(name, VIEW_NAME_BYTES, "%s%.*s%s%s", prefix, n, row->hf, number, star ? star + 1 : "");
 }
 
-bool view_whole_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
+bool view_other_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
                     const struct fmt_view_tensor *t, char *name, struct view_shape *shape)
 {
 	struct arch_tensor as_one = *row;
 
-	if (!row->whole)
+	if (!row->other)
 		return false;
-	as_one.hf = row->whole;
+	as_one.hf = row->other;
 	view_row_name(arch, conf, &as_one, t->layer, 0, name);
 	shape->n = t->n_dims;
 	memcpy(shape->dims, t->dims, sizeof t->dims);
-	shape->dims[1] *= row->whole_move == MOVE_NONE ? 1 : 2;
+	shape->dims[1] *= row->other_move == MOVE_NONE ? 1 : 2;
 	return true;
 }
 
@@ -393,16 +393,16 @@ void view_set_heads(const struct arch_conf *conf, struct view_source *src)
 	}
 }
 
-/* A stack that the checkpoint has as one tensor, maybe with what goes beside it.
- * returns false with p->err set, or without where it has it part by part */
-static bool find_whole(struct plan *p, const struct arch_tensor *row, const struct fmt_view_tensor *t, struct view_source *src)
+/* What the checkpoint has by the row's other name: a stack as one tensor, maybe with what goes beside it.
+ * returns false with p->err set, or without where it has it by the usual name */
+static bool find_other(struct plan *p, const struct arch_tensor *row, const struct fmt_view_tensor *t, struct view_source *src)
 {
 	struct view_shape shape;
 	char name[VIEW_NAME_BYTES];
 
-	if (!view_whole_row(p->v->arch, p->conf, row, t, name, &shape) || !text_part_find(p->weights, name))
+	if (!view_other_row(p->v->arch, p->conf, row, t, name, &shape) || !text_part_find(p->weights, name))
 		return false;
-	src->move = row->whole_move;
+	src->move = row->other_move;
 	src->tensor = take(p, name, "");
 	return src->tensor && check_shape(p, src->tensor, &shape) && check_type(p, src->tensor);
 }
@@ -419,7 +419,7 @@ static bool find_source(struct plan *p, const struct arch_tensor *row, int32_t l
 	blocks = blocks_of(p, row, layer, name);
 	if (blocks)
 		return find_blocks(p, blocks, name, &shape, src);
-	if (find_whole(p, row, t, src))
+	if (find_other(p, row, t, src))
 		return true;
 	if (p->err->code)
 		return false;

@@ -204,6 +204,10 @@ static bool needed(const struct infer_model *m, const struct infer_layer *l, enu
 		return !l->experts;
 	case IN_MOE:
 		return l->experts;
+	case IN_MOE_LATENT:
+		return l->experts && m->moe.d_in != m->d_model;
+	case IN_BLOCK:
+		return l->d_ff != 0;
 	case IN_Q_LATENT:
 		return m->latent.n_queries != 0;
 	case IN_Q_FULL:

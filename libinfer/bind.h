@@ -83,6 +83,7 @@ struct infer_ssm {
 	uint32_t rank;   /* of Mamba: width of what time steps are made of */
 	uint32_t heads;  /* of the others: the width is divided among them; 0: Mamba */
 	uint32_t groups; /* of heads, which share `state` numbers to write to the state and as many to read it; 0: Mamba */
+	float step_least, step_most; /* of heads: time steps are held within these; 0: are not */
 	bool in_turn;    /* head h is of group h % groups; else groups are runs of heads */
 };
 
@@ -90,6 +91,7 @@ struct infer_ssm {
 struct infer_moe {
 	uint32_t n_experts, n_used; /* 0: the model has none */
 	uint32_t d_ff;              /* of one expert */
+	uint32_t d_in;              /* of what it reads and makes: the model's width, or a narrower one */
 	uint32_t d_shared;          /* of the expert that every token passes; 0: none */
 	bool sigmoid;               /* a score is the sigmoid of what the router says; else softmax over all */
 	uint32_t n_groups;          /* of as many experts each; 0: none */
@@ -161,14 +163,15 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
  * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
 	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEADS, DIM_HEADS_KV, DIM_HEAD_K, DIM_HEAD_V, DIM_Q_NORM, DIM_K_NORM, DIM_Q,
-	DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF, DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_SHARED_FF, DIM_NOPE,
+	DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF, DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_EXPERT_IN, DIM_SHARED_FF, DIM_NOPE,
 	DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_SSM_INNER, DIM_SSM_INNER_TWICE, DIM_SSM_STATE, DIM_SSM_KERNEL,
 	DIM_SSM_RANK, DIM_SSM_X, DIM_SSM_HEADS, DIM_SSM_HEAD, DIM_SSM_GROUPS, DIM_SSM_GROUP, DIM_SSM_IN, DIM_SSM_CONV,
 	DIM_SSM_HEADS_TWICE, DIM_Q_TWICE, DIM_ANY
 };
 
-/* In which layers a weight is needed; those of queries made of a narrow vector, or not, in all or none. */
-enum infer_in { IN_ALL, IN_DENSE, IN_MOE, IN_Q_LATENT, IN_Q_FULL, IN_ATTENTION, IN_RECURRENT };
+/* In which layers a weight is needed; those of queries made of a narrow vector, or not, in all or none. IN_BLOCK: in those that
+ * are a dense block, where layers may be something else. */
+enum infer_in { IN_ALL, IN_DENSE, IN_MOE, IN_MOE_LATENT, IN_Q_LATENT, IN_Q_FULL, IN_ATTENTION, IN_RECURRENT, IN_BLOCK };
 
 /* A weight that a forward pass uses: [rows, cols], rows DIM_ONE for a vector; or a stack of such matrices. */
 struct infer_need {
@@ -208,6 +211,7 @@ struct infer_forward {
 	bool recurrent;                  /* it has layers that keep a state, and maybe others */
 	bool gated_queries;              /* attention has a gate, made with its queries */
 	bool one_block;                  /* a layer may be a feed-forward block and nothing else */
+	bool sigmoid;                    /* experts are chosen by sigmoids where the model does not say */
 	bool ssm_heads;                  /* their width is divided among heads (struct infer_ssm), */
 	bool heads_in_turn;              /* which take groups in turn */
 };

@@ -25,6 +25,8 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_mistral4,
 	&infer_fwd_mamba,
 	&infer_fwd_mamba2,
+	&infer_fwd_nemotronh,
+	&infer_fwd_nemotronh_moe,
 	&infer_fwd_olmo2,
 	&infer_fwd_olmo,
 	&infer_fwd_olmoe,

@@ -115,7 +115,7 @@ static bool read_groups(struct infer_model *m, struct fmt_err *err)
 	struct infer_moe *moe = &m->moe;
 	uint32_t gating, n_shared;
 
-	if (!fmt_view_u32(m->view, "expert_gating_func", -1, m->forward->llama4 ? GATING_SIGMOID : GATING_SOFTMAX, &gating, err) ||
+	if (!fmt_view_u32(m->view, "expert_gating_func", -1, m->forward->sigmoid ? GATING_SIGMOID : GATING_SOFTMAX, &gating, err) ||
 	    !fmt_view_u32(m->view, "expert_group_count", -1, 0, &moe->n_groups, err) ||
 	    !fmt_view_u32(m->view, "expert_group_used_count", -1, moe->n_groups, &moe->n_groups_used, err) ||
 	    !fmt_view_u32(m->view, "expert_group_top", -1, 2, &moe->group_top, err) ||
@@ -155,6 +155,7 @@ static bool read_moe(struct infer_model *m, struct fmt_err *err)
 	    !fmt_view_u32(m->view, "feed_forward_length", -1, 0, &d_ff, err) ||
 	    !fmt_view_u32(m->view, "expert_feed_forward_length", -1, d_ff, &moe->d_ff, err) ||
 	    !fmt_view_u32(m->view, "expert_shared_feed_forward_length", -1, 0, &moe->d_shared, err) ||
+	    !fmt_view_u32(m->view, "moe_latent_size", -1, m->d_model, &moe->d_in, err) ||
 	    !read_real(m->view, "expert_router_jitter", 0.01f, &moe->jitter, err))
 		return false;
 	moe->normalise = norm && norm->type == FMT_KV_BOOL ? norm->as.b : m->forward->normalise;
@@ -163,7 +164,8 @@ static bool read_moe(struct infer_model *m, struct fmt_err *err)
 	if (!moe->n_used || moe->n_used > moe->n_experts)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "expert_used_count is %u of %u experts", moe->n_used,
 		                moe->n_experts);
-	return need_positive("expert_feed_forward_length", moe->d_ff, err) && read_groups(m, err);
+	return need_positive("expert_feed_forward_length", moe->d_ff, err) && need_positive("moe_latent_size", moe->d_in, err) &&
+	       read_groups(m, err);
 }
 
 static bool read_eps(struct infer_model *m, struct fmt_err *err)
@@ -267,7 +269,9 @@ static bool read_ssm(struct infer_model *m, struct fmt_err *err)
 		return true;
 	if (!read_one(m->view, "ssm.inner_size", 0, &s->inner, err) || !read_one(m->view, "ssm.state_size", 0, &s->state, err) ||
 	    !read_one(m->view, "ssm.conv_kernel", 0, &s->kernel, err) ||
-	    !read_one(m->view, "ssm.time_step_rank", 0, &steps, err))
+	    !read_one(m->view, "ssm.time_step_rank", 0, &steps, err) ||
+	    !read_real(m->view, "ssm.time_step_min", 0, &s->step_least, err) ||
+	    !read_real(m->view, "ssm.time_step_max", 0, &s->step_most, err))
 		return false;
 	*(m->forward->ssm_heads ? &s->heads : &s->rank) = steps;
 	s->in_turn = m->forward->heads_in_turn;
@@ -385,6 +389,8 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->moe.n_experts;
 	case DIM_EXPERT_FF:
 		return m->moe.d_ff;
+	case DIM_EXPERT_IN:
+		return m->moe.d_in;
 	case DIM_SHARED_FF:
 		return m->moe.d_shared;
 	case DIM_SSM_INNER:

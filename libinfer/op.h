@@ -122,6 +122,9 @@ void op_gelu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, s
 /* g = a sigmoid(1.702 a) (b + 1) of a = min(g, 7) and b = u within +-7, n_rows rows of n (arXiv:2508.10925). */
 void op_clamped_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, size_t n);
 
+/* g = max(g, 0)^2, n_rows rows of n. */
+void op_relu_squared(struct infer_run *r, float *g, size_t n_rows, size_t n);
+
 /* g [T, n] *= sigmoid(gate [T]), per token. */
 void op_sigmoid_gate(struct infer_run *r, float *g, size_t n, const float *gate);
 
@@ -140,7 +143,7 @@ void op_experts_add(struct infer_run *r, float *y, const float *x, const struct 
                     const struct infer_w *down);
 
 /* Its steps, for another activation: r->g and r->u = x Wgate_e' and x Wup_e', biases included, a row for each token and expert of
- * r->route; and y += sum of weight * (r->g Wdown_e' + bias). */
+ * r->route (up NULL: r->g alone); and y += sum of weight * (r->g Wdown_e' + bias). x and y are as wide as the experts' weights. */
 void op_experts_in(struct infer_run *r, const float *x, const struct infer_w *gate, const struct infer_w *up);
 void op_experts_out(struct infer_run *r, float *y, const struct infer_w *down);
 
@@ -157,7 +160,8 @@ void op_selective_scan(struct infer_run *r, float *y, const float *x, const floa
                        const struct infer_w *a, const struct infer_w *d);
 
 /* The same with a scalar A for each of H heads (arXiv:2405.21060): d = softplus(step + bias), and heads share B and C in runs of
- * H / groups. xbc [T, C]: x [I], then B and C [groups, N]; step [T, H]; A, D, bias [H]. No gate. */
+ * H / groups. d is held within the model's limits, where it has any. xbc [T, C]: x [I], then B and C [groups, N]; step [T, H];
+ * A, D, bias [H]. No gate. */
 void op_ssd_scan(struct infer_run *r, float *y, const float *xbc, const float *step, const struct infer_w *a,
                  const struct infer_w *d, const struct infer_w *bias);
 

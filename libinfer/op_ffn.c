@@ -24,6 +24,23 @@ void op_silu_mul(struct infer_run *r, float *g, const float *u, size_t n_rows, s
 	quant_pool_run(r->pool, n_rows, silu_mul_row, &c);
 }
 
+static void relu_squared_row(void *ctx, uint64_t row, unsigned worker)
+{
+	const struct gated *c = ctx;
+	float *g = c->g + row * c->n;
+
+	(void)worker;
+	for (size_t i = 0; i < c->n; i++)
+		g[i] = g[i] > 0 ? g[i] * g[i] : 0;
+}
+
+void op_relu_squared(struct infer_run *r, float *g, size_t n_rows, size_t n)
+{
+	struct gated c = { .g = g, .n = n };
+
+	quant_pool_run(r->pool, n_rows, relu_squared_row, &c);
+}
+
 static void clamped_mul_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct gated *c = ctx;

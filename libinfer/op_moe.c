@@ -218,14 +218,15 @@ void op_route_mixed(struct infer_run *r, const float *x, const struct infer_w *r
 
 struct rows {
 	const struct infer_run *r;
-	const float *x; /* [T, D] */
+	const float *x; /* [T, n] */
 	float *y;
+	size_t n;
 };
 
 static void gather_token(void *ctx, uint64_t t, unsigned worker)
 {
 	const struct rows *c = ctx;
-	size_t n = c->r->model->d_model, n_used = c->r->model->moe.n_used;
+	size_t n = c->n, n_used = c->r->model->moe.n_used;
 
 	(void)worker;
 	for (size_t i = t * n_used; i < (t + 1) * n_used; i++) {
@@ -241,7 +242,7 @@ static void sum_token(void *ctx, uint64_t t, unsigned worker)
 {
 	const struct rows *c = ctx;
 	const struct infer_route *route = &c->r->route;
-	size_t n = c->r->model->d_model, n_used = c->r->model->moe.n_used;
+	size_t n = c->n, n_used = c->r->model->moe.n_used;
 	bool weigh = !c->r->model->moe.weigh_input;
 	float *y = c->y + t * n;
 
@@ -258,17 +259,18 @@ static void sum_token(void *ctx, uint64_t t, unsigned worker)
 void op_experts_in(struct infer_run *r, const float *x, const struct infer_w *gate, const struct infer_w *up)
 {
 	struct infer_route *route = &r->route;
-	struct rows c = { .r = r, .x = x };
+	struct rows c = { .r = r, .x = x, .n = gate->cols };
 
 	quant_pool_run(r->pool, r->n_tok, gather_token, &c);
 	op_linear_groups(r, r->g, route->x, gate, route->groups, route->n_groups);
-	op_linear_groups(r, r->u, route->x, up, route->groups, route->n_groups);
+	if (up)
+		op_linear_groups(r, r->u, route->x, up, route->groups, route->n_groups);
 }
 
 void op_experts_out(struct infer_run *r, float *y, const struct infer_w *down)
 {
 	struct infer_route *route = &r->route;
-	struct rows c = { .r = r, .y = y };
+	struct rows c = { .r = r, .y = y, .n = down->rows };
 
 	op_linear_groups(r, route->y, r->g, down, route->groups, route->n_groups);
 	quant_pool_run(r->pool, r->n_tok, sum_token, &c);

@@ -113,6 +113,16 @@ void op_selective_scan(struct infer_run *r, float *y, const float *x, const floa
 	op_done(r, "selective scan", a, y, r->n_tok, width, false);
 }
 
+/* softplus(x), within the model's limits. */
+static float time_step(const struct infer_ssm *ssm, float x)
+{
+	float step = infer_softplusf(x);
+
+	if (ssm->step_least > 0 && step < ssm->step_least)
+		step = ssm->step_least;
+	return ssm->step_most > 0 && step > ssm->step_most ? ssm->step_most : step;
+}
+
 /* One head, whose elements share what decays. */
 static void ssd_scan_item(void *ctx, uint64_t head, unsigned worker)
 {
@@ -124,7 +134,7 @@ static void ssd_scan_item(void *ctx, uint64_t head, unsigned worker)
 	for (size_t t = 0; t < s->r->n_tok; t++) {
 		const float *b = s->b + t * s->bc_row + group * n_state, *c = s->c + t * s->bc_row + group * n_state;
 		const float *x = s->x + t * s->x_row + head * width;
-		float step = infer_softplusf(s->step[t * ssm->heads + head] + s->bias[head]), decay = infer_expf(step * s->a[head]);
+		float step = time_step(ssm, s->step[t * ssm->heads + head] + s->bias[head]), decay = infer_expf(step * s->a[head]);
 		float *y = s->y + t * ssm->inner + head * width;
 
 		for (size_t i = 0; i < width; i++) {

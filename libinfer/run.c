@@ -47,7 +47,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 /* Only widths that a tensor of the layer has: no key's word is taken for the others. */
 static void add_feed_forward(struct widths *w, const struct infer_model *m, const struct infer_layer *l)
 {
-	uint64_t shared = l->w[FMT_ROLE_SHARED_GATE].rows, cols = larger(l->experts ? m->moe.d_ff : l->d_ff, shared);
+	uint64_t shared = l->w[FMT_ROLE_SHARED_UP].rows, cols = larger(l->experts ? m->moe.d_ff : l->d_ff, shared);
 
 	w->cols = larger(w->cols, cols);
 	w->ff = larger(w->ff, l->experts ? larger((uint64_t)m->moe.n_used * m->moe.d_ff, shared) : l->d_ff);
@@ -71,7 +71,7 @@ static struct widths widest(const struct infer_model *m)
 	}
 	w.latent_y = larger(w.latent_y, m->latent.n_queries);
 	w.cols = larger(larger(w.cols, w.h), larger(m->latent.width, m->latent.n_queries));
-	w.cols = larger(w.cols, larger(m->ssm.inner, m->ssm.rank));
+	w.cols = larger(larger(w.cols, m->moe.d_in), larger(m->ssm.inner, m->ssm.rank));
 	return w;
 }
 
@@ -87,8 +87,10 @@ static void carve_route(struct infer_run *r, struct carver *c)
 	route->expert = carve_items(c, r->n_batch, moe->n_used, sizeof *route->expert);
 	route->row = carve_items(c, r->n_batch, moe->n_used, sizeof *route->row);
 	route->groups = carve_items(c, moe->n_experts, 1, sizeof *route->groups);
-	route->x = carve(c, (uint64_t)r->n_batch * moe->n_used, r->model->d_model);
-	route->y = carve(c, (uint64_t)r->n_batch * moe->n_used, r->model->d_model);
+	route->x = carve(c, (uint64_t)r->n_batch * moe->n_used, moe->d_in);
+	route->y = carve(c, (uint64_t)r->n_batch * moe->n_used, moe->d_in);
+	route->in = carve(c, moe->d_in != r->model->d_model ? r->n_batch : 0, moe->d_in);
+	route->out = carve(c, moe->d_in != r->model->d_model ? r->n_batch : 0, moe->d_in);
 }
 
 static void carve_ssm(struct infer_run *r, struct carver *c)

@@ -24,7 +24,8 @@ struct infer_route {
 	uint32_t *row;     /* [n_batch, n_used]: where the pair's row is */
 	struct infer_group *groups; /* [n_experts] */
 	uint32_t n_groups; /* experts that have rows */
-	float *x, *y;      /* [n_batch * n_used, d_model]: their inputs and outputs */
+	float *x, *y;      /* [n_batch * n_used, d_in]: their inputs and outputs */
+	float *in, *out;   /* [n_batch, d_in]: the same of tokens, where it is not d_model */
 };
 
 /* What a recurrent layer computes on the way: [n_batch, ...]. */

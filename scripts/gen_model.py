@@ -60,6 +60,10 @@ QWEN3_NEXT = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=44
                   linear_num_key_heads=4, linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16)
 JAMBA = dict(num_hidden_layers=5, attn_layer_period=3, attn_layer_offset=1, intermediate_size=44, num_experts=6, mamba_d_state=12,
              num_experts_per_tok=2)
+NEMOTRON_H = dict(num_hidden_layers=..., head_dim=24, mamba_num_heads=8, mamba_head_dim=16, n_groups=2, ssm_state_size=10,
+                  layers_block_type=["mamba", "mlp", "attention", "mlp", "mamba"])
+NEMOTRON_H_MOE = dict(NEMOTRON_H, layers_block_type=["mamba", "moe", "attention", "moe", "mamba"], n_routed_experts=6,
+                      num_experts_per_tok=2, moe_intermediate_size=44, moe_shared_expert_intermediate_size=36)
 QWEN35 = {key: value for key, value in QWEN3_NEXT.items() if key.startswith("linear") or key == "head_dim"}
 QWEN35_MOE = dict(QWEN3_NEXT, intermediate_size=...)
 DEEPSEEK_YARN = dict(ROPE, rope_type="yarn", factor=8.0, original_max_position_embeddings=16, beta_fast=4.0)
@@ -255,6 +259,15 @@ MODELS = {
                                      tie_word_embeddings=True, num_experts=5, num_experts_per_tok=3, rms_norm_eps=1e-3)),
     "jamba-biases": ("Jamba", dict(JAMBA, num_experts=1, num_experts_per_tok=1, mamba_proj_bias=True, mamba_conv_bias=False,
                                    mamba_expand=3)),
+    "nemotronh": ("NemotronH", NEMOTRON_H),
+    "nemotronh-steps": ("NemotronH", dict(NEMOTRON_H, n_groups=4, conv_kernel=3, num_key_value_heads=4, tie_word_embeddings=True,
+                                          time_step_limit=[0.6, float("inf")], layer_norm_epsilon=1e-3)),
+    "nemotronh-moe": ("NemotronH", dict(NEMOTRON_H_MOE, routed_scaling_factor=2.5)),
+    "nemotronh-latent": ("NemotronH", dict(NEMOTRON_H_MOE, moe_latent_size=40, n_routed_experts=8, num_experts_per_tok=3, n_group=4,
+                                           topk_group=2, norm_topk_prob=False)),
+    "nemotronh-both": ("NemotronH", dict(NEMOTRON_H_MOE, moe_latent_size=80, use_conv_bias=False,
+                                         layers_block_type=["mlp", "moe", "attention", "mamba", "mlp"])),
+    "mamba2-steps": ("Mamba2", dict(MAMBA, num_heads=8, head_dim=16, n_groups=2, state_size=12, time_step_limit=[0.5, 0.8])),
     "qwen35": ("Qwen3_5Text", dict(QWEN35, num_hidden_layers=4)),
     "qwen35-layers": ("Qwen3_5Text", dict(QWEN35, linear_num_value_heads=6, linear_num_key_heads=2, linear_conv_kernel_dim=3,
                                           tie_word_embeddings=True, layer_types=["full_attention", "linear_attention", "linear_attention"],
@@ -312,6 +325,25 @@ def mend_mamba2(model, config):
         return self.weight * x.flatten(-2)
     for layer in model.backbone.layers:
         layer.mixer.norm.forward = forward.__get__(layer.mixer.norm)
+
+
+def mend_nemotronh(model, config):
+    """What limits time steps is time_step_limit, as in the kernels that transformers calls where it can; where it cannot, it takes
+    time_step_min, which is for initialisation."""
+    for layer in model.model.layers:
+        if layer.block_type == "mamba":
+            layer.mixer.time_step_min = config.time_step_limit[0]
+
+
+def as_nemotronh(path):
+    """Rewrites config.json of a model without experts as those that are published: a string for the layers, nothing of experts."""
+    config = json.load(open(path))
+    letters = {"mamba": "M", "mlp": "-", "attention": "*"}
+    config["hybrid_override_pattern"] = "".join(letters[kind] for kind in config.pop("layers_block_type"))
+    config["num_hidden_layers"] = len(config["hybrid_override_pattern"])
+    for key in [key for key in config if "moe" in key or "expert" in key or key in ("n_group", "topk_group")]:
+        config.pop(key)
+    json.dump(config, open(path, "w"))
 
 
 def in_mxfp4(model, seed):
@@ -474,6 +506,8 @@ def make(name, folder):
         mend_deepseek2(model, config)
     if kind == "Mamba2":
         mend_mamba2(model, config)
+    if kind == "NemotronH":
+        mend_nemotronh(model, config)
     out = os.path.join(folder, name)
     blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
     model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and name not in JOINED and not name.endswith("-next") else "1GB")
@@ -488,6 +522,8 @@ def make(name, folder):
         config_json = json.load(open(path))
         config_json["architectures"] = ["PhiMoEForCausalLM"]
         json.dump(config_json, open(path, "w"))
+    if kind == "NemotronH" and "moe" not in config.layers_block_type:
+        as_nemotronh(os.path.join(out, "config.json"))
     if seed % 2:
         as_transformers_4(os.path.join(out, "config.json"))
     copy_tokenizer(kind, out)

@@ -100,6 +100,7 @@ static const struct arch_key keys_2[] = {
 	{ "ssm.group_count", FMT_KV_U32, P_SSM_GROUPS },
 	{ "attention.layer_norm_rms_epsilon", FMT_KV_F32, P_NORM_EPS },
 	ARCH_FILE_TYPE,
+	ARCH_STEP_KEYS,
 	{ NULL },
 };
 
@@ -127,7 +128,7 @@ const struct fmt_arch arch_mamba2 = {
 	.defaults = (const struct arch_default[]){
 		{ P_LAYERS, 64 }, { P_MODEL, 4096 }, { P_VOCAB, 32768 }, { P_SSM_STATE, 128 }, { P_TIED, 0 }, { P_NONE },
 	},
-	.params = (const struct arch_param_row *const[]){ sizes, heads, arch_mamba2_widths, arch_silu, NULL },
+	.params = (const struct arch_param_row *const[]){ sizes, heads, arch_mamba2_widths, arch_step_limits, arch_silu, NULL },
 	.keys = keys_2,
 	.own_keys = true,
 	.globals = globals,

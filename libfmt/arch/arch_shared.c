@@ -22,10 +22,17 @@ const struct arch_note arch_note_normalises[] = {
 	{ { P_NONE }, NULL },
 };
 
+const struct arch_param_row arch_step_limits[] = {
+	{ P_STEP_LEAST, KIND_LIMIT, "time_step_limit.0", { ELSE_UNSET } },
+	{ P_STEP_MOST, KIND_LIMIT, "time_step_limit.1", { ELSE_UNSET } },
+	{ P_NONE },
+};
+
 /* It loads no more and no fewer tensors than it knows. */
 const struct arch_note arch_note_mamba_biases[] = {
 	{ { P_CONV_BIAS, 0 }, "llama.cpp will not load it: it wants a bias on the convolution, config.json says there is none" },
 	{ { P_PROJ_BIAS, 1 }, "llama.cpp will not load it: it has no biases on the projections, config.json says there are" },
+	ARCH_NOTES_STEP,
 	{ { P_NONE }, NULL },
 };
 

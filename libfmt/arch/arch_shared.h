@@ -12,7 +12,18 @@ extern const struct arch_param_row arch_silu[];
 	{ { P_TIED, 1 }, "llama.cpp will not load it: of this architecture it wants an output matrix that is not the embedding" }
 extern const struct arch_note arch_note_wants_output[];
 
-/* Notes for those of which llama.cpp wants P_CONV_BIAS, and no P_PROJ_BIAS. */
+/* P_STEP_LEAST and P_STEP_MOST from time_step_limit; their keys and notes: llama.cpp has no such limits. */
+extern const struct arch_param_row arch_step_limits[];
+#define ARCH_STEP_KEYS                                                                                                 \
+	{ "ssm.time_step_min", FMT_KV_F32, P_STEP_LEAST },                                                             \
+	{ "ssm.time_step_max", FMT_KV_F32, P_STEP_MOST }
+#define ARCH_NOTES_STEP                                                                                                \
+	{ { P_STEP_LEAST, ARCH_SET }, "llama.cpp will differ: it lets time steps be as small as they come, config.json has a "  \
+	                              "time_step_limit" },                                                             \
+	{ { P_STEP_MOST, ARCH_SET }, "llama.cpp will differ: it lets time steps be as large as they come, config.json has a "   \
+	                             "time_step_limit" }
+
+/* Notes for those of which llama.cpp wants P_CONV_BIAS, and no P_PROJ_BIAS; and limits of time steps. */
 extern const struct arch_note arch_note_mamba_biases[];
 
 /* P_NORM_TOPK; and notes for those of which llama.cpp always makes the weights of a token's experts add up to 1, and for those

@@ -27,6 +27,8 @@ extern const struct infer_forward infer_fwd_mistral3;
 extern const struct infer_forward infer_fwd_mistral4;
 extern const struct infer_forward infer_fwd_mamba;
 extern const struct infer_forward infer_fwd_mamba2;
+extern const struct infer_forward infer_fwd_nemotronh;
+extern const struct infer_forward infer_fwd_nemotronh_moe;
 extern const struct infer_forward infer_fwd_olmo2;
 extern const struct infer_forward infer_fwd_olmo;
 extern const struct infer_forward infer_fwd_olmoe;

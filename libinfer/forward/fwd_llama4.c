@@ -96,4 +96,5 @@ const struct infer_forward infer_fwd_llama4 = {
 	.no_rope_every = 4,
 	.chunked = true,
 	.llama4 = true,
+	.sigmoid = true,
 };

@@ -41,7 +41,7 @@ static void rig_init(struct rig *g, bool normalise)
 	memset(g, 0, sizeof *g);
 	g->layer = (struct infer_layer){ .n_head = 1, .n_head_kv = 1, .experts = true };
 	g->model = (struct infer_model){ .n_layers = 1, .d_model = D, .d_k = 2, .d_v = 2, .n_ctx_train = T, .layers = &g->layer };
-	g->model.moe = (struct infer_moe){ .n_experts = EXPERTS, .n_used = USED, .d_ff = F, .normalise = normalise };
+	g->model.moe = (struct infer_moe){ .n_experts = EXPERTS, .n_used = USED, .d_ff = F, .d_in = D, .normalise = normalise };
 	fill(g->router, EXPERTS * D);
 	fill(g->gate, EXPERTS * F * D);
 	fill(g->up, EXPERTS * F * D);

@@ -41,12 +41,16 @@ struct rig {
 	struct fmt_err err;
 };
 
-static void rig_init(struct rig *g, unsigned n_threads, uint32_t n_heads, uint32_t n_groups)
+/* like: heads, groups and what else is not a size */
+static void rig_init(struct rig *g, unsigned n_threads, struct infer_ssm like)
 {
 	memset(g, 0, sizeof *g);
 	g->layer.recurrent = true;
 	g->model = (struct infer_model){ .n_layers = 1, .d_model = INNER, .eps = 1e-5f, .layers = &g->layer };
-	g->model.ssm = (struct infer_ssm){ .inner = INNER, .state = N, .kernel = KERNEL, .heads = n_heads, .groups = n_groups };
+	g->model.ssm = like;
+	g->model.ssm.inner = INNER;
+	g->model.ssm.state = N;
+	g->model.ssm.kernel = KERNEL;
 	g->run = (struct infer_run){ .model = &g->model, .n_batch = T, .scratch = g->scratch, .scratch_elems = 32 };
 	g->run.pool = n_threads ? quant_pool_create(n_threads) : NULL;
 	assert_true(infer_kv_init(&g->run.kv, &g->model, 1, &g->err));
@@ -114,7 +118,7 @@ static void delta_some(struct rig *g, const struct inputs *s, uint32_t t, float 
 }
 
 /* All at once, whose result is in y; then in batches, with several numbers of threads, and twice with a reset between. */
-static void run_all_ways(some_fn *fn, const struct inputs *s, float *y, size_t n, uint32_t n_heads, uint32_t n_groups)
+static void run_all_ways(some_fn *fn, const struct inputs *s, float *y, size_t n, struct infer_ssm like)
 {
 	static const uint32_t cuts[][T] = { { T }, { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, { 2, 3, 4 }, { 5, 1, 3 } };
 	static float again[T * CHANNELS];
@@ -122,7 +126,7 @@ static void run_all_ways(some_fn *fn, const struct inputs *s, float *y, size_t n
 
 	for (unsigned n_threads = 0; n_threads <= 5; n_threads++)
 		for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
-			rig_init(&g, n_threads, n_heads, n_groups);
+			rig_init(&g, n_threads, like);
 			for (int round = 0; round < 2; round++) {
 				bool first = !n_threads && !c && !round;
 
@@ -146,7 +150,7 @@ static void convolution_is_its_formula(void **state)
 
 	(void)state;
 	fill_inputs(&s);
-	run_all_ways(conv_some, &s, y, T * CHANNELS, HEADS, GROUPS);
+	run_all_ways(conv_some, &s, y, T * CHANNELS, (struct infer_ssm){ .heads = HEADS, .groups = GROUPS });
 	for (int t = 0; t < T; t++)
 		for (int c = 0; c < CHANNELS; c++) {
 			double sum = s.conv_bias[c];
@@ -167,7 +171,7 @@ static void selective_scan_is_its_formula(void **state)
 
 	(void)state;
 	fill_inputs(&s);
-	run_all_ways(selective_some, &s, y, T * INNER, 0, 0);
+	run_all_ways(selective_some, &s, y, T * INNER, (struct infer_ssm){ .heads = 0, .groups = 0 });
 	for (int i = 0; i < INNER; i++) {
 		double h[N] = { 0 };
 
@@ -184,15 +188,14 @@ static void selective_scan_is_its_formula(void **state)
 	assert_near(y, want, T * INNER);
 }
 
-static void ssd_scan_is_its_formula(void **state)
+static void check_ssd_scan(float least, float most)
 {
 	static struct inputs s;
 	static float y[T * INNER];
 	static double want[T * INNER];
 
-	(void)state;
 	fill_inputs(&s);
-	run_all_ways(ssd_some, &s, y, T * INNER, HEADS, GROUPS);
+	run_all_ways(ssd_some, &s, y, T * INNER, (struct infer_ssm){ .heads = HEADS, .groups = GROUPS, .step_least = least, .step_most = most });
 	for (int i = 0; i < INNER; i++) {
 		int head = i / HEAD, group = head / (HEADS / GROUPS);
 		double h[N] = { 0 };
@@ -201,6 +204,8 @@ static void ssd_scan_is_its_formula(void **state)
 			const float *b = s.x + t * CHANNELS + INNER + group * N, *c = b + GROUPS * N;
 			double x = s.x[t * CHANNELS + i], step = log1p(exp((double)s.step[t * HEADS + head] + s.bias[head]));
 
+			step = fmax(step, least);
+			step = most > 0 ? fmin(step, most) : step;
 			want[t * INNER + i] = s.d[head] * x;
 			for (int n = 0; n < N; n++) {
 				h[n] = exp(step * s.a[head]) * h[n] + step * b[n] * x;
@@ -209,6 +214,15 @@ static void ssd_scan_is_its_formula(void **state)
 		}
 	}
 	assert_near(y, want, T * INNER);
+}
+
+static void ssd_scan_is_its_formula(void **state)
+{
+	(void)state;
+	check_ssd_scan(0, 0);
+	check_ssd_scan(0.6f, 0);
+	check_ssd_scan(0, 0.8f);
+	check_ssd_scan(0.6f, 0.8f);
 }
 
 static double length(const float *x)
@@ -220,17 +234,16 @@ static double length(const float *x)
 	return sqrt(sum);
 }
 
-static void delta_rule_is_its_formula(void **state)
+static void check_delta_rule(bool in_turn)
 {
 	static struct inputs s;
 	static float y[T * INNER];
-	static double want[T * INNER];
+	double want[T * INNER] = { 0 };
 
-	(void)state;
 	fill_inputs(&s);
-	run_all_ways(delta_some, &s, y, T * INNER, HEADS, GROUPS);
+	run_all_ways(delta_some, &s, y, T * INNER, (struct infer_ssm){ .heads = HEADS, .groups = GROUPS, .in_turn = in_turn });
 	for (int i = 0; i < INNER; i++) {
-		int head = i / HEAD, group = head / (HEADS / GROUPS);
+		int head = i / HEAD, group = in_turn ? head % GROUPS : head / (HEADS / GROUPS);
 		double h[N] = { 0 };
 
 		for (int t = 0; t < T; t++) {
@@ -249,6 +262,13 @@ static void delta_rule_is_its_formula(void **state)
 		}
 	}
 	assert_near(y, want, T * INNER);
+}
+
+static void delta_rule_is_its_formula(void **state)
+{
+	(void)state;
+	check_delta_rule(false);
+	check_delta_rule(true);
 }
 
 static void gated_norm_is_of_each_group(void **state)
@@ -273,7 +293,7 @@ static void gated_norm_is_of_each_group(void **state)
 		for (int i = at; i < at + GROUP; i++)
 			want[i] *= s.norm[i % INNER] / sqrt(sum / GROUP + 1e-5);
 	}
-	rig_init(&g, 2, HEADS, GROUPS);
+	rig_init(&g, 2, (struct infer_ssm){ .heads = HEADS, .groups = GROUPS });
 	g.run.n_tok = T;
 	op_gated_groupnorm(&g.run, y, s.z, &w);
 	assert_near(y, want, T * INNER);

@@ -92,6 +92,7 @@ enum fmt_role {
 	FMT_ROLE_ALTUP,
 	FMT_ROLE_LAUREL,
 	FMT_ROLE_MOE_LATENT,     /* blk.N.ffn_latent_down.weight [latent, model] */
+	FMT_ROLE_MOE_LATENT_UP,  /* blk.N.ffn_latent_up.weight [model, latent] */
 	FMT_ROLE_NEXT_PROJ,      /* blk.N.nextn.eh_proj.weight [model, 2 * model]: of layers for multi-token prediction */
 	FMT_ROLE_NEXT_EMBD_NORM, /* blk.N.nextn.enorm.weight   [model]         */
 	FMT_ROLE_NEXT_HIDDEN_NORM,

@@ -1,4 +1,5 @@
-/* What Qwen 3.5 needs of a view: heads of values that take keys in turn, experts in one tensor, sections of positions. */
+/* What Qwen 3.5 and Nemotron-H need of a view: heads of values that take keys in turn, experts in one tensor, sections of positions;
+ * layers of one kind each, an architecture for models with experts, limits of time steps. */
 #include "dir_build.h"
 
 /* Two keys of 2, four values of 3: 4 + 4 + 12 channels; two experts of width 3. */
@@ -8,6 +9,13 @@
 	"\"layer_types\": [\"linear_attention\"], \"linear_num_key_heads\": 2, \"linear_num_value_heads\": 4, "            \
 	"\"linear_key_head_dim\": 2, \"linear_value_head_dim\": 3, \"linear_conv_kernel_dim\": 3, \"num_experts\": 2, "    \
 	"\"num_experts_per_tok\": 1, \"moe_intermediate_size\": 3, \"shared_expert_intermediate_size\": 5"
+
+/* Layers of one block each: attention, two heads of 4, and feed-forward, or Mamba 2, four heads of 2 in two groups. */
+#define NEMOTRON_H                                                                                                     \
+	"\"architectures\": [\"NemotronHForCausalLM\"], \"hidden_size\": 8, \"intermediate_size\": 12, \"num_attention_heads\": 2, " \
+	"\"num_key_value_heads\": 1, \"head_dim\": 4, \"vocab_size\": 10, \"mamba_num_heads\": 4, \"mamba_head_dim\": 2, "  \
+	"\"n_groups\": 2, \"ssm_state_size\": 3, \"moe_intermediate_size\": 5, \"n_routed_experts\": 2, "               \
+	"\"num_experts_per_tok\": 1, \"moe_shared_expert_intermediate_size\": 6, "
 
 static const struct fmt_view_tensor *tensor(const struct fmt_view *v, const char *name)
 {
@@ -184,12 +192,94 @@ static void sections_of_positions_are_carried(void **state)
 	}
 }
 
+static struct fmt_view *plan_of(const char *config)
+{
+	static const struct fmt_view_opts plan = { .plan_only = true };
+	struct built_dir d = { .path = "/tmp/assay-test-XXXXXX" };
+	struct fmt_view *v;
+
+	assert_non_null(mkdtemp(d.path));
+	write_config(&d, config);
+	write_file(&d, "tokenizer.json", TINY_TOKENIZER);
+	v = open_view(&d, &plan);
+	remove_dir(&d);
+	return v;
+}
+
+static void assert_numbers(const struct fmt_view *v, const char *key, const int32_t *want, uint64_t n)
+{
+	const struct fmt_value *x = fmt_view_arch_get(v, key);
+
+	assert_non_null(x);
+	assert_true(x->type == FMT_KV_ARR && x->elem == FMT_KV_I32 && x->n == n);
+	assert_memory_equal(x->as.data, want, n * sizeof *want);
+}
+
+static void experts_make_another_architecture(void **state)
+{
+	struct fmt_view *dense = plan_of(NEMOTRON_H "\"hybrid_override_pattern\": \"M-*-\"");
+	struct fmt_view *experts = plan_of(NEMOTRON_H "\"layers_block_type\": [\"moe\", \"attention\", \"mlp\"], "
+	                                              "\"tie_word_embeddings\": true");
+
+	(void)state;
+	assert_true(fmt_str_is(dense->arch_name, "nemotron_h"));
+	assert_numbers(dense, "feed_forward_length", (const int32_t[]){ 0, 12, 0, 12 }, 4);
+	assert_numbers(dense, "attention.head_count_kv", (const int32_t[]){ 0, 0, 1, 0 }, 4);
+	assert_null(fmt_view_arch_get(dense, "expert_count"));
+	assert_int_equal(tensor(dense, "blk.0.ssm_norm.weight")->dims[0], 2);
+	assert_int_equal(tensor(dense, "blk.0.ssm_a")->n_dims, 2);
+	assert_true(fmt_str_is(experts->arch_name, "nemotron_h_moe"));
+	assert_numbers(experts, "feed_forward_length", (const int32_t[]){ 5, 0, 12 }, 3);
+	assert_non_null(fmt_view_arch_get(experts, "expert_count"));
+	assert_non_null(tensor(experts, "output.weight")); /* the class ties nothing */
+	fmt_view_close(dense);
+	fmt_view_close(experts);
+}
+
+static void limits_of_time_steps_are_carried(void **state)
+{
+	static const struct {
+		const char *config;
+		float least, most; /* 0: none */
+	} rows[] = {
+		{ "", 0, 0 },
+		{ ", \"time_step_limit\": null", 0, 0 },
+		{ ", \"time_step_limit\": [0.0, Infinity]", 0, 0 },
+		{ ", \"time_step_limit\": [0.25, {\"__float__\": \"Infinity\"}]", 0.25f, 0 },
+		{ ", \"time_step_limit\": [0, 0.5]", 0, 0.5f },
+		{ ", \"time_step_limit\": [0.25, 0.5]", 0.25f, 0.5f },
+	};
+	struct built_dir d = { .path = "/tmp/assay-test-XXXXXX" };
+	char config[1000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct fmt_err err = { .code = FMT_OK };
+		struct fmt_view *v;
+		float least = -1, most = -1;
+
+		snprintf(config, sizeof config, NEMOTRON_H "\"hybrid_override_pattern\": \"M\"%s", rows[i].config);
+		v = plan_of(config);
+		assert_true(fmt_view_f32(v, "ssm.time_step_min", 0, &least, &err));
+		assert_true(fmt_view_f32(v, "ssm.time_step_max", 0, &most, &err));
+		assert_true(least == rows[i].least && most == rows[i].most);
+		fmt_view_close(v);
+	}
+	assert_non_null(mkdtemp(d.path));
+	write_config(&d, NEMOTRON_H "\"hybrid_override_pattern\": \"M\", \"time_step_limit\": [-1, 1]");
+	assert_refused(&d, &(struct fmt_view_opts){ .plan_only = true, .no_tokenizer = true }, FMT_MALFORMED,
+	               "time_step_limit.0: expected a number, not below 0");
+	remove_dir(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_of_values_take_keys_in_turn),
 		cmocka_unit_test(experts_may_be_one_tensor_or_many),
 		cmocka_unit_test(sections_of_positions_are_carried),
+		cmocka_unit_test(experts_make_another_architecture),
+		cmocka_unit_test(limits_of_time_steps_are_carried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
