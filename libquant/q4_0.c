@@ -9,7 +9,7 @@
 #include "kernels.h"
 
 /* Where the extreme element is put: on either end of the codes, or past it, clipped. */
-static const float ends[] = { -8 / 0.83f, -8 / 0.92f, -8, 7 / 0.83f, 7 / 0.94f };
+static const float ends[] = { -8 / 0.87f, -8, 7 / 0.87f, 7 };
 static const float more_ends[] = { -8 / 0.78f, -8 / 0.84f, -8 / 0.9f, -8 / 0.95f, -8, -8 / 1.05f,
 	                           7 / 0.78f,  7 / 0.84f,  7 / 0.9f,  7 / 0.95f,  7,  7 / 1.05f };
 

@@ -9,7 +9,7 @@
 #include "kernels.h"
 
 static const float steps[] = { 15.4f };
-static const float offsets[] = { -0.1f, 0.2f, 0.5f };
+static const float offsets[] = { -0.05f, 0.35f };
 static const float more_steps[] = { 14.2f, 15, 15.8f, 17 };
 static const float more_offsets[] = { -0.5f, -0.2f, 0.1f, 0.4f, 0.7f };
 

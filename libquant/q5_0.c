@@ -10,7 +10,7 @@
 #include "fifth_bit.h"
 
 /* Where the extreme element is put: on either end of the codes, or past it, clipped. */
-static const float ends[] = { -16 / 0.91f, -16 / 0.96f, -16, 15 / 0.93f, 15 };
+static const float ends[] = { -16 / 0.92f, -16, 15 / 0.92f, 15 / 0.98f };
 static const float more_ends[] = { -16 / 0.86f, -16 / 0.9f, -16 / 0.94f, -16 / 0.97f, -16, -16 / 1.03f,
 	                           15 / 0.86f,  15 / 0.9f,  15 / 0.94f,  15 / 0.97f,  15,  15 / 1.03f };
 

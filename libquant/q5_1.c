@@ -10,7 +10,7 @@
 #include "fifth_bit.h"
 
 static const float steps[] = { 31.3f };
-static const float offsets[] = { -0.1f, 0.2f, 0.5f };
+static const float offsets[] = { -0.05f, 0.35f };
 static const float more_steps[] = { 28.5f, 29.5f, 30.3f, 31, 31.7f, 32.4f, 33.2f, 34.2f };
 static const float more_offsets[] = { 0, -0.5f, 0.5f };
 
