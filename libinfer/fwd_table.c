@@ -40,6 +40,7 @@ static const struct infer_forward *const table[] = {
 	&infer_fwd_qwen35,
 	&infer_fwd_qwen35moe,
 	&infer_fwd_qwen3moe,
+	&infer_fwd_seed_oss,
 	&infer_fwd_smollm3,
 	&infer_fwd_stablelm,
 	&infer_fwd_starcoder2,

@@ -17,11 +17,6 @@ static const struct arch_param_row use_bias[] = {
 	{ P_NONE },
 };
 
-static const struct arch_param_row out_bias[] = {
-	{ P_O_BIAS, KIND_FLAG, "attention_out_bias", { ELSE_FIXED, .fixed = 0 } },
-	{ P_NONE },
-};
-
 /* Windows only where the config asks for them, from some layer on. */
 static const struct arch_param_row late_window[] = {
 	{ P_USE_WINDOW, KIND_FLAG, "use_sliding_window", { ELSE_FIXED, .fixed = 0 } },
@@ -77,22 +72,6 @@ const struct fmt_arch arch_glm = {
 	.keys = arch_no_keys,
 	.globals = arch_model_globals,
 	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_fused_ff, NULL },
-	.layer_prefix = "model.layers.",
-};
-
-const struct fmt_arch arch_seed_oss = {
-	.gguf = "seed_oss",
-	.classes = (const char *const[]){ "SeedOssForCausalLM", NULL },
-	.types = (const char *const[]){ "seed_oss", NULL },
-	.defaults = (const struct arch_default[]){
-		{ P_LAYERS, 64 }, { P_CONTEXT, 524288 }, { P_MODEL, 4096 }, { P_FF, 27648 }, { P_HEADS, 80 },
-		{ P_HEADS_KV, 8 }, { P_HEAD_DIM, 128 }, { P_VOCAB, 155136 }, { P_ATTN_BIAS, 1 }, { P_NONE },
-	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_qkv_bias, out_bias,
-		arch_mlp_bias, NULL },
-	.keys = arch_no_keys,
-	.globals = arch_model_globals,
-	.parts = (const struct arch_tensor *const[]){ arch_norms, arch_attention, arch_gated_ff, NULL },
 	.layer_prefix = "model.layers.",
 };
 

@@ -42,6 +42,7 @@ extern const struct infer_forward infer_fwd_qwen3next;
 extern const struct infer_forward infer_fwd_qwen35;
 extern const struct infer_forward infer_fwd_qwen35moe;
 extern const struct infer_forward infer_fwd_qwen3moe;
+extern const struct infer_forward infer_fwd_seed_oss;
 extern const struct infer_forward infer_fwd_smollm3;
 extern const struct infer_forward infer_fwd_stablelm;
 extern const struct infer_forward infer_fwd_starcoder2;

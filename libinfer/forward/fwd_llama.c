@@ -7,6 +7,7 @@
  * - OLMoE (arXiv:2409.02060): experts, norms over all heads of q and of k, and q, k and v clipped in some;
  * - MiniMax-M2: experts chosen by sigmoids with a correction, norms over all heads of q and of k;
  * - Ministral 3: queries that grow with their position;
+ * - Seed-OSS: biases on q, k and v;
  * - SmolLM 3: every fourth layer without positions (arXiv:2501.18795).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
@@ -182,6 +183,14 @@ const struct infer_forward infer_fwd_olmoe = {
 	.layer = layer,
 	.pairs = INFER_HALVES,
 	.norm_across_heads = true,
+};
+
+const struct infer_forward infer_fwd_seed_oss = {
+	.arch = "seed_oss",
+	.run = forward,
+	.global = global,
+	.layer = layer,
+	.pairs = INFER_HALVES,
 };
 
 const struct infer_forward infer_fwd_smollm3 = {
