@@ -73,7 +73,7 @@ def longrope(n):
     return dict(ROPE, rope_type="longrope", long_factor=[1.5 + i for i in range(n)], short_factor=[1 + i / 7 for i in range(n)])
 
 
-# name: (class without "Config", settings; ...: not even the usual one)
+# name: (class without "Config", settings; ...: not even the usual one). New ones go to the end: a place is a seed.
 MODELS = {
     "plain": ("Llama", {}),
     "multi-head": ("Llama", dict(num_key_value_heads=4)),
@@ -112,9 +112,6 @@ MODELS = {
                                     clip_qkv=0.5)),
     "qwen3-dynamic": ("Qwen3", dict(rope_parameters=dict(ROPE, rope_type="dynamic", factor=2.0))),
     "mixtral-llama3": ("Mixtral", dict(MIXTRAL, rope_parameters=LLAMA3)),
-    "seedoss": ("SeedOss", dict(head_dim=24)),
-    "seedoss-biases": ("SeedOss", dict(head_dim=16, attention_bias=False, attention_out_bias=True, mlp_bias=True, tie_word_embeddings=True,
-                                       num_key_value_heads=4, rope_parameters=YARN)),
     "smollm3": ("SmolLM3", dict(num_hidden_layers=5, tie_word_embeddings=True)),
     "smollm3-pattern": ("SmolLM3", dict(attention_bias=True, no_rope_layers=[0, 1, 0], use_sliding_window=True, sliding_window=17)),
     "gemma2": ("Gemma2", dict(GEMMA2, query_pre_attn_scalar=24)),
@@ -284,6 +281,9 @@ MODELS = {
                                                 num_experts_per_tok=3, tie_word_embeddings=True,
                                                 layer_types=["full_attention", "linear_attention", "linear_attention"])),
     "qwen35moe-sees": ("Qwen3_5Moe", dict(QWEN35_MOE, num_hidden_layers=4, linear_num_value_heads=8, vision_config=QWEN35_SEES)),
+    "seedoss": ("SeedOss", dict(head_dim=24)),
+    "seedoss-biases": ("SeedOss", dict(head_dim=16, attention_bias=False, attention_out_bias=True, mlp_bias=True, tie_word_embeddings=True,
+                                       num_key_value_heads=4, rope_parameters=YARN)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
 NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")
