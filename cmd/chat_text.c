@@ -79,24 +79,21 @@ static bool render_file(const struct chat_options *o, const char *path, struct i
 	return ok;
 }
 
-bool chat_text(const struct chat_options *o, const char *source, bool is_model, char **text, size_t *n, struct fmt_err *err)
+bool chat_text(const struct chat_options *o, struct fmt_str conversation, const char *source, bool is_model, char **text, size_t *n,
+               struct fmt_err *err)
 {
 	struct infer_chat chat = { .generate = o->generate };
 	struct json_doc *d = NULL;
 	struct stat st;
-	size_t n_json;
-	char *json;
 	bool ok;
 
 	if (!read_now(o->now, &chat.now, err))
 		return false;
-	json = cli_read(o->file, &n_json, err);
-	d = json ? json_parse(json, n_json, err) : NULL;
-	fmt_err_file(err, o->file);
+	d = json_parse(conversation.p, conversation.n, err);
+	fmt_err_file(err, strcmp(o->file, "-") ? o->file : "standard input");
 	chat.conversation = d ? json_root(d) : NULL;
 	is_model = is_model || (!stat(source, &st) && S_ISDIR(st.st_mode));
 	ok = d && (is_model ? render_model : render_file)(o, source, &chat, text, n, err);
 	json_free(d);
-	free(json);
 	return ok;
 }

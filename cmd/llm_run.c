@@ -21,7 +21,8 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
 	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special) || uses_sample(o);
 	bool prompted = (o->prompt || o->file || o->chat.file || o->ids || uses_sample(o)) && !choices_asked(&o->choice);
-	bool ok = (!prompted || !o->file || (o->text = cli_read(o->file, &o->text_bytes, err))) &&
+	const char *file = o->file ? o->file : o->chat.file;
+	bool ok = (!prompted || !file || (o->text = cli_read(file, &o->text_bytes, err))) &&
 	          load(&l, path, &o->loras, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
 	          (is_measuring(o) ? run_measure(p, o, path, &l, pool, &ids, status, err)
 	           : o->memory     ? run_memory(&g, path, err)

@@ -19,7 +19,7 @@ struct choice_options {
 
 struct options {
 	const char *prompt, *file, *ids, *logits, *compare, *perplexity, *kld, *save_logits, *method, *report;
-	char *text;          /* in `file`, read once, since standard input can be */
+	char *text;          /* in `file` or the conversation's, read once, since standard input can be */
 	size_t text_bytes;
 	struct chat_options chat;
 	struct choice_options choice;

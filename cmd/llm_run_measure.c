@@ -159,8 +159,9 @@ static bool same_ids(const struct options *o, const struct loaded *reference, co
 	while (ok && same < ids->n && same < other.n && ids->ids[same] == other.ids[same])
 		same++;
 	if (ok && !o->ids && !o->as_ids && (same < ids->n || same < other.n))
-		ok = fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "the tokenizers differ: the text is %" PRIu64 " tokens for the model and %" PRIu64
-		              " for the reference, of which the first %" PRIu64 " are the same", ids->n, other.n, same);
+		ok = fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "the tokenizers%s differ: the text is %" PRIu64 " tokens for the model and %"
+		              PRIu64 " for the reference, of which the first %" PRIu64 " are the same",
+		              o->chat.file ? " or chat templates" : "", ids->n, other.n, same);
 	infer_tokens_finish(&other);
 	return ok;
 }

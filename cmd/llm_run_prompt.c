@@ -43,7 +43,7 @@ static bool chat_ids(const struct options *o, const struct loaded *l, struct inf
 {
 	char *text = NULL;
 	size_t n;
-	bool ok = chat_text(&o->chat, l->view->path, true, &text, &n, err) &&
+	bool ok = chat_text(&o->chat, (struct fmt_str){ o->text, o->text_bytes }, l->view->path, true, &text, &n, err) &&
 	          infer_tokenize(l->tokenizer, text, n, INFER_TOK_PARSE_SPECIAL, out, err);
 
 	free(text);

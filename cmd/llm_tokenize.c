@@ -198,15 +198,26 @@ static bool encode_stdin(struct job *j)
 	return ok;
 }
 
+/* The text of --chat, as chat_text() has it from a model or a template. */
+static bool chat_of(struct job *j, const char *source, bool is_model, char **text, size_t *n)
+{
+	size_t n_json;
+	char *json = cli_read(j->chat.file, &n_json, &j->err);
+	bool ok = json && chat_text(&j->chat, (struct fmt_str){ json, n_json }, source, is_model, text, n, &j->err);
+
+	free(json);
+	return ok;
+}
+
 /* A conversation's text has its own special tokens: nothing is added. */
 static bool encode_chat(struct job *j, const char *model)
 {
 	char *text = NULL;
 	size_t n;
-	bool ok;
+	bool ok = chat_of(j, model, true, &text, &n);
 
 	j->flags &= ~(unsigned)INFER_TOK_ADD_SPECIAL;
-	ok = chat_text(&j->chat, model, true, &text, &n, &j->err) && encode(j, (struct fmt_str){ text, n });
+	ok = ok && encode(j, (struct fmt_str){ text, n });
 	free(text);
 	return ok;
 }
@@ -216,7 +227,7 @@ static bool render(struct job *j)
 	char *text = NULL;
 	size_t n;
 
-	if (!chat_text(&j->chat, j->render, false, &text, &n, &j->err))
+	if (!chat_of(j, j->render, false, &text, &n))
 		return false;
 	fwrite(text, 1, n, stdout);
 	free(text);

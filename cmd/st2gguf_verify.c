@@ -211,12 +211,11 @@ static bool diverge(struct verify *v, const struct conversion *c, const struct i
 }
 
 /* Where in the model they part; not at all but for rounding, if all is well. */
-static bool trace(struct verify *v, const struct conversion *c, const struct infer_model *source, const struct infer_model *output,
-                  struct fmt_err *err)
+static bool trace(struct verify *v, const struct infer_model *source, const struct infer_model *output, struct fmt_err *err)
 {
 	uint32_t n = v->ids.n < UINT32_MAX ? (uint32_t)v->ids.n : UINT32_MAX;
 
-	v->traced = !c->adapters.lora && infer_trace_compare(source, output, v->ids.ids, n, &v->trace, &v->parting);
+	v->traced = infer_trace_compare(source, output, v->ids.ids, n, &v->trace, &v->parting);
 	if (v->parting.code && v->parting.code != FMT_MISMATCH)
 		*err = v->parting;
 	return !err->code;
@@ -227,7 +226,7 @@ static bool run_both(struct verify *v, const struct conversion *c, const struct 
 	struct infer_tokens ids = { 0 };
 	struct infer_model *source = infer_model_create_adapted(c->view, c->adapters.lora, c->pool, err);
 	struct infer_model *m = source ? infer_model_create(output, c->pool, err) : NULL;
-	bool ok = m && tokenize(v, output, &ids, err) && diverge(v, c, source, m, err) && trace(v, c, source, m, err);
+	bool ok = m && tokenize(v, output, &ids, err) && diverge(v, c, source, m, err) && trace(v, source, m, err);
 
 	v->same_ids = ok && ids.n == v->ids.n && !memcmp(ids.ids, v->ids.ids, ids.n * sizeof *ids.ids);
 	infer_tokens_finish(&ids);
@@ -282,13 +281,16 @@ static void note_parts(const struct verify *v, const struct conversion *c)
 {
 	const struct infer_part *p = v->trace.parts;
 	struct fmt_str name;
+	char where[32] = "";
 
 	while (!p->departs)
 		p++;
 	name = p->tensor ? p->tensor->name : str(p->op);
-	cli_note(c->program, "%zu operation%s further from the source's than rounding explains: '%.*s'%s, layer %" PRId32
-	         " (llm-run --compare --layers shows all)", v->trace.n_departs, v->trace.n_departs == 1 ? " is" : "s are", (int)name.n,
-	         name.p, v->trace.n_departs == 1 ? "" : " first", p->layer);
+	if (!p->tensor && p->layer >= 0)
+		snprintf(where, sizeof where, " of layer %" PRId32, p->layer);
+	cli_note(c->program, "%zu operation%s further from the source's than rounding explains: '%.*s'%s%s (llm-run --compare --layers "
+	         "shows all)", v->trace.n_departs, v->trace.n_departs == 1 ? " is" : "s are", (int)name.n, name.p, where,
+	         v->trace.n_departs == 1 ? "" : " and others");
 }
 
 int verify_check(const struct verify *v, const struct conversion *c)

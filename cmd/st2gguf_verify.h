@@ -37,7 +37,7 @@ struct verify {
 	size_t worst, n_departs, first_departs; /* tensors: the largest error; those that are further off than their types explain */
 	bool same_ids;                /* the output turns the text into the same tokens */
 	struct infer_divergence d;
-	bool traced;                  /* not with adapters, which the source computes in other operations */
+	bool traced;
 	struct infer_trace trace;
 	struct fmt_err parting;       /* the two did not do the same operations: there is no trace */
 };

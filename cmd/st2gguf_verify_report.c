@@ -92,7 +92,7 @@ bool verify_page(struct verify *v, const struct conversion *c, bool force, struc
 		.errors = v->errors,
 		.types = c->types,
 		.no_divergence = v->why.msg,
-		.no_trace = !v->runs ? v->why.msg : v->parting.code ? v->parting.msg : "the source's adapters are computed beside its matrices",
+		.no_trace = !v->runs ? v->why.msg : v->parting.msg,
 		.limits = limits,
 		.n_limits = verify_limits(v, limits),
 	};

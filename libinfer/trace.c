@@ -12,6 +12,9 @@
 
 enum { MOST_TOKENS = 64 };
 
+/* What the order of summation may change in a matrix's products with float32 weights: far above what thousands of columns do. */
+#define OTHER_ORDER 1e-4
+
 void infer_run_trace(struct infer_run *r, infer_step_fn *fn, void *user)
 {
 	r->trace = fn;
@@ -104,15 +107,8 @@ static double cosine(const struct distance *d)
 	return d->difference == 0 ? 1 : d->product / sqrt(d->reference * d->own);
 }
 
-/* A product with rounded weights keeps about their relative error. */
-static double limit(const struct infer_step *reference, const struct infer_step *model)
-{
-	const struct fmt_view_tensor *a = reference->tensor, *b = model->tensor;
-
-	return !a || !b ? 1e-6 : quant_error_explained(a, NULL, b->type);
-}
-
 struct comparing {
+	const struct infer_model *reference, *model;
 	const struct recording *rec;
 	struct infer_trace *t;
 	size_t at;
@@ -120,6 +116,22 @@ struct comparing {
 	int32_t layer;        /* whose hidden state was seen last */
 	struct fmt_err *err;
 };
+
+/* A product with rounded weights keeps about their relative error. Of an adapter one side may have its products beside the
+ * matrix's and the other have it merged: the same sums in another order, and rounding to either side's type. */
+static double limit(const struct comparing *c, const struct infer_step *reference, const struct infer_step *model)
+{
+	const struct fmt_view_tensor *a = reference->tensor, *b = model->tensor;
+	double there, back;
+
+	if (!a || !b)
+		return 1e-6;
+	there = quant_error_explained(a, c->reference->lora, b->type);
+	if (!quant_lora_steps(c->reference->lora, a) && !quant_lora_steps(c->model->lora, b))
+		return there;
+	back = quant_error_explained(b, c->model->lora, a->type);
+	return fmax(OTHER_ORDER, fmax(there, back));
+}
 
 static struct fmt_str name_of(const struct infer_step *s)
 {
@@ -165,7 +177,7 @@ static void judge(struct comparing *c, const struct record *r, const struct infe
 	struct distance d = distance(r, s, &worst_row);
 
 	*p = (struct infer_part){ .layer = r->step.layer, .tensor = r->step.tensor, .op = r->step.op, .error = relative(&d),
-	                          .cosine = cosine(&d), .limit = limit(&r->step, s) };
+	                          .cosine = cosine(&d), .limit = limit(c, &r->step, s) };
 	/* an expert that few tokens pass is only seen in their rows; a row alone may be further off than all */
 	p->departs = !(p->error <= p->limit) || (s->tensor && s->tensor->n_dims > 2 && !(worst_row <= 2 * p->limit));
 	c->t->n_departs += p->departs;
@@ -233,7 +245,7 @@ bool infer_trace_compare(const struct infer_model *reference, const struct infer
                          struct infer_trace *t, struct fmt_err *err)
 {
 	struct recording rec = { .n = 0 };
-	struct comparing c = { .rec = &rec, .t = t, .replace = true, .err = err };
+	struct comparing c = { .reference = reference, .model = model, .rec = &rec, .t = t, .replace = true, .err = err };
 	bool ok;
 
 	*t = (struct infer_trace){ .n_layers = reference->n_layers };

@@ -106,6 +106,9 @@ def answers():
     got = run(RUN, MODEL, '--chat', '-', '-n', '8', '-q', '--ignore-eos', stdin=CHAT)
     want = run(RUN, MODEL, '-p', TEXT, '--no-special', '-n', '8', '-q', '--ignore-eos', '--no-display-prompt')
     expect('llm-run --chat prints the answer to it', got[0] == 0 and got[1] and got == want, got, want)
+    status, out, err = run(RUN, MODEL, '--compare', MODEL, '--chat', '-', '--json', '-q', stdin=CHAT)
+    expect('a conversation on standard input is read once for both models', status == 0 and json.loads(out)['mean_kl_divergence'] == 0 and
+           json.loads(out)['tokens'] > 8, out, err)
     asked = {'messages': CHAT['messages']}
     expect('the answer begins unless the file says', run(RUN, MODEL, '--chat', '-', '-n', '8', '-q', '--ignore-eos', stdin=asked) == want)
 

@@ -158,6 +158,12 @@ def adapters(folder):
     expect('a model with an adapter merged into it', status == 0 and got['departures'] == 0 and len(changed) == 28 and
            all(t['type'] == t['source_type'] == 'BF16' for t in changed) and
            got['divergence']['mean_kl_divergence'] < 1e-4, status, err, got)
+    key = 'llama.rope.freq_base=float:300'
+    for quant, sound in (('F32', True), ('Q4_K_M', True), ('F32', False), ('Q4_K_M', False)):
+        status, _, err = run(ST2GGUF, '--quant', quant, LLAMA, '--lora', LORA, '-o', os.path.join(folder, f'{quant}{sound}.gguf'),
+                             '--verify', '-c', '16', *([] if sound else ['--override-kv', key]))
+        expect(f'operations beside the adapter, {quant}{"" if sound else ", " + key}', status == (0 if sound else 1) and
+               (sound or "'rope' of layer 0 and others" in err), status, err)
     status, text, err = run(ST2GGUF, '--json', LORA, '--base', LLAMA, '-o', os.path.join(folder, 'adapter.gguf'), '--verify')
     got = json.loads(text)['verify']
     expect('an adapter alone: tensors only', status == 0 and got['relative_error'] == 0 and 'not_run' in got and
