@@ -13,7 +13,7 @@
 #define NO_RANK UINT32_MAX
 
 struct symbol {
-	int32_t id;          /* TOK_NONE: merged into the one before it */
+	int32_t id;          /* TOK_NONE: merged into the one before it, or a byte without a token */
 	uint32_t prev, next; /* NIL at the ends */
 	size_t at;           /* first byte in the text */
 };
@@ -69,7 +69,8 @@ static bool flush_unk(struct tok_run *r)
 	return id == TOK_NONE || add_symbol(r, id, r->bpe->pending_at);
 }
 
-/* A character that is no token: its bytes if all are tokens, else the unknown token (neighbours fused), else nothing. */
+/* A character that is no token: its bytes if all are tokens, else the unknown token (neighbours fused), else nothing. Where
+ * it parts what stands around it, those of its bytes that are tokens; the others are symbols that merge with none. */
 static bool add_unknown(struct tok_run *r, const struct tok_bytes *s, size_t at)
 {
 	const struct infer_tokenizer *t = r->t;
@@ -77,7 +78,7 @@ static bool add_unknown(struct tok_run *r, const struct tok_bytes *s, size_t at)
 
 	for (size_t i = 0; all && i < s->n; i++)
 		all = t->bytes[(unsigned char)s->p[i]] != TOK_NONE;
-	if (all) {
+	if (all || t->unknown_parts) {
 		for (size_t i = 0; i < s->n; i++)
 			if (!add_symbol(r, t->bytes[(unsigned char)s->p[i]], at))
 				return false;

@@ -113,6 +113,7 @@ bool source_bpe(struct source *s)
 	t->whole_newlines = pre->newlines;
 	t->byte_symbols = !pre->plain;
 	t->byte_fallback = pre->plain;
+	t->unknown_parts = true;
 	if (pre->plain ? !add_decoder(s, false)
 	               : !tok_new_split(t, TOK_SPLIT_BYTES, s->err) || !tok_new_decode(t, TOK_DECODE_BYTES, s->err))
 		return false;

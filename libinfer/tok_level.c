@@ -299,22 +299,31 @@ static void level_template(const struct pair *p)
 		tok_note(p->out, "other special tokens are put around a text");
 }
 
+/* Whether each byte that UTF-8 has is a token. */
+static bool has_all_bytes(const struct infer_tokenizer *t)
+{
+	for (int i = 0; i < 0xf5; i++)
+		if (t->bytes[i] == TOK_NONE && i != 0xc0 && i != 0xc1)
+			return false;
+	return true;
+}
+
 /* What has no token: of consequence only where some byte has none. */
 static void level_unknown(const struct pair *p)
 {
 	struct infer_tokenizer *a = p->full;
 	const struct infer_tokenizer *b = p->keys;
-	bool all = true;
 
-	for (int i = 0; i < 256; i++)
-		all &= a->bytes[i] != TOK_NONE;
-	if (a->model != TOK_MODEL_BPE || all ||
-	    (a->unk == b->unk && a->fuse_unk == b->fuse_unk && a->byte_fallback == b->byte_fallback))
+	if (a->model != TOK_MODEL_BPE || has_all_bytes(a))
 		return;
-	tok_note(p->out, "bytes without a token of their own become other tokens, or none");
+	if (a->unk != b->unk || a->fuse_unk != b->fuse_unk || a->byte_fallback != b->byte_fallback)
+		tok_note(p->out, "bytes without a token of their own become other tokens, or none");
+	else if (a->unknown_parts != b->unknown_parts)
+		tok_note(p->out, "nothing merges across bytes without a token of their own");
 	a->unk = b->unk;
 	a->fuse_unk = b->fuse_unk;
 	a->byte_fallback = b->byte_fallback;
+	a->unknown_parts = b->unknown_parts;
 }
 
 bool tok_level(struct infer_tokenizer *full, const struct infer_tokenizer *keys, struct infer_tokenizer *spare,

@@ -175,6 +175,7 @@ struct infer_tokenizer {
 	bool ignore_merges;  /* a split that is a token is not taken apart */
 	bool whole_newlines; /* nor one of line feeds alone */
 	bool byte_fallback, fuse_unk;
+	bool unknown_parts;  /* nothing merges across what is unknown; else it is gone before the merging (Hugging Face) */
 	int32_t unk;         /* TOK_NONE: what is unknown is dropped */
 	int32_t bytes[256];  /* byte symbols, or the tokens <0xNN>; TOK_NONE where there is none */
 	struct tok_merges merges;

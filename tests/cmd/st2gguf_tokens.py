@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 ST2GGUF, TOKENIZE, MODEL = map(os.path.abspath, sys.argv[1:4])
-TEXTS = ['To be, or not to be', 'Cafe\u0301 A\u030a  12345', 'a <|eot_id|>  b\n<|eot_id|>c', ' leading', '<|end_of_text|>x']
+TEXTS = ['To be, or not to be', '-\x04-', 'Cafe\u0301 A\u030a  12345', 'a <|eot_id|>  b\n<|eot_id|>c', ' leading', '<|end_of_text|>x']
 FAILED = []
 with open(os.path.join(MODEL, 'tokenizer.json'), encoding='utf-8') as f:
     ORIGINAL = json.load(f)
@@ -102,6 +102,10 @@ def plain_text(t):  # a token of the vocabulary, which llama.cpp takes for a spe
     t['model']['vocab']['<|end_of_text|>'] = 1020
 
 
+def no_byte(t):  # of 0x04: what stands on both sides of it merges, in llama.cpp it does not
+    del t['model']['vocab']['\u0104']
+
+
 def replace(t):
     t['normalizer'] = {'type': 'Sequence', 'normalizers': [{'type': 'Replace', 'pattern': {'String': 'be'}, 'content': 'not'}]}
 
@@ -120,6 +124,7 @@ def main():
         named('space', space, 'no space is put before a text')
         named('replace', replace, 'no replacements')
         named('plain-text', plain_text, "counts as one ('<|end_of_text|>')")
+        named('no-byte', no_byte, 'nothing merges across bytes')
         named('twice', twice, 'other special tokens are put around a text')
 
         source = directory('not-special', not_special)

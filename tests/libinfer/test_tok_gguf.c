@@ -290,6 +290,28 @@ static void by_text(void **state)
 	gives(&k, "gpt2", false, "a<PRE>", "0"); /* the file says which it is */
 }
 
+/* A byte without a token is dropped, but nothing merges across it. */
+static void no_byte(void **state)
+{
+	struct keys k = { .n_kv = 0 };
+	char many[100];
+
+	(void)state;
+	token(&k, "-", NORMAL, 0);
+	token(&k, "--", NORMAL, 0);
+	k.merges[k.n_merges++] = str("- -");
+	text(&k, "tokenizer.ggml.pre", "gpt-2");
+	gives(&k, "gpt2", false, "---", "1 0");
+	gives(&k, "gpt2", false, "-\x04-", "0 0");
+	gives(&k, "gpt2", false, "-\xc3\xa9--\x04", "0 1");
+	gives(&k, "gpt2", false, "\x04", "");
+	memset(many, 4, sizeof many - 1); /* a long split is merged in another way than a short one */
+	many[sizeof many - 1] = '\0';
+	memcpy(many, "--", 2);
+	many[sizeof many - 2] = '-';
+	gives(&k, "gpt2", false, many, "1 0");
+}
+
 static void unknown(void **state)
 {
 	struct keys k = { .n_kv = 0 };
@@ -306,7 +328,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bert),    cmocka_unit_test(t5),      cmocka_unit_test(charsmap), cmocka_unit_test(gemma4),
-		cmocka_unit_test(phi3),    cmocka_unit_test(by_text), cmocka_unit_test(unknown),
+		cmocka_unit_test(phi3),    cmocka_unit_test(by_text), cmocka_unit_test(no_byte),
+		cmocka_unit_test(unknown),
 	};
 
 	int n_failed;
