@@ -237,14 +237,16 @@ static bool first_8th_no_imatrix(const struct place *p)
 	return no_imatrix(p) && first_8th(p);
 }
 
-static bool stacked(const struct place *p)
+static bool experts(const struct place *p)
 {
-	return p->t->stacked;
+	enum quant_mix_kind k = p->t->kind;
+
+	return p->t->stacked && (!p->m->stacked_heads || k == MIX_FFN_UP || k == MIX_FFN_GATE || k == MIX_FFN_DOWN);
 }
 
-static bool llama_70b_low(const struct place *p)
+static bool low_in_70b(const struct place *p)
 {
-	return p->m->llama_70b && (p->type == FMT_Q3_K || p->type == FMT_Q4_K);
+	return p->m->is_70b && (p->type == FMT_Q3_K || p->type == FMT_Q4_K);
 }
 
 #define R(name) (UINT64_C(1) << RECIPE_##name)
@@ -276,7 +278,7 @@ static const struct rule {
 	{ R(TQ1_0) | R(TQ2_0) | R(Q2_0), K(TOKEN_EMBD), always, FMT_Q4_K, "embedding: Q4_K" },
 
 	{ R(MXFP4_MOE), ~K(OUTPUT), always, FMT_Q8_0, "all but experts: Q8_0" },
-	{ R(MXFP4_MOE), ~K(OUTPUT), stacked, FMT_MXFP4, "experts: MXFP4" },
+	{ R(MXFP4_MOE), ~K(OUTPUT), experts, FMT_MXFP4, "experts: MXFP4" },
 
 	{ LOW, VALUES, always, FMT_Q2_K, "values: Q2_K" },
 	{ LOW_2, VALUES, always, FMT_IQ3_S, "values: IQ3_S" },
@@ -299,7 +301,7 @@ static const struct rule {
 	{ R(IQ4_NL) | R(IQ4_XS), VALUES, gqa_4, FMT_Q5_K, "values shared by 4 or more query heads: a step up" },
 	{ R(Q4_K_M) | R(Q5_K_M), VALUES, more_bits, FMT_Q6_K, "values at both ends and in every third layer" },
 	{ R(Q4_K_S), VALUES, first_4, FMT_Q5_K, "values of the first 4 layers: a step up" },
-	{ ORDINARY, VALUES, llama_70b_low, FMT_Q5_K, "values of llama 70B: small, so Q5_K" },
+	{ ORDINARY, VALUES, low_in_70b, FMT_Q5_K, "values of a 70B model: small, so Q5_K" },
 	{ R(IQ3_XS), K(ATTN_K) | K(ATTN_Q), always, FMT_IQ3_XXS, "queries and keys: a step down" },
 	{ R(IQ3_XXS), K(ATTN_K) | K(ATTN_Q), always, FMT_IQ2_S, "queries and keys: a step down" },
 	{ ORDINARY, VALUES | K(ATTN_K), experts_8, FMT_Q8_0, "keys and values beside 8 experts: small, so Q8_0" },

@@ -65,7 +65,8 @@ enum quant_mix_kind {
 struct quant_mix_model {
 	bool tied;             /* no output.weight: token_embd.weight is both */
 	bool falcon;
-	bool llama_70b;        /* llama with 80 layers and grouped queries */
+	bool is_70b;           /* what llama.cpp calls one: its values are small */
+	bool stacked_heads;    /* three dimensions need not mean experts: matrices of attention have them too */
 	uint32_t n_layers;
 	uint32_t n_gqa;        /* query heads per key head, of layer 0 */
 	uint32_t n_experts;    /* 0: dense */

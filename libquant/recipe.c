@@ -154,6 +154,21 @@ struct quant_recipe_model {
 	const struct fmt_view_tensor **order; /* the view's tensors from the first layer to the last */
 };
 
+/* What llama.cpp calls a 70B is a matter of layers, for two architectures also of heads: Qwen 2.5 72B is one. Source: what
+ * llama-quantize of August 2026 does with headers of 80 layers of every architecture that it knows. */
+static bool is_70b(struct fmt_str arch, uint32_t n_layers, bool grouped)
+{
+	static const struct {
+		const char *arch;
+		bool grouped_only;
+	} those[] = { { "llama", true }, { "llama-embed", true }, { "qwen2", false }, { "deci", false }, { "olmo", false } };
+
+	for (size_t i = 0; n_layers == 80 && i < sizeof those / sizeof those[0]; i++)
+		if (fmt_str_is(arch, those[i].arch))
+			return grouped || !those[i].grouped_only;
+	return false;
+}
+
 /* Facts about the model that rules ask for. Keys that are absent count as 0; of per-layer arrays layer 0 speaks. */
 static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, struct fmt_err *err)
 {
@@ -166,7 +181,8 @@ static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, str
 		return false;
 	m->n_gqa = n_kv ? n_heads / n_kv : 0;
 	m->falcon = fmt_str_is(v->arch_name, "falcon");
-	m->llama_70b = fmt_str_is(v->arch_name, "llama") && m->n_layers == 80 && n_heads != n_kv;
+	m->is_70b = is_70b(v->arch_name, m->n_layers, n_heads != n_kv);
+	m->stacked_heads = fmt_str_is(v->arch_name, "bailingmoe3");
 	m->tied = !fmt_view_find(v, FMT_STR("output.weight"));
 	return true;
 }
