@@ -72,6 +72,9 @@ int cli_finish(const struct cli_program *p, int status);
 /* All bytes of a file ("-": standard input) and a NUL behind them, malloc'ed; NULL with *err set. */
 char *cli_read(const char *path, size_t *n, struct fmt_err *err);
 
+/* A note where a text to run a model on is not UTF-8: tokenizers read what is not as U+FFFD, and go on. */
+void cli_note_text(const struct cli_program *p, const char *path, const char *text, size_t n);
+
 bool cli_size(const char *text, uint64_t *out); /* "4GiB" "4G" "512M" "1.5GB" "1000" */
 /* "5.5 MiB", in buf of at least 32 bytes; returns buf. */
 const char *cli_bytes(uint64_t n, char *buf);
@@ -79,6 +82,7 @@ const char *cli_count(uint64_t n, char *buf); /* "2.89 M", "1.10 B" */
 const char *cli_thousands(uint64_t n, char *buf); /* "2,885,888" */
 bool cli_colour(FILE *f); /* a terminal, and NO_COLOR is not set */
 bool cli_utf8(FILE *f);   /* a terminal in a UTF-8 locale */
+bool cli_is_utf8(const char *text, size_t n, size_t *bad); /* *bad: where the first byte is that is not */
 
 /* A bar of `part` (0 to 1) of `width` characters: in eighths of a block where cli_utf8, else in whole '#'. */
 void cli_print_bar(FILE *f, double part, int width);
@@ -90,12 +94,13 @@ void cli_print_wrapped(FILE *f, const char *text, int column, int indent);
 /* A progress line on stderr: a bar with rate and time left on a terminal, a plain line now and then otherwise. */
 struct cli_progress {
 	const struct cli_program *program;
-	const char *what;
+	const char *what, *unit;
 	bool terminal;
 	double start, last;
 	int last_percent;
 };
-void cli_progress_start(struct cli_progress *g, const struct cli_program *p, const char *what);
+/* unit  what is counted, for the rate; NULL: bytes */
+void cli_progress_start(struct cli_progress *g, const struct cli_program *p, const char *what, const char *unit);
 void cli_progress_update(void *g, uint64_t done, uint64_t total); /* fits quant_transcode.progress */
 void cli_progress_end(struct cli_progress *g);
 

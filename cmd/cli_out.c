@@ -143,6 +143,15 @@ static unsigned utf8_length(const unsigned char *s, size_t n)
 	return len;
 }
 
+bool cli_is_utf8(const char *text, size_t n, size_t *bad)
+{
+	unsigned len = 1;
+
+	for (*bad = 0; *bad < n && len; *bad += len)
+		len = utf8_length((const unsigned char *)text + *bad, n - *bad);
+	return len;
+}
+
 void cli_print_str(FILE *f, struct fmt_str s)
 {
 	for (size_t i = 0; i < s.n;) {

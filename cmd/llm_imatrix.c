@@ -28,13 +28,15 @@ static bool merge_files(const struct options *o, struct fmt_imatrix_sums *sums, 
 	return ok;
 }
 
-static bool read_ids(const struct options *o, const struct loaded *l, struct infer_tokens *ids, struct fmt_err *err)
+static bool read_ids(const struct cli_program *p, const struct options *o, const struct loaded *l, struct infer_tokens *ids, struct fmt_err *err)
 {
 	unsigned flags = INFER_TOK_ADD_SPECIAL | (o->parse_special ? INFER_TOK_PARSE_SPECIAL : 0);
 	size_t n = 0;
 	char *text = cli_read(o->file, &n, err);
 	bool ok = text && infer_tokenize(l->tokenizer, text, n, flags, ids, err);
 
+	if (ok)
+		cli_note_text(p, o->file, text, n);
 	free(text);
 	return ok;
 }
@@ -78,8 +80,21 @@ static void show_progress(void *user, uint64_t done, uint64_t total)
 	cli_progress_update(&job->progress, job->n_before + done, job->n_windows);
 }
 
+/* Sums of two models are no sums. */
+static bool fits_model(const struct fmt_imatrix_sums *sums, const struct fmt_view *v, struct fmt_err *err)
+{
+	for (uint64_t i = 0; i < sums->n_entries; i++) {
+		struct fmt_str name = sums->entries[i].name;
+
+		if (!fmt_view_find(v, name))
+			return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "what is merged has an entry '%.*s', and the model no such weight: "
+			                "it is of another model", (int)(name.n < 80 ? name.n : 80), name.p);
+	}
+	return true;
+}
+
 /* What the sums begin with: those of an earlier run, or of other files, and the name of this text. */
-static bool begin(struct job *job, const struct infer_windows *w, struct fmt_err *err)
+static bool begin(struct job *job, const struct fmt_view *v, const struct infer_windows *w, struct fmt_err *err)
 {
 	const struct options *o = job->o;
 	struct fmt_str text = { o->file, strlen(o->file) };
@@ -92,7 +107,7 @@ static bool begin(struct job *job, const struct infer_windows *w, struct fmt_err
 		cli_note(job->program, "%s: %" PRIu64 " of %" PRIu64 " windows are done", job->unfinished.path, job->n_before, w->n_windows);
 		return true;
 	}
-	return merge_files(o, job->sums, err) && fmt_imatrix_sums_dataset(job->sums, text, err);
+	return merge_files(o, job->sums, err) && fits_model(job->sums, v, err) && fmt_imatrix_sums_dataset(job->sums, text, err);
 }
 
 /* So many windows at a time as are to be saved together. */
@@ -125,11 +140,11 @@ static bool collect(struct job *job, const struct loaded *l, struct fmt_err *err
 	struct infer_tokens ids = { 0 };
 	struct infer_windows w;
 	struct infer_run *run = NULL;
-	bool ok = read_ids(job->o, l, &ids, err) && set_windows(job->o, l, &ids, &w, err) && begin(job, &w, err) &&
+	bool ok = read_ids(job->program, job->o, l, &ids, err) && set_windows(job->o, l, &ids, &w, err) && begin(job, l->view, &w, err) &&
 	          (run = infer_run_create(l->model, w.size, (uint32_t)job->o->n_batch, err));
 
 	if (ok) {
-		cli_progress_start(&job->progress, job->program, "windows");
+		cli_progress_start(&job->progress, job->program, "windows", "windows");
 		ok = run_windows(job, &w, run, err);
 		cli_progress_end(&job->progress);
 	}

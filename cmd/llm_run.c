@@ -13,6 +13,19 @@ static bool run_memory(struct generation *g, const char *path, struct fmt_err *e
 	return true;
 }
 
+/* The prompt's file, if it is in one; once, before the models are. */
+static bool read_prompt(const struct cli_program *p, struct options *o, struct fmt_err *err)
+{
+	const char *file = o->file ? o->file : o->chat.file;
+
+	if (!file)
+		return true;
+	o->text = cli_read(file, &o->text_bytes, err);
+	if (o->text && !o->as_ids && !o->chat.file)
+		cli_note_text(p, file, o->text, o->text_bytes);
+	return o->text != NULL;
+}
+
 static bool run_model(struct cli_program *p, struct options *o, const char *path, struct quant_pool *pool, int *status,
                       struct fmt_err *err)
 {
@@ -21,9 +34,8 @@ static bool run_model(struct cli_program *p, struct options *o, const char *path
 	struct generation g = { .program = p, .o = o, .l = &l, .prompt = &ids };
 	bool has_text = o->prompt || (o->file && !o->as_ids) || o->chat.file || (o->kld && !o->no_special) || uses_sample(o);
 	bool prompted = (o->prompt || o->file || o->chat.file || o->ids || uses_sample(o)) && !choices_asked(&o->choice);
-	const char *file = o->file ? o->file : o->chat.file;
-	bool ok = (!prompted || !file || (o->text = cli_read(file, &o->text_bytes, err))) &&
-	          load(&l, path, &o->loras, has_text, pool, err) && (!prompted || prompt_ids(o, &l, &ids, err)) &&
+	bool ok = (!prompted || read_prompt(p, o, err)) && load(&l, path, &o->loras, has_text, pool, err) &&
+	          (!prompted || prompt_ids(o, &l, &ids, err)) &&
 	          (is_measuring(o) ? run_measure(p, o, path, &l, pool, &ids, status, err)
 	           : o->memory     ? run_memory(&g, path, err)
 	                           : run_prompt(&g, path, err));

@@ -102,7 +102,7 @@ static bool choose(const struct cli_program *p, const struct options *o, const s
 		                            .progress = cli_progress_update, .user = &progress };
 	bool ok;
 
-	cli_progress_start(&progress, p, "tasks");
+	cli_progress_start(&progress, p, "tasks", "tasks");
 	ok = infer_choose(l->model, l->tokenizer, tasks, &how, c, err);
 	cli_progress_end(&progress);
 	return ok;

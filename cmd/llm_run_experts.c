@@ -82,7 +82,7 @@ bool run_experts(const struct cli_program *p, const struct options *o, const cha
 	bool ok = run != NULL;
 
 	if (ok) {
-		cli_progress_start(&progress, p, "windows");
+		cli_progress_start(&progress, p, "windows", "windows");
 		w->progress = cli_progress_update;
 		w->user = &progress;
 		ok = infer_experts_count(run, w, &x, err);

@@ -98,9 +98,9 @@ static bool set_windows(const struct options *o, const struct loaded *l, const s
 	return true;
 }
 
-static void watch(const struct cli_program *p, struct infer_windows *w, struct cli_progress *progress, const char *what)
+static void watch(const struct cli_program *p, struct infer_windows *w, struct cli_progress *progress)
 {
-	cli_progress_start(progress, p, what);
+	cli_progress_start(progress, p, "windows", "windows");
 	w->progress = cli_progress_update;
 	w->user = progress;
 }
@@ -140,7 +140,7 @@ static bool run_perplexity(const struct cli_program *p, const struct options *o,
 	run = infer_run_create(l->model, w.size, (uint32_t)o->n_batch, err);
 	if (!run)
 		return false;
-	watch(p, &w, &progress, "windows");
+	watch(p, &w, &progress);
 	ok = measure_perplexity(o, run, &w, infer_n_vocab(l->model), &nll, err);
 	cli_progress_end(&progress);
 	infer_run_destroy(run);
@@ -175,7 +175,7 @@ static bool diverge(const struct cli_program *p, const struct options *o, const 
 	bool ok = run && (base || (other = infer_run_create(reference->model, w->size, (uint32_t)o->n_batch, err)));
 
 	if (ok) {
-		watch(p, w, &progress, "windows");
+		watch(p, w, &progress);
 		ok = base ? infer_compare_base(base, run, w, d, err) : infer_compare(other, run, w, d, err);
 		cli_progress_end(&progress);
 	}

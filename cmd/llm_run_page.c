@@ -31,7 +31,7 @@ static bool compare_weights(const struct cli_program *p, const struct loaded *l,
 	w->types = calloc(n + 1, sizeof *w->types);
 	if (!w->errors || !w->types)
 		return fmt_fail_nomem(err, (n + 1) * sizeof *w->errors);
-	cli_progress_start(&progress, p, "tensors");
+	cli_progress_start(&progress, p, "tensors", "weights");
 	ok = quant_compare_run(&c, w->errors, &w->why);
 	cli_progress_end(&progress);
 	for (uint64_t i = 0; ok && i < n; i++)

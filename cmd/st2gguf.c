@@ -251,10 +251,11 @@ static bool has_empty(const struct cli_list *l)
 }
 
 /* What the table of options cannot say. returns 0, or the exit status */
-static int check_usage(const struct cli_program *p, struct options *o, int n)
+static int check_usage(const struct cli_program *p, struct options *o, int n, char *const *sources)
 {
 	if (n != 1)
-		return cli_usage_error(p, n ? "one SOURCE at a time (the output goes to -o)" : "no SOURCE given");
+		return n ? cli_usage_error(p, "one SOURCE at a time, not '%s' and '%s' (the output goes to -o)", sources[0], sources[1])
+		         : cli_usage_error(p, "no SOURCE given");
 	if (!is_auto(o->quant) && !find_recipe(o->quant))
 		return unknown_quant(p, o->quant);
 	if (o->effort_name && !find_effort(o->effort_name, &o->write.effort))
@@ -267,6 +268,8 @@ static int check_usage(const struct cli_program *p, struct options *o, int n)
 		return cli_usage_error(p, "either --include-weights or --exclude-weights");
 	if (o->ask.imatrix && o->ask.imatrix_from)
 		return cli_usage_error(p, "either --imatrix or --imatrix-from");
+	if (o->ask.imatrix_from && o->verify.text && !strcmp(o->ask.imatrix_from, "-") && !strcmp(o->verify.text, "-"))
+		return cli_usage_error(p, "standard input is one text: it is for --imatrix-from or for --verify");
 	if (o->ask.imatrix_from && o->view.vocab_only)
 		return cli_usage_error(p, "--vocab-only writes no tensors: nothing for --imatrix-from");
 	if ((o->ask.include.n || o->ask.exclude.n) && !o->ask.imatrix && !o->ask.imatrix_from)
@@ -367,7 +370,7 @@ int main(int argc, char **argv)
 
 	p.opts = opts;
 	cli_parse(&p, &n, argv);
-	status = check_usage(&p, &o, n);
+	status = check_usage(&p, &o, n, argv + 1);
 	if (!status) {
 		st2gguf_catch_signals();
 		status = run(&p, &o, argv[1]);

@@ -17,6 +17,8 @@ static bool tokenize(const struct conversion *c, const char *path, struct infer_
 	char *text = t ? cli_read(path, &n, err) : NULL;
 	bool ok = text && infer_tokenize(t, text, n, INFER_TOK_ADD_SPECIAL, ids, err) && infer_windows_bos(t, bos, err);
 
+	if (ok)
+		cli_note_text(c->program, path, text, n);
 	free(text);
 	infer_tokenizer_destroy(t);
 	return ok;
@@ -30,7 +32,7 @@ static bool run(const struct conversion *c, struct infer_windows *w, struct fmt_
 	bool ok = r;
 
 	if (ok) {
-		cli_progress_start(&progress, c->program, "importance");
+		cli_progress_start(&progress, c->program, "importance", "windows");
 		w->progress = cli_progress_update;
 		w->user = &progress;
 		w->stop = st2gguf_stop();

@@ -33,13 +33,15 @@ static bool wants_predictions(const struct verify_opts *o)
 }
 
 /* Once: standard input can be read once. */
-static bool read_text(struct verify *v, struct fmt_err *err)
+static bool read_text(struct verify *v, const struct cli_program *p, struct fmt_err *err)
 {
 	v->text = infer_sample_text();
 	if (!v->o->text)
 		return true;
 	v->own = cli_read(v->o->text, &v->text.n, err);
 	v->text.p = v->own;
+	if (v->own)
+		cli_note_text(p, v->o->text, v->own, v->text.n);
 	return v->own != NULL;
 }
 
@@ -130,7 +132,7 @@ bool verify_begin(struct verify *v, const struct verify_opts *o, struct conversi
 	uint64_t n = c->view->n_tensors;
 
 	v->o = o;
-	if (!read_text(v, err) || !prepare_run(v, c, err))
+	if (!read_text(v, c->program, err) || !prepare_run(v, c, err))
 		return false;
 	v->errors = calloc(n + 1, sizeof *v->errors);
 	v->relative = calloc(n + 1, sizeof *v->relative);
@@ -181,7 +183,7 @@ static bool compare_tensors(struct verify *v, const struct conversion *c, const 
 	};
 	bool ok;
 
-	cli_progress_start(&progress, c->program, "reading back");
+	cli_progress_start(&progress, c->program, "reading back", "weights");
 	ok = quant_compare_run(&q, v->errors, err);
 	cli_progress_end(&progress);
 	if (ok)
@@ -198,7 +200,7 @@ static bool diverge(struct verify *v, const struct conversion *c, const struct i
 	bool ok = run;
 
 	if (ok) {
-		cli_progress_start(&progress, c->program, "running");
+		cli_progress_start(&progress, c->program, "running", "windows");
 		v->windows.progress = cli_progress_update;
 		v->windows.user = &progress;
 		v->windows.stop = st2gguf_stop();

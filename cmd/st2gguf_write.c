@@ -63,7 +63,7 @@ static bool transcode(struct conversion *c, const struct write_opts *o, struct f
 
 	if (!fmt_writer_header(c->writer, sink, err))
 		return false;
-	cli_progress_start(&progress, c->program, "converting");
+	cli_progress_start(&progress, c->program, "converting", NULL);
 	ok = quant_transcode_run(&t, err);
 	cli_progress_end(&progress);
 	return ok;

@@ -142,7 +142,7 @@ static bool copy_tensors(struct job *j)
 	void *buffer = malloc((size_t)PIECE_BYTES);
 	bool ok = buffer || fmt_fail_nomem(&j->err, PIECE_BYTES);
 
-	cli_progress_start(&j->progress, j->program, "copying");
+	cli_progress_start(&j->progress, j->program, "copying", NULL);
 	for (uint64_t i = 0; ok && i < j->in->n_tensors; i++) {
 		const struct fmt_tensor *t = &j->in->tensors[i];
 

@@ -228,7 +228,7 @@ static bool read_dat(struct fmt_imatrix_impl *im, const struct fmt_source *s, st
 	bool ok = true;
 
 	fmt_cur_file(&c, s, 0, s->n_bytes, err);
-	n = dat_count(&c, 12, "a number of entries");
+	n = dat_count(&c, 12, "no importance matrix, or a damaged one: its number of entries");
 	for (uint64_t i = 0; ok && i < n; i++)
 		ok = read_entry_dat(im, &c, err);
 	ok = ok && fmt_cur_ok(&c) && read_tail_dat(im, &c);

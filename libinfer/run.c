@@ -273,9 +273,12 @@ static bool fail_nonfinite(const struct infer_run *r, struct fmt_err *err)
 	if (f->layer >= 0)
 		snprintf(place, sizeof place, "in layer %" PRId32, f->layer);
 	if (f->tensor)
-		return fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "%.*s, %s (%s): finite values go in, and what comes out is not: the weight "
-		                "is damaged, or the result too large", (int)f->tensor->name.n, f->tensor->name.p, place, f->op);
-	return fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "%s, %s: finite values go in, and what comes out is not", f->op, place);
+		fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "%.*s, %s (%s): finite values go in, and what comes out is not: the weight is "
+		         "damaged, or the result too large", (int)f->tensor->name.n, f->tensor->name.p, place, f->op);
+	else
+		fmt_fail(err, FMT_NONFINITE, FMT_NO_OFFSET, "%s, %s: finite values go in, and what comes out is not", f->op, place);
+	fmt_err_file(err, r->model->view->path); /* there may be two */
+	return false;
 }
 
 bool infer_eval(struct infer_run *r, const int32_t *ids, uint32_t n, bool all_logits, float *logits,

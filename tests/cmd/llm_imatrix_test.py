@@ -301,6 +301,11 @@ def check_refused(text, out, work):
     with open(other, 'wb') as f:
         f.write(struct.pack('<ii', 1, len(name)) + name + struct.pack('<ii3f', 1, 3, 1, 1, 1))
     fails("another model's matrix", 3, ['blk.0.attn_q.weight', 'another model'], *usual, '--merge', other)
+    name = b'blk.0.ffn_down_exps.weight'
+    with open(other, 'wb') as f:
+        f.write(struct.pack('<ii', 1, len(name)) + name + struct.pack('<ii3f', 1, 3, 1, 1, 1))
+    fails('a weight that the model has not', 3, ['blk.0.ffn_down_exps.weight', 'another model'], *usual, '--merge', other)
+    fails('a file of another kind', 3, [text, 'no importance matrix'], '--statistics', text)
     expect('nothing was written', not os.path.exists(os.path.join(work, 'none.gguf')))
 
 

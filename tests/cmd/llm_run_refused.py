@@ -140,7 +140,10 @@ def other_models(folder, text):
     invalid = os.path.join(folder, 'invalid.txt')
     with open(invalid, 'wb') as f:
         f.write(TEXT.encode() + b' \xff\xfe\xc3 ' + TEXT.encode())
-    done = subprocess.run([LLM_RUN, '--quiet', MODEL, '--perplexity', invalid, '-c', '16', '--json'], stdout=subprocess.PIPE, check=False)
+    done = subprocess.run([LLM_RUN, MODEL, '--perplexity', invalid, '-c', '16', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          check=False)
+    expect('and the byte is named that is none', f'{invalid} is not UTF-8 from byte {len(TEXT.encode()) + 1} on' in done.stderr.decode(),
+           done.stderr)
     replaced = os.path.join(folder, 'replaced.txt')
     with open(replaced, 'w', encoding='utf-8') as f:
         f.write(TEXT + ' \ufffd\ufffd\ufffd ' + TEXT)

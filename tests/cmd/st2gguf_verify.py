@@ -193,6 +193,7 @@ def refused(folder):
         f.write('')
     for what, status, words, options in (
             ('limits alone', 2, ['need --verify'], ['--max-kld', '1']),
+            ('standard input twice', 2, ['standard input is one text'], ['--verify=-', '--imatrix-from', '-']),
             ('no tensors', 2, ['--vocab-only'], ['--verify', '--vocab-only']),
             ('a window of one token', 2, ['--ctx'], ['--verify', '-c', '1']),
             ('a text that is not there', 3, ['nowhere.txt'], ['--verify=nowhere.txt']),
