@@ -118,6 +118,9 @@ void cli_json_object(struct cli_json *j, const char *key); /* key NULL: an eleme
 void cli_json_array(struct cli_json *j, const char *key);
 void cli_json_close(struct cli_json *j, char bracket); /* '}' or ']' */
 void cli_json_str(struct cli_json *j, const char *key, struct fmt_str s); /* invalid UTF-8 becomes U+FFFD */
+void cli_json_str_open(struct cli_json *j, const char *key); /* the same in parts, each of whole characters */
+void cli_json_str_part(struct cli_json *j, struct fmt_str s);
+void cli_json_str_close(struct cli_json *j);
 void cli_json_cstr(struct cli_json *j, const char *key, const char *s);
 void cli_json_u64(struct cli_json *j, const char *key, uint64_t v);
 void cli_json_i64(struct cli_json *j, const char *key, int64_t v);

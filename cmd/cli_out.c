@@ -206,9 +206,8 @@ void cli_json_end(struct cli_json *j)
 	fputc('\n', j->f);
 }
 
-static void json_text(struct cli_json *j, struct fmt_str s)
+void cli_json_str_part(struct cli_json *j, struct fmt_str s)
 {
-	fputc('"', j->f);
 	for (size_t i = 0; i < s.n;) {
 		const unsigned char *c = (const unsigned char *)s.p + i;
 		unsigned len = utf8_length(c, s.n - i);
@@ -227,6 +226,12 @@ static void json_text(struct cli_json *j, struct fmt_str s)
 		}
 		i += len;
 	}
+}
+
+static void json_text(struct cli_json *j, struct fmt_str s)
+{
+	fputc('"', j->f);
+	cli_json_str_part(j, s);
 	fputc('"', j->f);
 }
 
@@ -290,6 +295,17 @@ void cli_json_str(struct cli_json *j, const char *key, struct fmt_str s)
 {
 	json_key(j, key);
 	json_text(j, s);
+}
+
+void cli_json_str_open(struct cli_json *j, const char *key)
+{
+	json_key(j, key);
+	fputc('"', j->f);
+}
+
+void cli_json_str_close(struct cli_json *j)
+{
+	fputc('"', j->f);
 }
 
 void cli_json_cstr(struct cli_json *j, const char *key, const char *s)

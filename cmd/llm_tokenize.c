@@ -95,106 +95,25 @@ static bool open_tokenizer(struct job *j, const char *path)
 	return j->t;
 }
 
-static void json_tokens(const struct job *j, const struct infer_tokens *tokens, struct fmt_str back)
+static enum token_form form(const struct job *j)
 {
-	struct cli_json out;
-
-	cli_json_start(&out, stdout);
-	cli_json_object(&out, NULL);
-	cli_json_u64(&out, "count", tokens->n);
-	cli_json_array(&out, "tokens");
-	for (uint64_t i = 0; i < tokens->n; i++) {
-		cli_json_object(&out, NULL);
-		cli_json_i64(&out, "id", tokens->ids[i]);
-		cli_json_str(&out, "piece", infer_token_text(j->t, tokens->ids[i]));
-		cli_json_u64(&out, "start", tokens->starts[i]);
-		cli_json_bool(&out, "special", infer_token_is_special(j->t, tokens->ids[i]));
-		cli_json_close(&out, '}');
-	}
-	cli_json_close(&out, ']');
-	cli_json_str(&out, "decoded", back);
-	cli_json_close(&out, '}');
-	cli_json_end(&out);
+	return j->count ? TOKENS_COUNT : j->ids_only ? TOKENS_IDS : j->program->json ? TOKENS_JSON : TOKENS_TABLE;
 }
 
-static void table(const struct job *j, const struct infer_tokens *tokens, struct fmt_str text, struct fmt_str back)
-{
-	bool same = text.n == back.n && (!text.n || !memcmp(text.p, back.p, text.n));
-
-	printf("%8s %8s  %s\n", "byte", "id", "piece");
-	for (uint64_t i = 0; i < tokens->n; i++) {
-		printf("%8llu %8ld  ", (unsigned long long)tokens->starts[i], (long)tokens->ids[i]);
-		cli_print_str(stdout, infer_token_text(j->t, tokens->ids[i]));
-		puts(infer_token_is_special(j->t, tokens->ids[i]) ? "  (special)" : "");
-	}
-	printf("%llu tokens of %zu bytes; ", (unsigned long long)tokens->n, text.n);
-	if (same) {
-		puts("they decode to the same text");
-	} else {
-		fputs("they decode to: ", stdout);
-		cli_print_str(stdout, back);
-		putchar('\n');
-	}
-}
-
-/* The text of the ids without those that were only added around it. */
-static bool round_trip(struct job *j, struct fmt_str text, char **back, size_t *n)
-{
-	struct infer_tokens tokens = { 0 };
-	bool ok = infer_tokenize(j->t, text.p, text.n, j->flags & ~(unsigned)INFER_TOK_ADD_SPECIAL, &tokens, &j->err) &&
-	          infer_detokenize(j->t, tokens.ids, tokens.n, false, back, n, &j->err);
-
-	infer_tokens_finish(&tokens);
-	return ok;
-}
-
-/* Shows the tokens of a text in the form that was asked for. */
-static bool show(struct job *j, struct fmt_str text, const struct infer_tokens *tokens)
-{
-	char *back = NULL;
-	size_t n = 0;
-
-	if (j->count) {
-		printf("%llu\n", (unsigned long long)tokens->n);
-		return true;
-	}
-	if (j->ids_only) {
-		put_ids(tokens, ' ');
-		putchar('\n');
-		return true;
-	}
-	if (!round_trip(j, text, &back, &n))
-		return false;
-	if (j->program->json)
-		json_tokens(j, tokens, (struct fmt_str){ back, n });
-	else
-		table(j, tokens, text, (struct fmt_str){ back, n });
-	free(back);
-	return true;
-}
-
+/* The tokens of a text in the form that was asked for; text.p NULL: of standard input. */
 static bool encode(struct job *j, struct fmt_str text)
 {
+	struct token_show *show = token_show_create(j->t, form(j), j->flags & INFER_TOK_ADD_SPECIAL, &j->err);
 	struct infer_tokens tokens = { 0 };
-	bool ok = infer_tokenize(j->t, text.p, text.n, j->flags, &tokens, &j->err) && show(j, text, &tokens);
+	bool ok = show;
 
+	if (ok && text.p)
+		ok = infer_tokenize(j->t, text.p, text.n, j->flags, &tokens, &j->err) &&
+		     token_show_part(show, &tokens, text, true, &j->err);
+	else if (ok)
+		ok = tokenize_stream(j->t, j->flags, show, &j->err);
 	infer_tokens_finish(&tokens);
-	return ok;
-}
-
-/* What shows pieces, and the text that they decode to, needs all of it. */
-static bool encode_stdin(struct job *j)
-{
-	size_t n;
-	char *text;
-	bool ok;
-
-	if (j->count || j->ids_only)
-		return tokenize_stream(j->t, j->flags, j->count, &j->err);
-	text = cli_read("-", &n, &j->err);
-	ok = text && encode(j, (struct fmt_str){ text, n });
-
-	free(text);
+	token_show_destroy(show);
 	return ok;
 }
 
@@ -311,10 +230,9 @@ static bool decode(struct job *j)
 	for (uint64_t i = 0; ok && i < tokens.n; i++)
 		if (!infer_token_text(j->t, tokens.ids[i]).p)
 			ok = fmt_fail(&j->err, FMT_USAGE, FMT_NO_OFFSET, "no token has the id %ld", (long)tokens.ids[i]);
-	ok = ok && infer_detokenize(j->t, tokens.ids, tokens.n, !(j->flags & INFER_TOK_ADD_SPECIAL), &text, &n, &j->err);
 	if (ok && j->program->json) {
-		json_tokens(j, &tokens, (struct fmt_str){ text, n });
-	} else if (ok) {
+		ok = token_show_ids(j->t, &tokens, !(j->flags & INFER_TOK_ADD_SPECIAL), &j->err);
+	} else if (ok && infer_detokenize(j->t, tokens.ids, tokens.n, !(j->flags & INFER_TOK_ADD_SPECIAL), &text, &n, &j->err)) {
 		fwrite(text, 1, n, stdout);
 		putchar('\n');
 	}
@@ -336,7 +254,7 @@ static bool run(struct job *j, const char *path, const char *text)
 	if (j->batch)
 		return batch(j);
 	if (!text || !strcmp(text, "-"))
-		return encode_stdin(j);
+		return encode(j, (struct fmt_str){ NULL, 0 });
 	return encode(j, (struct fmt_str){ text, strlen(text) });
 }
 

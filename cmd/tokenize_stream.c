@@ -1,4 +1,4 @@
-/* Standard input to ids, part by part. */
+/* Standard input to tokens, part by part. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,23 +8,6 @@
 
 /* Bytes of text that are held at first. */
 #define WINDOW_BYTES ((size_t)256 << 10)
-
-/* Digits by hand: there may be millions. */
-void put_ids(const struct infer_tokens *tokens, char between)
-{
-	for (uint64_t i = 0; i < tokens->n; i++) {
-		char digits[12], *p = digits + sizeof digits;
-		uint32_t id = (uint32_t)tokens->ids[i];
-
-		do
-			*--p = (char)('0' + id % 10);
-		while (id /= 10);
-		if (i)
-			*--p = between;
-		while (p < digits + sizeof digits)
-			putc_unlocked(*p++, stdout);
-	}
-}
 
 /* What was read and not encoded yet. */
 struct window {
@@ -48,33 +31,24 @@ static bool fill(struct window *w, bool *last, struct fmt_err *err)
 	return !ferror(stdin) || fmt_fail_errno(err, errno, "cannot read");
 }
 
-bool tokenize_stream(const struct infer_tokenizer *t, unsigned flags, bool count, struct fmt_err *err)
+bool tokenize_stream(const struct infer_tokenizer *t, unsigned flags, struct token_show *show, struct fmt_err *err)
 {
 	struct infer_encoder *e = infer_encoder_create(t, err);
 	struct infer_tokens tokens = { 0 };
 	struct window w = { 0 };
-	unsigned long long total = 0;
 	bool last = false, ok = e;
 
 	while (ok && !last && !ferror(stdout)) {
 		size_t used;
 
 		tokens.n = 0;
-		ok = fill(&w, &last, err) && infer_encode_part(e, w.p, w.n, last, flags, &tokens, &used, err);
+		ok = fill(&w, &last, err) && infer_encode_part(e, w.p, w.n, last, flags, &tokens, &used, err) &&
+		     token_show_part(show, &tokens, (struct fmt_str){ w.p, used }, last, err);
 		if (!ok)
 			break;
 		memmove(w.p, w.p + used, w.n - used);
 		w.n -= used;
-		if (!count && total && tokens.n)
-			putchar(' ');
-		if (!count)
-			put_ids(&tokens, ' ');
-		total += tokens.n;
 	}
-	if (ok && count)
-		printf("%llu", total);
-	if (ok)
-		putchar('\n');
 	fmt_err_file(err, "standard input");
 	free(w.p);
 	infer_tokens_finish(&tokens);

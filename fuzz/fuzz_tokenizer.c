@@ -1,5 +1,5 @@
 /* Tokenizers: a tokenizer.json, a NUL byte, and a text for it. Ids must be of the vocabulary, offsets in order; in two parts
- * the text must give the same tokens. */
+ * the text must give the same tokens, and the tokens the same text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +24,22 @@ static void in_parts(const struct infer_tokenizer *t, const char *text, size_t n
 	infer_tokens_finish(&parts);
 }
 
+static void back_in_parts(const struct infer_tokenizer *t, const int32_t *ids, size_t n, bool skip, const char *whole, size_t n_whole)
+{
+	struct infer_decoding g = { .t = t, .skip_special = skip };
+	struct fmt_err err = { 0 };
+	char *first = NULL, *rest = NULL;
+	size_t n_first, n_rest, used, end;
+
+	if (infer_detokenize_part(&g, ids, n / 2, false, &first, &n_first, &used, &err) &&
+	    infer_detokenize_part(&g, ids + used, n - used, true, &rest, &n_rest, &end, &err) &&
+	    (n_first + n_rest != n_whole || (n_first && memcmp(first, whole, n_first) != 0) ||
+	     (n_rest && memcmp(rest, whole + n_first, n_rest) != 0)))
+		abort();
+	free(first);
+	free(rest);
+}
+
 static void use(const struct infer_tokenizer *t, const char *text, size_t n, unsigned flags)
 {
 	struct infer_tokens tokens = { 0 };
@@ -36,8 +52,10 @@ static void use(const struct infer_tokenizer *t, const char *text, size_t n, uns
 			if (!infer_token_text(t, tokens.ids[i]).p || tokens.starts[i] > n)
 				abort();
 		in_parts(t, text, n, flags, &tokens);
-		if (infer_detokenize(t, tokens.ids, tokens.n, flags, &back, &n_back, &err))
+		if (infer_detokenize(t, tokens.ids, tokens.n, flags, &back, &n_back, &err)) {
+			back_in_parts(t, tokens.ids, tokens.n, flags, back, n_back);
 			free(back);
+		}
 	}
 	infer_tokens_finish(&tokens);
 }

@@ -1,29 +1,15 @@
-/* From ids to text. The decoder's steps work on a list of strings, one per token at first; what is left is joined. */
+/* The steps from ids to text. See tok_decode.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "tok_run.h"
-#include "unicode.h"
+#include "tok_decode.h"
 
-/* Strings one behind the other: string i is bytes [ends[i-1], ends[i]). */
-struct strings {
-	struct tok_bytes bytes;
-	size_t *ends;
-	size_t n, cap;
-};
-
-struct decoder {
-	struct strings from, to;
-	struct tok_run run; /* for expressions */
-	struct fmt_err *err;
-};
-
-static bool add(struct decoder *d, const char *p, size_t n)
+bool decode_add(struct decoder *d, const char *p, size_t n)
 {
 	return tok_bytes_put(&d->to.bytes, p, n, d->err);
 }
 
-static bool end_string(struct decoder *d)
+bool decode_end(struct decoder *d)
 {
 	void *ends = d->to.ends;
 
@@ -34,8 +20,7 @@ static bool end_string(struct decoder *d)
 	return true;
 }
 
-/* What was made becomes what is read next. */
-static void swap(struct decoder *d)
+void decode_swap(struct decoder *d)
 {
 	struct strings s = d->from;
 
@@ -44,7 +29,7 @@ static void swap(struct decoder *d)
 	d->to.n = d->to.bytes.n = 0;
 }
 
-static struct fmt_str string(const struct strings *s, size_t i)
+struct fmt_str decode_string(const struct strings *s, size_t i)
 {
 	size_t start = i ? s->ends[i - 1] : 0;
 
@@ -55,7 +40,7 @@ static struct fmt_str string(const struct strings *s, size_t i)
 static bool add_lossy(struct decoder *d, const struct tok_bytes *b)
 {
 	struct tok_text text = { 0 };
-	bool ok = tok_text_lossy(&text, b->p, b->n, 0, d->err) && add(d, text.bytes.p, text.bytes.n);
+	bool ok = tok_text_lossy(&text, b->p, b->n, 0, d->err) && decode_add(d, text.bytes.p, text.bytes.n);
 
 	tok_text_finish(&text);
 	return ok;
@@ -67,7 +52,7 @@ static bool decode_bytes(struct decoder *d)
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < d->from.n; i++) {
-		struct fmt_str s = string(&d->from, i);
+		struct fmt_str s = decode_string(&d->from, i);
 		size_t at = all.n, n;
 
 		ok = tok_bytes_put(&all, s.p, s.n, d->err);
@@ -77,7 +62,7 @@ static bool decode_bytes(struct decoder *d)
 		else if (ok && s.n) /* not of the alphabet: as it stands */
 			memcpy(all.p + at, s.p, s.n);
 	}
-	ok = ok && (!all.n || add_lossy(d, &all)) && end_string(d);
+	ok = ok && (!all.n || add_lossy(d, &all)) && decode_end(d);
 	tok_bytes_finish(&all);
 	return ok;
 }
@@ -89,24 +74,26 @@ static bool replace_one(struct decoder *d, const struct tok_decode *step, struct
 	enum regex_found found;
 
 	while ((found = tok_pattern_next(&d->run, &step->pattern, s.p, s.n, &m, &from, &to)) == REGEX_MATCH) {
-		if (!add(d, s.p + done, from - done) || !add(d, step->text.p, step->text.n))
+		if (!decode_add(d, s.p + done, from - done) || !decode_add(d, step->text.p, step->text.n))
 			return false;
 		done = to;
 	}
-	return found != REGEX_FAILED && add(d, s.p + done, s.n - done);
+	return found != REGEX_FAILED && decode_add(d, s.p + done, s.n - done);
 }
 
 static bool strip_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s)
 {
 	const struct tok_bytes *c = &step->text;
+	uint64_t start = d->joined && !d->head ? 0 : step->start;
 
-	for (uint64_t i = 0; c->n && i < step->start && s.n >= c->n && !memcmp(s.p, c->p, c->n); i++) {
+	for (uint64_t i = 0; c->n && i < start && s.n >= c->n && !memcmp(s.p, c->p, c->n); i++) {
 		s.p += c->n;
 		s.n -= c->n;
 	}
 	for (uint64_t i = 0; c->n && i < step->stop && s.n >= c->n && !memcmp(s.p + s.n - c->n, c->p, c->n); i++)
 		s.n -= c->n;
-	return add(d, s.p, s.n);
+	d->too_short |= d->joined && start && s.n < c->n;
+	return decode_add(d, s.p, s.n);
 }
 
 static bool meta_one(struct decoder *d, const struct tok_decode *step, struct fmt_str s, bool first)
@@ -116,7 +103,7 @@ static bool meta_one(struct decoder *d, const struct tok_decode *step, struct fm
 	for (size_t at = 0; at < s.n;) {
 		bool found = meta->n && s.n - at >= meta->n && !memcmp(s.p + at, meta->p, meta->n);
 
-		if (!(found ? (first && step->first) || add(d, " ", 1) : add(d, s.p + at, 1)))
+		if (!(found ? (first && step->first) || decode_add(d, " ", 1) : decode_add(d, s.p + at, 1)))
 			return false;
 		at += found ? meta->n : 1;
 	}
@@ -168,7 +155,7 @@ static bool wordpiece_one(struct decoder *d, const struct tok_decode *step, stru
 		ok = tok_bytes_put(&word, " ", 1, d->err);
 	}
 	ok = ok && tok_bytes_put(&word, s.p, s.n, d->err) && (!step->first || clean_up(d, &word)) &&
-	     add(d, word.p, word.n);
+	     decode_add(d, word.p, word.n);
 	tok_bytes_finish(&word);
 	return ok;
 }
@@ -180,7 +167,7 @@ static bool suffix_one(struct decoder *d, const struct tok_decode *step, struct 
 	for (size_t at = 0; at < s.n;) {
 		bool found = suffix->n && s.n - at >= suffix->n && !memcmp(s.p + at, suffix->p, suffix->n);
 
-		if (!(found ? last || add(d, " ", 1) : add(d, s.p + at, 1)))
+		if (!(found ? last || decode_add(d, " ", 1) : decode_add(d, s.p + at, 1)))
 			return false;
 		at += found ? suffix->n : 1;
 	}
@@ -212,15 +199,15 @@ static bool decode_ctc(struct decoder *d, const struct tok_decode *step)
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < d->from.n; i++) {
-		struct fmt_str s = string(&d->from, i);
+		struct fmt_str s = decode_string(&d->from, i);
 
-		if (i && fmt_str_eq(s, string(&d->from, i - 1)))
+		if (i && fmt_str_eq(s, decode_string(&d->from, i - 1)))
 			continue;
 		word.n = 0;
 		ok = tok_bytes_put(&word, s.p, s.n, d->err) && swap_text(d, &word, &step->text, "", &spare) &&
 		     (!step->first || (clean_up(d, &word) && swap_text(d, &word, &step->pattern.literal, " ", &spare)));
 		if (ok && word.n)
-			ok = add(d, word.p, word.n) && end_string(d);
+			ok = decode_add(d, word.p, word.n) && decode_end(d);
 	}
 	tok_bytes_finish(&word);
 	tok_bytes_finish(&spare);
@@ -232,8 +219,7 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that "<0xNN>" names, or -1. */
-static int fallback_byte(struct fmt_str s)
+int decode_fallback_byte(struct fmt_str s)
 {
 	if (s.n != 6 || memcmp(s.p, "<0x", 3) || s.p[5] != '>' || hex_digit(s.p[3]) < 0 || hex_digit(s.p[4]) < 0)
 		return -1;
@@ -248,12 +234,12 @@ static bool flush_bytes(struct decoder *d, struct tok_bytes *run)
 	if (!run->n)
 		return true;
 	if (tok_is_utf8(run->p, run->n))
-		ok = add(d, run->p, run->n);
+		ok = decode_add(d, run->p, run->n);
 	else
 		for (size_t i = 0; ok && i < run->n; i++)
-			ok = add(d, "\xef\xbf\xbd", 3);
+			ok = decode_add(d, "\xef\xbf\xbd", 3);
 	run->n = 0;
-	return ok && end_string(d);
+	return ok && decode_end(d);
 }
 
 static bool decode_fallback(struct decoder *d)
@@ -262,12 +248,12 @@ static bool decode_fallback(struct decoder *d)
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < d->from.n; i++) {
-		struct fmt_str s = string(&d->from, i);
-		int byte = fallback_byte(s);
+		struct fmt_str s = decode_string(&d->from, i);
+		int byte = decode_fallback_byte(s);
 		char c = (char)byte;
 
 		ok = byte >= 0 ? tok_bytes_put(&run, &c, 1, d->err)
-		               : flush_bytes(d, &run) && add(d, s.p, s.n) && end_string(d);
+		               : flush_bytes(d, &run) && decode_add(d, s.p, s.n) && decode_end(d);
 	}
 	ok = ok && flush_bytes(d, &run);
 	tok_bytes_finish(&run);
@@ -288,63 +274,24 @@ static bool decode_one(struct decoder *d, const struct tok_decode *step, struct 
 	case TOK_DECODE_SUFFIX:
 		return suffix_one(d, step, s, last);
 	default:
-		return add(d, s.p, s.n);
+		return decode_add(d, s.p, s.n);
 	}
 }
 
-static bool decode_step(struct decoder *d, const struct tok_decode *step)
+bool decode_step(struct decoder *d, const struct tok_decode *step)
 {
-	if (step->kind == TOK_DECODE_BYTES)
+	if (step->kind == TOK_DECODE_BYTES) {
+		d->joined = true;
 		return decode_bytes(d);
+	}
 	if (step->kind == TOK_DECODE_FALLBACK)
 		return decode_fallback(d);
 	if (step->kind == TOK_DECODE_CTC)
 		return decode_ctc(d, step);
 	for (size_t i = 0; i < d->from.n; i++)
-		if (!decode_one(d, step, string(&d->from, i), i == 0, i + 1 == d->from.n) ||
-		    (step->kind != TOK_DECODE_FUSE && !end_string(d)))
+		if (!decode_one(d, step, decode_string(&d->from, i), d->head && i == 0, d->last && i + 1 == d->from.n) ||
+		    (step->kind != TOK_DECODE_FUSE && !decode_end(d)))
 			return false;
-	return step->kind != TOK_DECODE_FUSE || end_string(d);
-}
-
-/* The texts of the ids, as the vocabulary spells them. */
-static bool gather(struct decoder *d, const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids,
-                   bool skip_special)
-{
-	for (size_t i = 0; i < n_ids; i++) {
-		struct fmt_str s = infer_token_text(t, ids[i]);
-
-		if (!s.p || (skip_special && t->entries[ids[i]].special))
-			continue;
-		if (t->entries[ids[i]].shown.p)
-			s = t->entries[ids[i]].shown;
-		if ((t->join_spaces && d->to.n && !add(d, " ", 1)) || !add(d, s.p, s.n) || !end_string(d))
-			return false;
-	}
-	swap(d);
-	return true;
-}
-
-bool infer_detokenize(const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special, char **out,
-                      size_t *n, struct fmt_err *err)
-{
-	struct decoder d = { .err = err, .run = { .t = t, .err = err } };
-	bool ok = gather(&d, t, ids, n_ids, skip_special);
-
-	for (size_t i = 0; ok && i < t->n_decodes; i++) {
-		ok = decode_step(&d, &t->decodes[i]);
-		swap(&d);
-	}
-	ok = ok && tok_bytes_put(&d.from.bytes, "", 1, err);
-	if (ok) {
-		*out = d.from.bytes.p;
-		*n = d.from.bytes.n - 1;
-		d.from.bytes.p = NULL;
-	}
-	tok_bytes_finish(&d.from.bytes);
-	tok_bytes_finish(&d.to.bytes);
-	free(d.from.ends);
-	free(d.to.ends);
-	tok_run_finish(&d.run);
-	return ok;
+	d->joined |= step->kind == TOK_DECODE_FUSE;
+	return step->kind != TOK_DECODE_FUSE || decode_end(d);
 }

@@ -260,6 +260,12 @@ bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool
 	return ok;
 }
 
+void infer_n_around(const struct infer_tokenizer *t, size_t *before, size_t *behind)
+{
+	*before = t->n_prefix;
+	*behind = t->n_suffix;
+}
+
 struct fmt_str infer_token_text(const struct infer_tokenizer *t, int32_t id)
 {
 	return id >= 0 && (size_t)id < t->n_entries ? t->entries[id].text : (struct fmt_str){ 0 };

@@ -62,4 +62,33 @@ static inline size_t same_in_parts(const struct infer_tokenizer *t, const char *
 	return held_64;
 }
 
+/* Ids decoded `step` more at a time: the text is want[0, n). Returns the most ids that had to be kept at once. */
+static inline size_t same_back_in_parts(const struct infer_tokenizer *t, const char *what, const int32_t *ids, size_t n_ids,
+                                        bool skip_special, size_t step, const char *want, size_t n)
+{
+	struct infer_decoding g = { .t = t, .skip_special = skip_special };
+	size_t at = 0, have = 0, used = 0, done = 0, held = 0;
+	struct fmt_err err = { 0 };
+
+	for (bool last = false; !last; at += used, have -= used) {
+		char *part;
+		size_t n_part;
+
+		have = step < n_ids - at - have ? have + step : n_ids - at;
+		held = have > held ? have : held;
+		last = at + have == n_ids;
+		if (!infer_detokenize_part(&g, ids + at, have, last, &part, &n_part, &used, &err))
+			fail_msg("%s", err.msg);
+		assert_true(used <= have && (!last || used == have) && (part || !used));
+		if (n_part > n - done || (n_part && memcmp(part, want + done, n_part) != 0))
+			fail_msg("%.900s\n%zu ids decoded %zu at a time: '%.*s', not '%.*s'", what, n_ids, step, (int)n_part, part,
+			         (int)(n - done), want + done);
+		done += n_part;
+		free(part);
+	}
+	if (done != n)
+		fail_msg("%.900s\n%zu ids decoded %zu at a time: %zu bytes, not %zu", what, n_ids, step, done, n);
+	return held;
+}
+
 #endif

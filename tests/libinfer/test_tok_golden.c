@@ -126,6 +126,8 @@ static bool decoded_equal(const struct infer_tokenizer *t, const struct json *li
 	same = got_bytes == want.n && !memcmp(got, want.p, want.n);
 	if (!same)
 		printf("%s: decoded '%s', not '%.*s'\n", label, got, (int)want.n, want.p);
+	same_back_in_parts(t, label, ids, n, skip, 1, got, got_bytes);
+	same_back_in_parts(t, label, ids, n, skip, 5, got, got_bytes);
 	free(got);
 	return same;
 }

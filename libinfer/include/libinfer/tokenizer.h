@@ -55,6 +55,20 @@ bool infer_encode_part(struct infer_encoder *e, const char *text, size_t n, bool
 bool infer_detokenize(const struct infer_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special, char **out,
                       size_t *n, struct fmt_err *err);
 
+/* Ids in parts: the texts of the parts, one behind the other, are that of all ids. Of a part that is not the last the first
+ * *n_used ids are decoded; the rest is to be given again, with more ids behind it. *n_used may be 0: then n_ids was too few, or,
+ * with some rare decoders, only all ids will do. *out as above; NULL if there is no text yet. */
+struct infer_decoding {
+	const struct infer_tokenizer *t;
+	bool skip_special;
+	bool begun; /* false before the first part; not for callers */
+};
+bool infer_detokenize_part(struct infer_decoding *g, const int32_t *ids, size_t n_ids, bool last, char **out, size_t *n,
+                           size_t *n_used, struct fmt_err *err);
+
+/* How many ids INFER_TOK_ADD_SPECIAL puts before a text and behind it. */
+void infer_n_around(const struct infer_tokenizer *t, size_t *before, size_t *behind);
+
 /* The token as the vocabulary spells it ("Ġthe", "▁the", "<0x0A>"); {NULL, 0} if there is none of that id. */
 struct fmt_str infer_token_text(const struct infer_tokenizer *t, int32_t id);
 uint32_t infer_n_tokens(const struct infer_tokenizer *t);
