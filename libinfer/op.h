@@ -54,6 +54,9 @@ void op_rmsnorm(struct infer_run *r, float *y, const float *x, const struct infe
  * weight. */
 void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w);
 
+/* The same of the narrow vectors of latent attention, whose norms have an epsilon of their own: 1e-6, whatever the model's is. */
+void op_latent_norm(struct infer_run *r, float *x, size_t width, const struct infer_w *w);
+
 /* The same in place for the heads of every token's x [T, n_heads * d_k], each for itself where w is [d_k], all together
  * where it is [n_heads * d_k]; nothing where the model has no such weight. */
 void op_headnorm(struct infer_run *r, float *x, uint32_t n_heads, const struct infer_w *w);

@@ -10,6 +10,7 @@ struct norm {
 	const float *x;
 	const struct infer_w *w;
 	size_t step; /* from row to row; 0: the weight's width */
+	float eps;   /* 0: the model's */
 };
 
 /* Eight partial sums folded in halves. */
@@ -19,6 +20,12 @@ static double fold(double *s)
 		for (size_t l = 0; l < half; l++)
 			s[l] += s[l + half];
 	return s[0];
+}
+
+/* One over the root of a mean of squares, kept off zero. */
+static float inverse_root(const struct norm *c, double mean_square)
+{
+	return (float)(1 / sqrt(mean_square + (double)(c->eps > 0 ? c->eps : c->r->model->eps)));
 }
 
 /* Sum of squares: partial sum l takes elements l, l + 8, ... in sequence; then the eight are folded in halves. */
@@ -63,7 +70,7 @@ static void rmsnorm_row(void *ctx, uint64_t row, unsigned worker)
 	float *y = c->y + at, scale;
 
 	(void)worker;
-	scale = (float)(1 / sqrt(sum_of_squares(x, n) / (double)n + (double)c->r->model->eps));
+	scale = inverse_root(c, sum_of_squares(x, n) / (double)n);
 	for (size_t i = 0; i < n; i++)
 		y[i] = x[i] * scale * (c->w->f32 ? c->w->f32[i] : 1);
 }
@@ -86,7 +93,7 @@ static void group_row(void *ctx, uint64_t row, unsigned worker)
 
 	(void)worker;
 	infer_silu_mul_row(y, z, y, n);
-	scale = (float)(1 / sqrt(sum_of_squares(y, n) / (double)n + (double)c->r->model->eps));
+	scale = inverse_root(c, sum_of_squares(y, n) / (double)n);
 	for (size_t i = 0; i < n; i++)
 		y[i] = y[i] * scale * w[i];
 }
@@ -96,7 +103,7 @@ static void gated_head_row(void *ctx, uint64_t row, unsigned worker)
 {
 	const struct norm *c = ctx;
 	size_t n = c->w->cols;
-	float *y = c->y + row * n, scale = (float)(1 / sqrt(sum_of_squares(y, n) / (double)n + (double)c->r->model->eps));
+	float *y = c->y + row * n, scale = inverse_root(c, sum_of_squares(y, n) / (double)n);
 
 	(void)worker;
 	for (size_t i = 0; i < n; i++)
@@ -120,14 +127,25 @@ void op_gated_groupnorm(struct infer_run *r, float *y, const float *z, const str
 	op_done(r, "gated norm", w, y, r->n_tok, w->rows * w->cols, false);
 }
 
-void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w)
+static void norm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w, float eps)
 {
-	struct norm c = { .r = r, .y = x, .x = x, .w = w, .step = width };
+	struct norm c = { .r = r, .y = x, .x = x, .w = w, .step = width, .eps = eps };
 
 	if (!w->tensor)
 		return;
 	quant_pool_run(r->pool, r->n_tok, rmsnorm_row, &c);
 	op_done_part(r, "norm", w, x, r->n_tok, w->cols, width, false);
+}
+
+void op_rmsnorm_part(struct infer_run *r, float *x, size_t width, const struct infer_w *w)
+{
+	norm_part(r, x, width, w, 0);
+}
+
+/* Neither the authors' classes nor those of transformers give these norms the epsilon of config.json: they have the usual one. */
+void op_latent_norm(struct infer_run *r, float *x, size_t width, const struct infer_w *w)
+{
+	norm_part(r, x, width, w, 1e-6f);
 }
 
 /* Row after row has row after row of the weight, which has one or as many as there are heads. */
@@ -140,7 +158,7 @@ static void layernorm_row(void *ctx, uint64_t row, unsigned worker)
 	double mean = mean_of(x, n);
 
 	(void)worker;
-	scale = (float)(1 / sqrt(variance(x, n, mean) + (double)c->r->model->eps));
+	scale = inverse_root(c, variance(x, n, mean));
 	for (size_t i = 0; i < n; i++)
 		y[i] = (float)((double)x[i] - mean) * scale * (w ? w[i] : 1) + (bias ? bias[i] : 0);
 }

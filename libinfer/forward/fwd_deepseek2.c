@@ -44,7 +44,7 @@ static void queries(struct infer_run *r, const struct infer_w *w, const float *h
 		return;
 	}
 	op_linear(r, r->latent_y, h, &w[FMT_ROLE_ATTN_Q_A]);         /* q = norm(h Wqa') Wqb'       [T, H*(N+R)] */
-	op_rmsnorm(r, r->latent_y, r->latent_y, &w[FMT_ROLE_ATTN_Q_A_NORM]);
+	op_latent_norm(r, r->latent_y, r->model->latent.n_queries, &w[FMT_ROLE_ATTN_Q_A_NORM]);
 	op_linear(r, r->q, r->latent_y, &w[FMT_ROLE_ATTN_Q_B_PROJ]);
 }
 
@@ -56,7 +56,7 @@ static void attention(struct infer_run *r, const struct infer_layer *l, float *x
 
 	queries(r, w, h);
 	op_linear(r, r->k, h, &w[FMT_ROLE_ATTN_KV_A]);               /* c, k = h Wkva'              [T, C], [T, R] */
-	op_rmsnorm_part(r, r->k, kept, &w[FMT_ROLE_ATTN_KV_A_NORM]); /* c = norm(c)                              */
+	op_latent_norm(r, r->k, kept, &w[FMT_ROLE_ATTN_KV_A_NORM]);  /* c = norm(c)                              */
 	op_rope_part(r, r->q, l->n_head, m->d_k, m->latent.d_nope);
 	op_rope_part(r, r->k, 1, kept, width);
 	op_temperature(r, r->q, (size_t)l->n_head * m->d_k);         /* of Mistral Small 4 */
