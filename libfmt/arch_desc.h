@@ -194,6 +194,7 @@ enum arch_param {
 	P_YARN_MSCALE,     /* the magnitude of what rotates follows from these two ... */
 	P_YARN_WHOLE,      /* ... and readers are told by rope.scaling.attn_factor: P_ROPE_MAGNITUDE */
 	P_YARN_MSCALE_ALL, /* ... and the scale of attention from this one */
+	P_YARN_UNDER,      /* of those whose scale of attention stays: a divisor of the magnitude that follows from P_YARN_MSCALE */
 
 	P_COUNT
 };

@@ -55,8 +55,15 @@ void rope_magnitude(struct arch_conf *conf)
 {
 	double factor = conf->f[P_ROPE_FACTOR], magnitude = mscale_of(factor, 1);
 
-	if (conf->n[P_ROPE_TYPE] != ROPE_YARN || !conf->set[P_YARN_MSCALE_ALL] || (conf->set[P_YARN_ATTN] && !conf->set[P_YARN_WHOLE]))
+	if (conf->n[P_ROPE_TYPE] != ROPE_YARN || (conf->set[P_YARN_ATTN] && !conf->set[P_YARN_WHOLE]))
 		return;
+	if (!conf->set[P_YARN_MSCALE_ALL]) {
+		if (conf->set[P_YARN_MSCALE] && conf->set[P_YARN_UNDER]) {
+			conf->f[P_YARN_ATTN] = mscale_of(factor, conf->f[P_YARN_MSCALE]) / mscale_of(factor, conf->f[P_YARN_UNDER]);
+			conf->set[P_YARN_ATTN] = true;
+		}
+		return;
+	}
 	if (conf->set[P_YARN_ATTN])
 		magnitude = conf->f[P_YARN_ATTN];
 	else if (conf->set[P_YARN_MSCALE])

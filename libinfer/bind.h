@@ -207,6 +207,7 @@ struct infer_forward {
 	bool norm_across_heads;          /* norms of queries and keys are over all heads together, not each for itself */
 	bool normalise;                  /* experts_weights_norm where the model does not say */
 	bool latent;                     /* attention is latent */
+	bool gelu_tanh;                  /* GELU is its tanh formula where the model does not say */
 	bool layer_norm;                 /* norms are LayerNorm: another key has their epsilon */
 	bool recurrent;                  /* it has layers that keep a state, and maybe others */
 	bool gated_queries;              /* attention has a gate, made with its queries */

@@ -192,6 +192,7 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 {
 	const struct fmt_value *gelu = fmt_view_arch_get(m->view, "feed_forward.gelu_tanh");
 	const struct fmt_value *parallel = fmt_view_arch_get(m->view, "use_parallel_residual");
+	bool tanh_formula;
 
 	if (!read_real(m->view, "attention.output_scale", 0, &m->attn_scale, err) || /* Grok's word */
 	    !read_real(m->view, "attention.scale", m->attn_scale, &m->attn_scale, err) ||
@@ -200,7 +201,8 @@ static bool read_scores(struct infer_model *m, struct fmt_err *err)
 	    !read_real(m->view, "final_logit_softcapping", 0, &m->final_cap, err))
 		return false;
 	m->parallel = !parallel || parallel->type != FMT_KV_BOOL || parallel->as.b;
-	m->gelu = gelu && gelu->type == FMT_KV_BOOL && gelu->as.b ? INFER_GELU_TANH : INFER_GELU_ERF;
+	tanh_formula = gelu && gelu->type == FMT_KV_BOOL ? gelu->as.b : m->forward->gelu_tanh;
+	m->gelu = tanh_formula ? INFER_GELU_TANH : INFER_GELU_ERF;
 	if (!(m->attn_scale > 0) && m->d_k)
 		m->attn_scale = usual_scale(m);
 	return true;

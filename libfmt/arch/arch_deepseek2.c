@@ -116,8 +116,8 @@ static const struct arch_param_row widths[] = {
 /* YaRN scales attention too (DeepSeek's own code; DeepseekV2Attention of transformers since July 2026,
  * huggingface/transformers#47435). */
 static const struct arch_param_row rope[] = {
-	{ P_YARN_MSCALE, KIND_REAL, "rope_parameters.mscale rope_scaling.mscale", { ELSE_UNSET } },
-	{ P_YARN_MSCALE_ALL, KIND_REAL, "rope_parameters.mscale_all_dim rope_scaling.mscale_all_dim", { ELSE_UNSET } },
+	{ P_YARN_MSCALE, KIND_LIMIT, IN_ROPE("mscale"), { ELSE_UNSET } },
+	{ P_YARN_MSCALE_ALL, KIND_LIMIT, IN_ROPE("mscale_all_dim"), { ELSE_UNSET } },
 	{ P_NONE },
 };
 

@@ -18,7 +18,6 @@ static const struct arch_param_row sizes[] = {
 	{ P_UNUSED, KIND_FALSE, "add_cross_attention", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_FALSE, "scale_attn_by_inverse_layer_idx", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_TRUE, "scale_attn_weights", { ELSE_UNSET } },
-	{ P_ACT, KIND_WORD, "activation_function", { ELSE_FIXED, .fixed = 0 }, .words = arch_gelu_tanh_words },
 	{ P_NORM_EPS, KIND_REAL, "layer_norm_epsilon", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_NONE },
 };
@@ -31,6 +30,7 @@ static const struct arch_key keys[] = {
 	{ "attention.head_count", FMT_KV_U32, P_HEADS },
 	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
 	ARCH_FILE_TYPE,
+	ARCH_GELU_ERF_KEY, /* carried for those who have it */
 	{ NULL },
 };
 
@@ -59,7 +59,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_usually_tanh, NULL };
 static const char *const classes[] = { "GPT2LMHeadModel", NULL };
 static const char *const types[] = { "gpt2", NULL };
 static const char *const skip[] = { ".attn.bias", ".attn.masked_bias", NULL };

@@ -34,6 +34,7 @@ static const struct arch_key keys[] = {
 	/* the reference converter leaves these out */
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
 	ARCH_LINEAR_KEYS,
+	ARCH_GELU_ERF_KEY,
 	{ NULL },
 };
 
@@ -64,7 +65,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_gelu_tanh, arch_rope_simple, part, NULL };
+static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_gelu_usually_tanh, arch_rope_simple, part, NULL };
 static const char *const classes[] = { "PhiForCausalLM", NULL };
 static const char *const types[] = { "phi", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

@@ -48,6 +48,8 @@ static const struct arch_word usual_types[] = {
 	{ P_YARN_TRUNCATE, KIND_FLAG, IN_ROPE("truncate"), { ELSE_UNSET } },                                           \
 	{ P_YARN_EXT, KIND_REAL, IN_ROPE("extrapolation_factor"), { ELSE_UNSET } },                                    \
 	{ P_YARN_ATTN, KIND_REAL, IN_ROPE("attention_factor") " " IN_ROPE("attn_factor"), { ELSE_UNSET } },            \
+	{ P_YARN_MSCALE, KIND_LIMIT, IN_ROPE("mscale"), { ELSE_UNSET } },                                              \
+	{ P_YARN_UNDER, KIND_LIMIT, IN_ROPE("mscale_all_dim"), { ELSE_UNSET } },                                       \
 	{ P_YARN_BETA_FAST, KIND_REAL, IN_ROPE("beta_fast"), { ELSE_UNSET } },                                         \
 	{ P_YARN_BETA_SLOW, KIND_REAL, IN_ROPE("beta_slow"), { ELSE_UNSET } }
 

@@ -45,17 +45,17 @@ const struct arch_word arch_gelu_tanh_words[] = {
 	{ "gelu_pytorch_tanh", 0 }, { "gelu_new", 0 }, { "gelu_fast", 0 }, { NULL, 0 },
 };
 
-const struct arch_param_row arch_gelu_tanh[] = {
-	{ P_ACT, KIND_WORD, "hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = arch_gelu_tanh_words },
-	{ P_NONE },
-};
-
-static const struct arch_word gelu_either[] = {
+const struct arch_word arch_gelu_either_words[] = {
 	{ "gelu", 0 }, { "gelu_pytorch_tanh", 1 }, { "gelu_new", 1 }, { "gelu_fast", 1 }, { NULL, 0 },
 };
 
 const struct arch_param_row arch_gelu_either[] = {
-	{ P_ACT, KIND_WORD, "hidden_act activation", { ELSE_FIXED, .fixed = 0 }, .words = gelu_either },
+	{ P_ACT, KIND_WORD, "hidden_act activation", { ELSE_FIXED, .fixed = 0 }, .words = arch_gelu_either_words },
+	{ P_NONE },
+};
+
+const struct arch_param_row arch_gelu_usually_tanh[] = {
+	{ P_ACT, KIND_WORD, "activation_function hidden_act", { ELSE_FIXED, .fixed = 1 }, .words = arch_gelu_either_words },
 	{ P_NONE },
 };
 

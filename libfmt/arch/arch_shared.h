@@ -34,14 +34,18 @@ extern const struct arch_note arch_note_normalises[];
 	{ { P_NORM_TOPK, 1 }, "llama.cpp will differ: it takes the weights of a token's experts as they are, config.json says " \
 	                      "norm_topk_prob true" }
 
-/* P_ACT, which must be GELU by its tanh formula (arXiv:1606.08415), and the words for that. */
-extern const struct arch_param_row arch_gelu_tanh[];
+/* The words for GELU by its tanh formula (arXiv:1606.08415). */
 extern const struct arch_word arch_gelu_tanh_words[];
 
-/* P_ACT: 0 for GELU as it is defined (by erf), 1 for its tanh formula; and the key that tells the second, which llama.cpp
+/* P_ACT: 0 for GELU as it is defined (by erf), 1 for its tanh formula, by these words; and the key that tells the second, which llama.cpp
  * always takes. */
 extern const struct arch_param_row arch_gelu_either[];
+extern const struct arch_word arch_gelu_either_words[];
 #define ARCH_GELU_KEY { "feed_forward.gelu_tanh", FMT_KV_BOOL, P_ACT, { P_ACT, 1 } }
+
+/* The same of those whose usual one is the tanh formula, and the key that tells the first. */
+extern const struct arch_param_row arch_gelu_usually_tanh[];
+#define ARCH_GELU_ERF_KEY { "feed_forward.gelu_tanh", FMT_KV_BOOL, P_ACT, { P_ACT, 0 } }
 
 /* A setting of rotary positions by its names in transformers 5 and 4. */
 #define IN_ROPE(name) "rope_parameters." name " rope_scaling." name

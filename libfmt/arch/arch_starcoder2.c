@@ -33,6 +33,7 @@ static const struct arch_key keys[] = {
 	/* carried for those who have it */
 	{ "attention.sliding_window", FMT_KV_U32, P_WINDOW },
 	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
+	ARCH_GELU_ERF_KEY,
 	{ NULL },
 };
 
@@ -64,7 +65,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_tanh, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_usually_tanh, arch_rope_simple, NULL };
 static const char *const classes[] = { "Starcoder2ForCausalLM", NULL };
 static const char *const types[] = { "starcoder2", NULL };
 static const char *const skip[] = { NULL };

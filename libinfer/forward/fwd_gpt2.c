@@ -30,7 +30,7 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear_add(r, x, r->h, &w[FMT_ROLE_ATTN_OUT]);    /* x += h Wo' + bo               [T, D]     */
 
 	op_layernorm(r, r->h, x, &w[FMT_ROLE_FFN_NORM]);     /* h = norm(x)                   [T, D]     */
-	op_gelu(r, r->g, r->h, &w[FMT_ROLE_FFN_UP], INFER_GELU_TANH); /* g = gelu(h Wu' + bu)          [T, F]     */
+	op_gelu(r, r->g, r->h, &w[FMT_ROLE_FFN_UP], r->model->gelu); /* g = gelu(h Wu' + bu)          [T, F]     */
 	op_linear_add(r, x, r->g, &w[FMT_ROLE_FFN_DOWN]);    /* x += g Wd' + bd               [T, D]     */
 }
 
@@ -53,4 +53,5 @@ const struct infer_forward infer_fwd_gpt2 = {
 	.global = global,
 	.layer = layer,
 	.layer_norm = true,
+	.gelu_tanh = true,
 };

@@ -29,7 +29,7 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear(r, r->q, r->h, &w[FMT_ROLE_ATTN_Q]);       /* q = h Wq' + bq                [T, Hq*Dk] */
 	op_linear(r, r->k, r->h, &w[FMT_ROLE_ATTN_K]);       /* k = h Wk' + bk                [T, Hk*Dk] */
 	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv' + bv                [T, Hk*Dv] */
-	op_gelu(r, r->g, r->h, &w[FMT_ROLE_FFN_UP], INFER_GELU_TANH); /* g = gelu(h Wu' + bu) [T, F]     */
+	op_gelu(r, r->g, r->h, &w[FMT_ROLE_FFN_UP], r->model->gelu); /* g = gelu(h Wu' + bu) [T, F]     */
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' / sqrt(Dk)) v [T, Hq*Dv] */
@@ -57,4 +57,5 @@ const struct infer_forward infer_fwd_phi2 = {
 	.layer = layer,
 	.pairs = INFER_HALVES,
 	.layer_norm = true,
+	.gelu_tanh = true,
 };

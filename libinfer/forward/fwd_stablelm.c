@@ -1,5 +1,6 @@
-/* StableLM (arXiv:2402.17834): Llama's block with LayerNorm, and a part of each head that rotates. Where the layers have no
- * second norm, the feed-forward block reads the first one beside attention (parallel residual).
+/* StableLM (arXiv:2402.17834): Llama's block with LayerNorm, and a part of each head that rotates. In some, queries and keys have
+ * norms, of each head its own. Where the layers have no second norm, the feed-forward block reads the first one beside attention
+ * (parallel residual).
  * T tokens, D model width, Hq, Hk query and key heads, Dk, Dv their widths, F feed-forward width, V vocabulary. */
 #include "forward.h"
 
@@ -15,6 +16,8 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_ATTN_Q_B, DIM_Q, DIM_MODEL },
 	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_ATTN_K_B, DIM_K, DIM_MODEL },
 	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL },
+	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm", FMT_ROLE_NONE, DIM_HEADS, DIM_HEAD_K, .optional = true },
+	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm", FMT_ROLE_NONE, DIM_HEADS_KV, DIM_HEAD_K, .optional = true },
 	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_NONE, DIM_MODEL, DIM_HEADS_V },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm", FMT_ROLE_FFN_NORM_B, DIM_ONE, DIM_MODEL, .optional = true },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_NONE, DIM_FF, DIM_MODEL },
@@ -34,6 +37,8 @@ static void block(struct infer_run *r, const struct infer_layer *l, float *x /* 
 	op_linear(r, r->v, r->h, &w[FMT_ROLE_ATTN_V]);       /* v = h Wv' + bv                [T, Hk*Dv] */
 	if (parallel)
 		op_swiglu(r, r->g, r->h, &w[FMT_ROLE_FFN_GATE], &w[FMT_ROLE_FFN_UP]); /* as below, of the same h */
+	op_heads_layernorm(r, r->q, &w[FMT_ROLE_ATTN_Q_NORM]); /* q = norm(q), k = norm(k), head by head, in some */
+	op_heads_layernorm(r, r->k, &w[FMT_ROLE_ATTN_K_NORM]);
 	op_rope(r, r->q, l->n_head);
 	op_rope(r, r->k, l->n_head_kv);
 	op_attend(r, r->h, r->q, r->k, r->v);                /* h = softmax(q k' / sqrt(Dk)) v [T, Hq*Dv] */
