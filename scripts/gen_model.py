@@ -284,6 +284,11 @@ MODELS = {
     "seedoss": ("SeedOss", dict(head_dim=24)),
     "seedoss-biases": ("SeedOss", dict(head_dim=16, attention_bias=False, attention_out_bias=True, mlp_bias=True, tie_word_embeddings=True,
                                        num_key_value_heads=4, rope_parameters=YARN)),
+    "stablelm-norms": ("StableLm", dict(use_parallel_residual=True, qk_layernorm=True)),
+    "yarn-magnitudes": ("Llama", dict(rope_parameters=dict(YARN, mscale=0.8, mscale_all_dim=0.5))),
+    "deepseek3-epsilon": ("DeepseekV3", dict(DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1, num_hidden_layers=27, rms_norm_eps=1e-3,
+                                             scoring_func="sigmoid", routed_scaling_factor=2.446)),
+    "gpt2-gelu": ("GPT2", dict(n_ctx=128, activation_function="gelu")),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
 NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")
@@ -493,14 +498,11 @@ def make_grok(name, folder, seed, settings):
     save_golden(folder, name, ids, tiny_grok.logits(config, weights, ids))
 
 
-def make(name, folder):
-    import torch
+def build(name, seed):
+    """A model of the list with random weights, and its configuration."""
     import transformers
     transformers.utils.logging.disable_progress_bar()
-    seed = list(MODELS).index(name)
     kind, settings = MODELS[name]
-    if kind == "Grok":
-        return make_grok(name, folder, seed, settings)
     config, model_class = configure(kind, settings)
     config._attn_implementation = "eager"
     model = model_class(config).eval()
@@ -511,6 +513,16 @@ def make(name, folder):
         mend_mamba2(model, config)
     if kind == "NemotronH":
         mend_nemotronh(model, config)
+    return model, config
+
+
+def make(name, folder, seed=None):
+    import torch
+    seed = list(MODELS).index(name) if seed is None else seed
+    kind, settings = MODELS[name]
+    if kind == "Grok":
+        return make_grok(name, folder, seed, settings)
+    model, config = build(name, seed)
     out = os.path.join(folder, name)
     blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
     model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and name not in JOINED and not name.endswith("-next") else "1GB")
