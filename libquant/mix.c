@@ -1,6 +1,6 @@
 /* The mixes as rows. Source: the behaviour of llama-quantize of August 2026 (value tensors that are fused with others,
  * attn_qkv and attn_kv_b, follow the rules of attn_v since March 2026); scripts/compare-recipes holds the two
- * together. */
+ * together, on models, on headers and on names of every architecture that llama.cpp knows. */
 #include <string.h>
 
 #include "mix.h"
@@ -46,6 +46,25 @@ static const char *const never[] = {
 	"mm.a.code_embd",
 };
 
+/* The same of single architectures: small matrices that steer much. */
+static const struct {
+	const char *arch, *text;
+} never_of[] = {
+	{ "glm5-next", "hc_" },
+	{ "glm5-next", "indexer." },
+	{ "glm5-next", "indexer_compressor_ape." },
+	{ "glm5-next", "indexer_compressor_gate." },
+	{ "glm5-next", "attn_k_b.weight" },
+	{ "glm5-next", "attn_v_b.weight" },
+	{ "glm5-next", "attn_kv_a_mqa.weight" },
+	{ "glm5-next", "ssm_beta.weight" },
+	{ "glm5-next", "ssm_f_a.weight" },
+	{ "glm5-next", "ssm_f_b.weight" },
+	{ "glm5-next", "ssm_g_a.weight" },
+	{ "glm5-next", "ssm_g_b.weight" },
+	{ "vllm-decision2", "decision." },
+};
+
 static const struct {
 	const char *text;
 	bool whole; /* the whole name, not a part of it */
@@ -67,14 +86,23 @@ static const struct {
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])
 
-bool quant_mix_allowed(struct fmt_str name)
+bool quant_mix_allowed(struct fmt_str arch, struct fmt_str name)
 {
 	if (!fmt_str_ends(name, "weight"))
 		return false;
 	for (size_t i = 0; i < N_OF(never); i++)
 		if (fmt_str_has(name, never[i]))
 			return false;
+	for (size_t i = 0; i < N_OF(never_of); i++)
+		if (fmt_str_is(arch, never_of[i].arch) && fmt_str_has(name, never_of[i].text))
+			return false;
 	return true;
+}
+
+static bool is_small(const struct quant_mix_model *m, struct fmt_str name)
+{
+	return fmt_str_is(m->arch, "glm5-next") && (fmt_str_has(name, "attn_q_a.weight") || fmt_str_has(name, "attn_q_b.weight") ||
+	                                            fmt_str_has(name, "nextn.eh_proj.weight"));
 }
 
 enum quant_mix_kind quant_mix_kind(const struct quant_mix_model *m, struct fmt_str name)
@@ -84,7 +112,7 @@ enum quant_mix_kind quant_mix_kind(const struct quant_mix_model *m, struct fmt_s
 			continue;
 		return kinds[i].kind == MIX_TOKEN_EMBD && m->tied ? MIX_OUTPUT : kinds[i].kind;
 	}
-	return MIX_OTHER;
+	return is_small(m, name) ? MIX_SMALL : MIX_OTHER;
 }
 
 bool quant_mix_is_value(enum quant_mix_kind k)
@@ -147,12 +175,12 @@ static bool experts_8(const struct place *p)
 
 static bool falcon(const struct place *p)
 {
-	return p->m->falcon;
+	return fmt_str_is(p->m->arch, "falcon");
 }
 
 static bool not_falcon(const struct place *p)
 {
-	return !p->m->falcon;
+	return !falcon(p);
 }
 
 static bool experts_8_not_falcon(const struct place *p)
@@ -237,16 +265,32 @@ static bool first_8th_no_imatrix(const struct place *p)
 	return no_imatrix(p) && first_8th(p);
 }
 
+/* Three dimensions are taken for experts, but where attention is known to have such matrices too. */
 static bool experts(const struct place *p)
 {
 	enum quant_mix_kind k = p->t->kind;
 
-	return p->t->stacked && (!p->m->stacked_heads || k == MIX_FFN_UP || k == MIX_FFN_GATE || k == MIX_FFN_DOWN);
+	return p->t->stacked &&
+	       (!fmt_str_is(p->m->arch, "bailingmoe3") || k == MIX_FFN_UP || k == MIX_FFN_GATE || k == MIX_FFN_DOWN);
+}
+
+/* What llama.cpp calls a 70B is a matter of layers, for two architectures also of heads: Qwen 2.5 72B is one. */
+static bool is_70b(const struct quant_mix_model *m)
+{
+	static const struct {
+		const char *arch;
+		bool grouped_only;
+	} those[] = { { "llama", true }, { "llama-embed", true }, { "qwen2", false }, { "deci", false }, { "olmo", false } };
+
+	for (size_t i = 0; m->n_layers == 80 && i < N_OF(those); i++)
+		if (fmt_str_is(m->arch, those[i].arch))
+			return m->grouped || !those[i].grouped_only;
+	return false;
 }
 
 static bool low_in_70b(const struct place *p)
 {
-	return p->m->is_70b && (p->type == FMT_Q3_K || p->type == FMT_Q4_K);
+	return is_70b(p->m) && (p->type == FMT_Q3_K || p->type == FMT_Q4_K);
 }
 
 #define R(name) (UINT64_C(1) << RECIPE_##name)
@@ -333,6 +377,8 @@ static const struct rule {
 	{ R(Q2_K) | R(Q3_K_S) | R(Q3_K_M) | R(IQ3_XXS) | R(IQ3_XS) | R(IQ3_S) | R(IQ3_M) | R(IQ4_NL) | R(IQ4_XS) |
 	          R(Q4_K_S) | R(Q4_K_M),
 	  K(ATTN_OUTPUT), experts_8_not_falcon, FMT_Q5_K, "attn_output beside 8 experts: Q5_K" },
+
+	{ MIXED, K(SMALL), always, FMT_Q8_0, "small beside the rest: Q8_0" },
 };
 
 enum fmt_type quant_mix_type(const struct quant_mix_model *m, const struct quant_mix_tensor *t,

@@ -57,16 +57,16 @@ enum quant_mix_kind {
 	MIX_FFN_UP,
 	MIX_FFN_GATE,
 	MIX_FFN_DOWN,
+	MIX_SMALL,      /* of GLM 5: too small beside the rest to save on */
 	MIX_OTHER,
 	MIX_KIND_COUNT
 };
 
 /* What the rules look at. */
 struct quant_mix_model {
+	struct fmt_str arch;   /* general.architecture */
 	bool tied;             /* no output.weight: token_embd.weight is both */
-	bool falcon;
-	bool is_70b;           /* what llama.cpp calls one: its values are small */
-	bool stacked_heads;    /* three dimensions need not mean experts: matrices of attention have them too */
+	bool grouped;          /* layer 0 has fewer key heads than query heads */
 	uint32_t n_layers;
 	uint32_t n_gqa;        /* query heads per key head, of layer 0 */
 	uint32_t n_experts;    /* 0: dense */
@@ -82,8 +82,8 @@ struct quant_mix_tensor {
 	bool stacked;          /* experts: three dimensions */
 };
 
-/* May a matrix of this name be quantized at all? */
-bool quant_mix_allowed(struct fmt_str name);
+/* May a matrix of this name be quantized at all, in a model of this architecture? */
+bool quant_mix_allowed(struct fmt_str arch, struct fmt_str name);
 enum quant_mix_kind quant_mix_kind(const struct quant_mix_model *m, struct fmt_str name);
 bool quant_mix_is_value(enum quant_mix_kind k);
 

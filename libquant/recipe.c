@@ -154,21 +154,6 @@ struct quant_recipe_model {
 	const struct fmt_view_tensor **order; /* the view's tensors from the first layer to the last */
 };
 
-/* What llama.cpp calls a 70B is a matter of layers, for two architectures also of heads: Qwen 2.5 72B is one. Source: what
- * llama-quantize of August 2026 does with headers of 80 layers of every architecture that it knows. */
-static bool is_70b(struct fmt_str arch, uint32_t n_layers, bool grouped)
-{
-	static const struct {
-		const char *arch;
-		bool grouped_only;
-	} those[] = { { "llama", true }, { "llama-embed", true }, { "qwen2", false }, { "deci", false }, { "olmo", false } };
-
-	for (size_t i = 0; n_layers == 80 && i < sizeof those / sizeof those[0]; i++)
-		if (fmt_str_is(arch, those[i].arch))
-			return grouped || !those[i].grouped_only;
-	return false;
-}
-
 /* Facts about the model that rules ask for. Keys that are absent count as 0; of per-layer arrays layer 0 speaks. */
 static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, struct fmt_err *err)
 {
@@ -179,10 +164,9 @@ static bool learn_model(const struct fmt_view *v, struct quant_mix_model *m, str
 	    !fmt_view_u32(v, "attention.head_count", 0, 0, &n_heads, err) ||
 	    !fmt_view_u32(v, "attention.head_count_kv", 0, n_heads, &n_kv, err))
 		return false;
+	m->arch = v->arch_name;
 	m->n_gqa = n_kv ? n_heads / n_kv : 0;
-	m->falcon = fmt_str_is(v->arch_name, "falcon");
-	m->is_70b = is_70b(v->arch_name, m->n_layers, n_heads != n_kv);
-	m->stacked_heads = fmt_str_is(v->arch_name, "bailingmoe3");
+	m->grouped = n_heads != n_kv;
 	m->tied = !fmt_view_find(v, FMT_STR("output.weight"));
 	return true;
 }
@@ -192,7 +176,7 @@ static void learn_names(struct quant_recipe_model *m)
 	for (uint64_t i = 0; i < m->view->n_tensors; i++) {
 		struct fmt_str name = m->view->tensors[i].name;
 
-		m->tensors[i] = (struct tensor_facts){ quant_mix_kind(&m->facts, name), quant_mix_allowed(name) };
+		m->tensors[i] = (struct tensor_facts){ quant_mix_kind(&m->facts, name), quant_mix_allowed(m->facts.arch, name) };
 		m->facts.n_values += quant_mix_is_value(m->tensors[i].kind);
 	}
 }
@@ -295,7 +279,7 @@ static bool may_change(const struct fmt_view *v, const struct fmt_view_tensor *v
 
 bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt)
 {
-	return may_change(v, vt, quant_mix_allowed(vt->name));
+	return may_change(v, vt, quant_mix_allowed(v->arch_name, vt->name));
 }
 
 /* What the person asked for by name; the type that the recipe would give otherwise. */

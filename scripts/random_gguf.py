@@ -1,5 +1,5 @@
-"""Headers of models that nobody has: an architecture that llama.cpp knows, its tensors' names, and the rest drawn at random:
-layers, experts, heads, lengths of rows, types, which layers have what, the order in the file. The data is a hole.
+"""Headers of models that nobody has: an architecture that llama.cpp knows, its tensors' names and some of others', and the rest
+drawn at random: layers, experts, heads, lengths of rows, types, which layers have what, the order in the file. The data is a hole.
 
 llama-quantize reads hyper-parameters and names, not shapes: it plans such a model as it would a real one.
 """
@@ -99,11 +99,13 @@ def missing(output, n_layers):
 
 
 def make(rng, arch, names, path, quantize):
-    """Writes such a GGUF. quantize(path): status and output of llama-quantize, which names the keys that an architecture asks
+    """Writes such a GGUF. names: as architectures() has them; quantize(path): status and output of llama-quantize, which names the keys that an architecture asks
     for. returns None, or why llama-quantize does not take it"""
     n_layers, n_experts, (n_heads, n_kv) = rng.choice(LAYERS), rng.choice(EXPERTS), (0, 0)
     n_heads, n_kv = heads(rng, n_layers)
-    all_tensors = tensors(rng, names, n_layers, n_experts)
+    foreign = sorted(t for t in {t for of in names.values() for t in of} - set(names[arch]) - {"output"}
+                     if t.startswith("blk.") or "ffn_" not in t) # feed-forward outside layers: refused beside experts
+    all_tensors = tensors(rng, names[arch] + rng.sample(foreign, 12), n_layers, n_experts)
     keys = {"general.architecture": ("str", arch), "tokenizer.ggml.model": ("str", "no_vocab"),
             arch + ".block_count": ("u32", n_layers), arch + ".vocab_size": ("u32", 1000), arch + ".context_length": ("u32", 512),
             arch + ".embedding_length": ("u32", 512), arch + ".attention.head_count": ("u32", n_heads),

@@ -185,6 +185,38 @@ static void seventy_billion(void **state)
 	}
 }
 
+/* GLM 5's mixers and gates stay, its latent queries are Q8_0; in a model of another kind the same names are like others. */
+static void small_matrices(void **state)
+{
+	static const struct {
+		const char *name;
+		enum fmt_type glm, llama;
+	} cases[] = {
+		{ "blk.0.hc_attn_fn.weight", FMT_F16, FMT_Q4_K },   { "blk.0.indexer.attn_q_b.weight", FMT_F16, FMT_Q4_K },
+		{ "blk.0.ssm_beta.weight", FMT_F16, FMT_Q4_K },     { "blk.0.attn_q_a.weight", FMT_Q8_0, FMT_Q4_K },
+		{ "blk.0.attn_output.weight", FMT_Q4_K, FMT_Q4_K }, { "blk.0.indexer_compressor_kv.weight", FMT_Q4_K, FMT_Q4_K },
+	};
+	enum { N = sizeof cases / sizeof cases[0] };
+
+	for (int llama = 0; llama < 2; llama++) {
+		const struct make_key key = { "general.architecture", llama ? "llama" : "glm5-next", 0 };
+		struct make_tensor t[N];
+		struct fmt_err err = { 0 };
+		struct plan p;
+		size_t n = 0;
+
+		for (size_t i = 0; i < N; i++)
+			add(t, &n, FMT_F16, 4, 256, cases[i].name, 0);
+		make_gguf(in_dir(state, "model.gguf"), &key, 1, t, n);
+		p.view = fmt_view_open(in_dir(state, "model.gguf"), NULL, &err);
+		assert_non_null(p.view);
+		assert_true(quant_recipe_plan(p.view, quant_recipe_find("Q4_K_S"), NULL, p.types, p.why, &err));
+		for (size_t i = 0; i < N; i++)
+			check_type(&p, cases[i].name, 0, llama ? cases[i].llama : cases[i].glm);
+		fmt_view_close(p.view);
+	}
+}
+
 /* Some rules leave Falcon out, one does not: the first layers of IQ4_XS. */
 static void falcon(void **state)
 {
@@ -262,6 +294,7 @@ int main(void)
 		cmocka_unit_test(layers_with_more_bits),
 		cmocka_unit_test(tied_embedding_is_output),
 		cmocka_unit_test(seventy_billion),
+		cmocka_unit_test(small_matrices),
 		cmocka_unit_test(falcon),
 		cmocka_unit_test(eight_experts),
 		cmocka_unit_test(rows_that_do_not_fit),
