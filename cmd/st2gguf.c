@@ -19,6 +19,9 @@ struct options {
 	struct st2gguf_ask ask;
 	struct cli_list loras;
 	struct cli_list keys;
+	struct st2gguf_split split;
+	const char *split_size;
+	bool split_tensors_given;
 	bool dry_run, explain, allow_requantize, strict;
 };
 
@@ -99,7 +102,7 @@ static bool convert(struct conversion *c, const struct options *o, struct verify
 {
 	double start = now();
 
-	if (!st2gguf_plan(c, err) || !st2gguf_ask_check(c, o->strict, o->dry_run, err))
+	if (!st2gguf_plan(c, err) || !st2gguf_split(c, &o->split, err) || !st2gguf_ask_check(c, o->strict, o->dry_run, err))
 		return false;
 	print_notes(c, o);
 	if (o->dry_run || (o->explain && !c->program->json))
@@ -186,6 +189,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 	if (ok && check && !o->dry_run)
 		status = verify_check(check, &c);
 	verify_finish(&verify);
+	st2gguf_split_finish(&c);
 	st2gguf_plan_finish(&c);
 	st2gguf_ask_finish(&c);
 	adapters_close(&c.adapters);
@@ -250,9 +254,29 @@ static bool has_empty(const struct cli_list *l)
 	return false;
 }
 
+/* returns 0, or the exit status */
+static int check_split(const struct cli_program *p, struct options *o)
+{
+	struct st2gguf_split *s = &o->split;
+
+	if (o->split_size && !st2gguf_split_size(o->split_size, &s->max_bytes))
+		return cli_usage_error(p, "--split-max-size: '%s' is not a size such as 2G or 500M", o->split_size);
+	if (o->split_tensors_given && !s->max_tensors)
+		return cli_usage_error(p, "--split-max-tensors is at least 1");
+	if (!!s->max_bytes + !!s->max_tensors + s->keep > 1)
+		return cli_usage_error(p, "one of --split-max-size, --split-max-tensors and --keep-split");
+	if (s->no_tensor_first && !s->max_bytes && !s->max_tensors)
+		return cli_usage_error(p, "--no-tensor-first-split needs --split-max-size or --split-max-tensors");
+	if (o->view.vocab_only && (s->max_bytes || s->max_tensors))
+		return cli_usage_error(p, "--vocab-only writes no tensors: there is nothing to split");
+	return CLI_OK;
+}
+
 /* What the table of options cannot say. returns 0, or the exit status */
 static int check_usage(const struct cli_program *p, struct options *o, int n, char *const *sources)
 {
+	int status;
+
 	if (n != 1)
 		return n ? cli_usage_error(p, "one SOURCE at a time, not '%s' and '%s' (the output goes to -o)", sources[0], sources[1])
 		         : cli_usage_error(p, "no SOURCE given");
@@ -278,7 +302,8 @@ static int check_usage(const struct cli_program *p, struct options *o, int n, ch
 		return cli_usage_error(p, "--include-weights, --exclude-weights: a part of tensors' names, not nothing");
 	if (p->threads > MAX_THREADS)
 		return cli_usage_error(p, "--threads: at most %d", MAX_THREADS);
-	return verify_usage(p, &o->verify, o->view.vocab_only);
+	status = check_split(p, o);
+	return status ? status : verify_usage(p, &o->verify, o->view.vocab_only);
 }
 
 int main(int argc, char **argv)
@@ -324,6 +349,12 @@ int main(int argc, char **argv)
 		{ CLI_FLAG, 0, "strict", NULL, &o.strict,
 		  "a type that does not fit, an unused expression, missing importance:\nerrors, not notes", NULL },
 		{ CLI_FLAG, 0, "explain", NULL, &o.explain, "show each tensor's type and the rule that chose it, as --dry-run does", NULL },
+		{ CLI_GROUP, 0, NULL, NULL, NULL, "Several files, NAME-00001-of-00003.gguf and so on", NULL },
+		{ CLI_STRING, 0, "split-max-size", "SIZE", &o.split_size,
+		  "at most SIZE of tensors in each, 2G for two billion bytes; if there\nis more than one", NULL },
+		{ CLI_UINT, 0, "split-max-tensors", "N", &o.split.max_tensors, "at most N tensors in each", &o.split_tensors_given },
+		{ CLI_FLAG, 0, "no-tensor-first-split", NULL, &o.split.no_tensor_first, "the first with metadata alone", NULL },
+		{ CLI_FLAG, 0, "keep-split", NULL, &o.split.keep, "the same tensors in each as in SOURCE, a GGUF in several files", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Checking", NULL },
 		{ CLI_OPTIONAL, 0, "verify", "TEXT", &o.verify.text,
 		  "read the output back, compare its tensors with the source's and\nits predictions on the text in TEXT, or a built-in one; the figures\n"

@@ -24,6 +24,13 @@ enum st2gguf_embed { ST2GGUF_EMBED_AUTO, ST2GGUF_EMBED_ALWAYS, ST2GGUF_EMBED_NEV
  * returns    false with *err set: ids differ for no reason that is known. With ALWAYS that is a note too */
 bool st2gguf_tokens(struct fmt_view *v, enum st2gguf_embed when, bool pre_given, struct fmt_err *err);
 
+/* One file of the output. */
+struct part {
+	char *path;
+	struct fmt_writer *writer;         /* laid out; its tensor 0 is tensor `first` of the view */
+	uint64_t first, file_bytes;
+};
+
 struct conversion {
 	struct cli_program *program;
 	struct quant_pool *pool;           /* NULL: it is a plan */
@@ -45,8 +52,10 @@ struct conversion {
 	const char *output;
 	enum fmt_type *types;              /* per tensor of the view */
 	const char **why;                  /* per tensor: the rule */
-	struct fmt_writer *writer;         /* laid out */
-	uint64_t file_bytes;               /* of the output */
+	struct fmt_writer *writer;         /* of the output in one file, laid out */
+	struct part *parts;                /* the files that there will be; the only one has that writer */
+	size_t n_parts;
+	uint64_t file_bytes;               /* of the output, all files together */
 };
 
 /* The name of the output where none is given: NAME-TYPE.gguf in the current directory. NAME is the directory's name, or
@@ -90,8 +99,23 @@ bool st2gguf_ask_check(struct conversion *c, bool strict, bool dry_run, struct f
 bool st2gguf_plan(struct conversion *c, struct fmt_err *err);
 void st2gguf_plan_finish(struct conversion *c);
 
-/* A part of it: gives the writer the output's keys. */
-bool st2gguf_write_keys(struct conversion *c, struct fmt_err *err);
+/* A part of it: gives a writer the output's keys. */
+bool st2gguf_write_keys(struct conversion *c, struct fmt_writer *w, struct fmt_err *err);
+
+/* Into which files the output goes: one, but for what is asked for here. */
+struct st2gguf_split {
+	uint64_t max_bytes, max_tensors; /* of a file's tensors, how many of them; 0: no limit */
+	bool keep;                       /* cut where the source is */
+	bool no_tensor_first;            /* the first has keys alone */
+};
+
+/* A size as llama-gguf-split takes it, "2G" for two billion bytes, or as other options do, "2GiB". false: it is none, or 0 */
+bool st2gguf_split_size(const char *text, uint64_t *n_bytes);
+
+/* After the plan: fills in the parts, and their bytes as the file's; to be finished in every case, before the plan is. */
+bool st2gguf_split(struct conversion *c, const struct st2gguf_split *s, struct fmt_err *err);
+void st2gguf_split_finish(struct conversion *c);
+size_t st2gguf_part_of(const struct conversion *c, uint64_t tensor); /* the number of the part that it is in */
 
 /* st2gguf_write.c */
 struct verify;

@@ -228,7 +228,7 @@ static bool make_rules(const struct conversion *c, struct key_rules *r, struct f
 	return true;
 }
 
-static bool write_kv(struct conversion *c, struct key_rules *rules, const struct fmt_kv *kv, struct fmt_err *err)
+static bool write_kv(struct fmt_writer *w, struct key_rules *rules, const struct fmt_kv *kv, struct fmt_err *err)
 {
 	struct fmt_kv changed = *kv;
 
@@ -242,33 +242,33 @@ static bool write_kv(struct conversion *c, struct key_rules *rules, const struct
 		r->seen = true;
 		changed.value = r->value;
 	}
-	return fmt_writer_kv(c->writer, &changed, err);
+	return fmt_writer_kv(w, &changed, err);
 }
 
-static bool write_all(struct conversion *c, struct key_rules *rules, struct fmt_err *err)
+static bool write_all(struct conversion *c, struct fmt_writer *w, struct key_rules *rules, struct fmt_err *err)
 {
 	if (!make_rules(c, rules, err))
 		return false;
 	for (uint64_t i = 0; i < c->view->n_kv; i++)
-		if (!is_found(c->view->kv[i].key) && !write_kv(c, rules, &c->view->kv[i], err))
+		if (!is_found(c->view->kv[i].key) && !write_kv(w, rules, &c->view->kv[i], err))
 			return false;
 	for (size_t i = 0; i < rules->n; i++) {
 		struct fmt_kv kv = { .key = rules->list[i].key, .value = rules->list[i].value };
 
-		if (!rules->list[i].drop && !rules->list[i].seen && !fmt_writer_kv(c->writer, &kv, err))
+		if (!rules->list[i].drop && !rules->list[i].seen && !fmt_writer_kv(w, &kv, err))
 			return false;
 	}
 	for (size_t i = 0; i < c->n_late_keys; i++)
-		if (!fmt_writer_kv(c->writer, &c->late_keys[i], err))
+		if (!fmt_writer_kv(w, &c->late_keys[i], err))
 			return false;
 	return true;
 }
 
-bool st2gguf_write_keys(struct conversion *c, struct fmt_err *err)
+bool st2gguf_write_keys(struct conversion *c, struct fmt_writer *w, struct fmt_err *err)
 {
 	size_t n = OWN_RULES + c->n_keys;
 	struct key_rules rules = { .list = calloc(n, sizeof *rules.list) };
-	bool ok = rules.list ? write_all(c, &rules, err) : fmt_fail_nomem(err, n * sizeof *rules.list);
+	bool ok = rules.list ? write_all(c, w, &rules, err) : fmt_fail_nomem(err, n * sizeof *rules.list);
 
 	free(rules.list);
 	return ok;

@@ -89,7 +89,7 @@ static bool plan_types(struct conversion *c, struct fmt_err *err)
 static bool lay_out(struct conversion *c, struct fmt_err *err)
 {
 	c->writer = fmt_writer_create(FMT_OUT_GGUF, err);
-	if (!c->writer || !st2gguf_write_keys(c, err))
+	if (!c->writer || !st2gguf_write_keys(c, c->writer, err))
 		return false;
 	for (uint64_t i = 0; i < c->view->n_tensors; i++) {
 		const struct fmt_view_tensor *vt = &c->view->tensors[i];

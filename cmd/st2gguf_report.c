@@ -30,12 +30,33 @@ static const char *quant_name(const struct conversion *c)
 	return c->recipe ? c->recipe->name : "types kept";
 }
 
+static uint64_t n_tensors_in(const struct conversion *c, size_t part)
+{
+	return (part + 1 < c->n_parts ? c->parts[part + 1].first : c->view->n_tensors) - c->parts[part].first;
+}
+
+/* Of an output in one file all that could be said here is said elsewhere. */
+static void json_files(struct cli_json *j, const struct conversion *c)
+{
+	if (c->n_parts == 1)
+		return;
+	cli_json_array(j, "files");
+	for (size_t i = 0; i < c->n_parts; i++) {
+		cli_json_object(j, NULL);
+		cli_json_cstr(j, "path", c->parts[i].path);
+		cli_json_u64(j, "tensor_count", n_tensors_in(c, i));
+		cli_json_u64(j, "bytes", c->parts[i].file_bytes);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
 static void json_summary(struct cli_json *j, const struct conversion *c)
 {
 	struct totals t = add_up(c);
 
 	cli_json_cstr(j, "source", c->view->path);
-	cli_json_cstr(j, "output", c->output);
+	cli_json_cstr(j, "output", c->parts[0].path);
 	cli_json_str(j, "architecture", c->view->arch_name);
 	if (c->recipe)
 		cli_json_cstr(j, "quant", c->recipe->name);
@@ -44,6 +65,7 @@ static void json_summary(struct cli_json *j, const struct conversion *c)
 	cli_json_u64(j, "source_bytes", t.source_bytes);
 	cli_json_u64(j, "tensor_bytes", t.tensor_bytes);
 	cli_json_u64(j, "file_bytes", c->file_bytes);
+	json_files(j, c);
 	cli_json_f64(j, "bits_per_weight", t.bits_per_weight);
 	cli_json_array(j, "notes");
 	for (uint32_t i = 0; i < c->view->n_notes; i++)
@@ -59,6 +81,7 @@ static double bits_per_weight(const struct fmt_view_tensor *vt, uint64_t bytes)
 static void json_tensor(struct cli_json *j, const struct conversion *c, uint32_t i)
 {
 	const struct fmt_view_tensor *vt = &c->view->tensors[i];
+	const struct part *part = &c->parts[st2gguf_part_of(c, i)];
 
 	cli_json_object(j, NULL);
 	cli_json_str(j, "name", vt->name);
@@ -69,7 +92,9 @@ static void json_tensor(struct cli_json *j, const struct conversion *c, uint32_t
 	cli_json_cstr(j, "source_type", fmt_type_info(vt->type)->name);
 	cli_json_cstr(j, "type", fmt_type_info(c->types[i])->name);
 	cli_json_u64(j, "bytes", fmt_writer_bytes(c->writer, i));
-	cli_json_u64(j, "offset", fmt_writer_offset(c->writer, i));
+	if (c->n_parts > 1)
+		cli_json_u64(j, "file", (uint64_t)(part - c->parts));
+	cli_json_u64(j, "offset", fmt_writer_offset(part->writer, i - (uint32_t)part->first));
 	cli_json_f64(j, "bits_per_weight", bits_per_weight(vt, fmt_writer_bytes(c->writer, i)));
 	cli_json_cstr(j, "rule", c->why[i]);
 	cli_json_close(j, '}');
@@ -129,7 +154,12 @@ void st2gguf_print_plan(const struct conversion *c)
 		print_tensor(c, (uint32_t)i, width);
 	printf("\n%" PRIu64 " tensors, %s parameters, %s, %.2f bits per weight\n", c->view->n_tensors,
 	       cli_count(t.params, params), quant_name(c), t.bits_per_weight);
-	printf("%s would have %s bytes\n", c->output, cli_thousands(c->file_bytes, count));
+	for (size_t i = 0; i < c->n_parts; i++) {
+		printf("%s would have %s bytes", c->parts[i].path, cli_thousands(c->parts[i].file_bytes, count));
+		if (c->n_parts > 1)
+			printf(", %" PRIu64 " tensors", n_tensors_in(c, i));
+		putchar('\n');
+	}
 }
 
 void st2gguf_print_result(const struct conversion *c, double seconds, struct verify *v)
@@ -152,8 +182,11 @@ void st2gguf_print_result(const struct conversion *c, double seconds, struct ver
 	}
 	if (c->program->quiet)
 		return;
-	printf("%s: %" PRIu64 " tensors, %s parameters, %s, %.2f bits per weight, %s -> %s in %.1f s\n", c->output,
-	       c->view->n_tensors, cli_count(t.params, params), quant_name(c), t.bits_per_weight,
+	printf("%s: ", c->parts[0].path);
+	if (c->n_parts > 1)
+		printf("%zu files, ", c->n_parts);
+	printf("%" PRIu64 " tensors, %s parameters, %s, %.2f bits per weight, %s -> %s in %.1f s\n", c->view->n_tensors,
+	       cli_count(t.params, params), quant_name(c), t.bits_per_weight,
 	       cli_bytes(t.source_bytes, before), cli_bytes(c->file_bytes, after), seconds);
 	if (v)
 		verify_print(v, c);

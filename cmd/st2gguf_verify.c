@@ -240,25 +240,59 @@ static bool run_both(struct verify *v, const struct conversion *c, const struct 
 /* Strings stay what they were. */
 static bool write_keys(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct fmt_err *err)
 {
+	struct fmt_writer *w = c->parts[0].writer;
 	size_t n = fill_keys(v, c->view->n_tensors);
 
 	for (size_t i = 0; i < n; i++)
-		if (v->keys[i].value.type != FMT_KV_STR && !fmt_writer_kv_replace(c->writer, &v->keys[i], err))
+		if (v->keys[i].value.type != FMT_KV_STR && !fmt_writer_kv_replace(w, &v->keys[i], err))
 			return false;
-	return fmt_writer_header(c->writer, sink, err);
+	return fmt_writer_header(w, sink, err);
 }
 
-bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct fmt_err *err)
+/* Paths of what has no names yet. paths: room for one per part, zeroed */
+static bool nameless_paths(const struct conversion *c, struct fmt_sink *const *sinks, char **paths, struct fmt_err *err)
 {
-	char *path = fmt_sink_path(sink, c->file_bytes, err);
-	struct fmt_view *output = path ? fmt_view_open(path, NULL, err) : NULL;
+	for (size_t i = 0; i < c->n_parts; i++) {
+		paths[i] = fmt_sink_path(sinks[i], c->parts[i].file_bytes, err);
+		if (!paths[i])
+			return false;
+	}
+	return true;
+}
+
+/* An error about a file without a name is about the one that a person knows. */
+static void rename_error(const struct conversion *c, char *const *paths, struct fmt_err *err)
+{
+	for (size_t i = 0; i < c->n_parts && paths[i]; i++) {
+		if (strcmp(err->file, paths[i]))
+			continue;
+		snprintf(err->file, sizeof err->file, "%s", c->parts[i].path);
+		return;
+	}
+}
+
+static bool read_back(struct verify *v, struct conversion *c, char *const *paths, struct fmt_err *err)
+{
+	struct fmt_view_opts opts = { .parts = (const char *const *)paths, .n_parts = (uint32_t)c->n_parts };
+	struct fmt_view *output = fmt_view_open(paths[0], &opts, err);
 	bool ok = output && compare_tensors(v, c, output, err) && (!v->runs || run_both(v, c, output, err));
 
 	fmt_view_close(output);
-	if (!ok && path && !strcmp(err->file, path)) /* which has no name yet that a person knows */
-		snprintf(err->file, sizeof err->file, "%s", c->output);
-	free(path);
-	return ok && write_keys(v, c, sink, err);
+	return ok;
+}
+
+bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *const *sinks, struct fmt_err *err)
+{
+	char **paths = calloc(c->n_parts, sizeof *paths);
+	bool ok = paths ? nameless_paths(c, sinks, paths, err) && read_back(v, c, paths, err)
+	                : fmt_fail_nomem(err, c->n_parts * sizeof *paths);
+
+	if (!ok && paths)
+		rename_error(c, paths, err);
+	for (size_t i = 0; paths && i < c->n_parts; i++)
+		free(paths[i]);
+	free(paths);
+	return ok && write_keys(v, c, sinks[0], err);
 }
 
 size_t verify_limits(const struct verify *v, struct limit *limits)

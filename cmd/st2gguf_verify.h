@@ -50,8 +50,8 @@ int verify_usage(const struct cli_program *p, const struct verify_opts *o, bool 
 bool verify_begin(struct verify *v, const struct verify_opts *o, struct conversion *c, struct fmt_err *err);
 void verify_finish(struct verify *v);
 
-/* After the tensors: compares, and writes the header again. */
-bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *sink, struct fmt_err *err);
+/* After the tensors: compares, and writes the header again, that of the first part. sinks: one per part */
+bool verify_run(struct verify *v, struct conversion *c, struct fmt_sink *const *sinks, struct fmt_err *err);
 
 /* Messages for what does not hold. returns CLI_OK, or CLI_CHECK */
 int verify_check(const struct verify *v, const struct conversion *c);

@@ -81,7 +81,7 @@ bool verify_page(struct verify *v, const struct conversion *c, bool force, struc
 {
 	struct limit limits[DIVERGENCE_LIMITS + 1];
 	struct divergence_page page = {
-		.model = c->output,
+		.model = c->parts[0].path,
 		.reference = c->view->path,
 		.text = divergence_text(v->o->text),
 		.d = v->runs ? &v->d : NULL,

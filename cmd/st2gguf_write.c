@@ -1,6 +1,8 @@
 /* The output of st2gguf: written, checked where that is asked for, and given its name. A signal ends it in good order. */
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <libquant/transcode.h>
 
@@ -42,7 +44,7 @@ void st2gguf_die_of_signal(void)
 	raise(sig);
 }
 
-static bool transcode(struct conversion *c, const struct write_opts *o, struct fmt_sink *sink, struct fmt_err *err)
+static bool transcode(struct conversion *c, const struct write_opts *o, const struct quant_part *parts, struct fmt_err *err)
 {
 	struct cli_progress progress;
 	struct quant_transcode t = {
@@ -51,8 +53,8 @@ static bool transcode(struct conversion *c, const struct write_opts *o, struct f
 		.weights = c->weights,
 		.lora = c->adapters.lora,
 		.effort = o->effort,
-		.writer = c->writer,
-		.sink = sink,
+		.parts = parts,
+		.n_parts = c->n_parts,
 		.pool = c->pool,
 		.allow_nonfinite = o->allow_nonfinite,
 		.stop = &stop_signal,
@@ -61,8 +63,9 @@ static bool transcode(struct conversion *c, const struct write_opts *o, struct f
 	};
 	bool ok;
 
-	if (!fmt_writer_header(c->writer, sink, err))
-		return false;
+	for (size_t i = 0; i < c->n_parts; i++)
+		if (!fmt_writer_header(parts[i].writer, parts[i].sink, err))
+			return false;
 	cli_progress_start(&progress, c->program, "converting", NULL);
 	ok = quant_transcode_run(&t, err);
 	cli_progress_end(&progress);
@@ -83,16 +86,55 @@ static bool check_room(const struct conversion *c, const struct fmt_sink *sink, 
 	return false;
 }
 
-bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct fmt_err *err)
+/* All files are open at once, each with its directory, and once more where they are read back. */
+static void allow_open_files(size_t n_parts)
 {
-	struct fmt_sink *sink = fmt_sink_create(c->output, o->force, err);
+	struct rlimit limit;
+	rlim_t n = 64 + 3 * (rlim_t)n_parts;
 
-	if (!sink)
-		return false;
-	if (!check_room(c, sink, err) || !transcode(c, o, sink, err) || (v && !verify_run(v, c, sink, err))) {
-		fmt_sink_abort(sink);
-		return false;
-	}
-	return fmt_sink_commit(sink, c->file_bytes, err);
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= n)
+		return;
+	limit.rlim_cur = limit.rlim_max < n ? limit.rlim_max : n;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* else opening one says what is wrong */
 }
 
+/* The files in which the parts are written; `sinks` has them for the commit. */
+static bool open_parts(const struct conversion *c, bool force, struct fmt_sink **sinks, struct quant_part *parts, struct fmt_err *err)
+{
+	allow_open_files(c->n_parts);
+	for (size_t i = 0; i < c->n_parts; i++) {
+		sinks[i] = fmt_sink_create(c->parts[i].path, force, err);
+		if (!sinks[i])
+			return false;
+		parts[i] = (struct quant_part){ c->parts[i].writer, sinks[i], c->parts[i].first };
+	}
+	return true;
+}
+
+static bool write_parts(struct conversion *c, const struct write_opts *o, struct verify *v, struct fmt_sink **sinks,
+                        struct quant_part *parts, uint64_t *n_bytes, struct fmt_err *err)
+{
+	if (!open_parts(c, o->force, sinks, parts, err) || !check_room(c, sinks[0], err) || !transcode(c, o, parts, err) ||
+	    (v && !verify_run(v, c, sinks, err))) {
+		for (size_t i = 0; i < c->n_parts; i++)
+			fmt_sink_abort(sinks[i]);
+		return false;
+	}
+	for (size_t i = 0; i < c->n_parts; i++)
+		n_bytes[i] = c->parts[i].file_bytes;
+	return fmt_sink_commit_all(sinks, n_bytes, c->n_parts, err);
+}
+
+bool st2gguf_write(struct conversion *c, const struct write_opts *o, struct verify *v, struct fmt_err *err)
+{
+	struct fmt_sink **sinks = calloc(c->n_parts, sizeof *sinks);
+	struct quant_part *parts = calloc(c->n_parts, sizeof *parts);
+	uint64_t *n_bytes = calloc(c->n_parts, sizeof *n_bytes);
+	bool ok = sinks && parts && n_bytes;
+
+	ok = ok ? write_parts(c, o, v, sinks, parts, n_bytes, err) : fmt_fail_nomem(err, c->n_parts * sizeof *parts);
+	free(sinks);
+	free(parts);
+	free(n_bytes);
+	return ok;
+}

@@ -33,6 +33,7 @@ struct fmt_sink {
 	const char *name; /* its last part, in `path` */
 	char *temporary;  /* name in `dir` of the file; NULL: it has none */
 	bool overwrite;
+	bool is_new;      /* it has its name, and there was none of that name */
 };
 
 /* What is not there here is a directory of the output's: the system refuses, no input is missing. */
@@ -340,12 +341,8 @@ static bool rename_new(struct fmt_sink *s, struct fmt_err *err)
 	return true;
 }
 
-static bool publish(struct fmt_sink *s, struct fmt_err *err)
+static bool give_name(struct fmt_sink *s, struct fmt_err *err)
 {
-	mode_t mode;
-
-	if (!check_target(s, &mode, err))
-		return false;
 	if (s->overwrite)
 		return (s->temporary || name_temporarily(s, err)) && rename_over(s, err);
 	if (link_as(s, s->name))
@@ -355,18 +352,68 @@ static bool publish(struct fmt_sink *s, struct fmt_err *err)
 	return fail_errno(s, "cannot give it its name", err);
 }
 
+static bool publish(struct fmt_sink *s, struct fmt_err *err)
+{
+	mode_t mode;
+
+	if (!check_target(s, &mode, err) || !give_name(s, err))
+		return false;
+	s->is_new = !mode;
+	return true;
+}
+
+static bool flush(const struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err)
+{
+	return set_length(s, n_bytes, err) && (!fsync(s->fd) || fail_errno(s, "cannot write it to the disk", err));
+}
+
+/* The name too must survive a crash; some file systems cannot sync a directory, and have no need to. */
+static bool flush_name(const struct fmt_sink *s, struct fmt_err *err)
+{
+	return !fsync(s->dir) || errno == EINVAL || errno == ENOTSUP || fail_errno(s, "cannot write its directory to the disk", err);
+}
+
+/* Parts of two models under one set of names would be taken for a model: without the first there is none. */
+static bool remove_first(const struct fmt_sink *s, struct fmt_err *err)
+{
+	mode_t mode;
+
+	return check_target(s, &mode, err) && (!mode || !unlinkat(s->dir, s->name, 0) || fail_errno(s, "cannot replace it", err));
+}
+
+static bool publish_all(struct fmt_sink *const *sinks, size_t n, struct fmt_err *err)
+{
+	mode_t mode;
+
+	for (size_t i = 0; i < n; i++)
+		if (!check_target(sinks[i], &mode, err))
+			return false;
+	if (n > 1 && !remove_first(sinks[0], err))
+		return false;
+	for (size_t i = n; i-- > 0;)
+		if (!publish(sinks[i], err))
+			return false;
+	return flush_name(sinks[0], err);
+}
+
+bool fmt_sink_commit_all(struct fmt_sink *const *sinks, const uint64_t *n_bytes, size_t n, struct fmt_err *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = flush(sinks[i], n_bytes[i], err);
+	ok = ok && publish_all(sinks, n, err);
+	for (size_t i = 0; i < n; i++) {
+		if (!ok && n > 1 && sinks[i]->is_new)
+			unlinkat(sinks[i]->dir, sinks[i]->name, 0);
+		close_sink(sinks[i]);
+	}
+	return ok;
+}
+
 bool fmt_sink_commit(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err)
 {
-	bool ok = set_length(s, n_bytes, err);
-
-	if (ok && fsync(s->fd))
-		ok = fail_errno(s, "cannot write it to the disk", err);
-	ok = ok && publish(s, err);
-	/* the name too must survive a crash; some file systems cannot sync a directory, and have no need to */
-	if (ok && fsync(s->dir) && errno != EINVAL && errno != ENOTSUP)
-		ok = fail_errno(s, "cannot write its directory to the disk", err);
-	close_sink(s);
-	return ok;
+	return fmt_sink_commit_all(&s, &n_bytes, 1, err);
 }
 
 void fmt_sink_abort(struct fmt_sink *s)

@@ -101,7 +101,7 @@ bool view_gguf(struct fmt_view *v, const struct fmt_view_opts *opts, struct fmt_
 	struct fmt_view_impl *im = v->impl;
 	const struct fmt_value *x;
 
-	im->gguf = fmt_model_open(v->path, err);
+	im->gguf = opts->parts ? fmt_model_open_shards(opts->parts, opts->n_parts, err) : fmt_model_open(v->path, err);
 	if (!im->gguf)
 		return false;
 	v->weights = im->gguf;

@@ -179,8 +179,25 @@ static bool encode_piece(const struct quant_transcode *t, const struct piece *p,
 	return true;
 }
 
+/* The file that a tensor is in: the last that does not begin behind it. */
+static const struct quant_part *part_of(const struct quant_transcode *t, uint64_t tensor)
+{
+	size_t low = 0, high = t->n_parts;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (t->parts[middle].first <= tensor)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &t->parts[low];
+}
+
 static bool do_piece(const struct quant_transcode *t, const struct piece *p, struct buffers *b, struct fmt_err *err)
 {
+	const struct quant_part *part = part_of(t, p->index);
 	enum fmt_type to = t->types[p->index];
 	bool copy = stays(t, p->vt, to);
 	size_t bytes = piece_bytes(p, to);
@@ -191,7 +208,8 @@ static bool do_piece(const struct quant_transcode *t, const struct piece *p, str
 		fmt_err_file(err, t->view->path);
 		return false;
 	}
-	return fmt_writer_data(t->writer, t->sink, p->index, p->row * (bytes / p->n_rows), b->dst, bytes, err);
+	return fmt_writer_data(part->writer, part->sink, (uint32_t)(p->index - part->first), p->row * (bytes / p->n_rows), b->dst,
+	                       bytes, err);
 }
 
 /* Keeps the failure of the lowest piece. Pieces are handed out in order and those below a failed one are still done, so

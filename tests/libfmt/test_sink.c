@@ -194,6 +194,101 @@ static void only_files(void **state)
 	assert_non_null(strstr(err.msg, "cannot open the directory '/dev/null'"));
 }
 
+enum { PARTS = 3 };
+
+static void part_path(char path[96], int i)
+{
+	snprintf(path, 96, "%s/part-%d", dir, i);
+}
+
+static void put_part(int i, const char *text)
+{
+	char path[96];
+	FILE *f;
+
+	part_path(path, i);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static bool has_part(int i, const char *text)
+{
+	char path[96], buf[16] = "";
+	FILE *f;
+
+	part_path(path, i);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	assert_true(fread(buf, 1, sizeof buf - 1, f) > 0);
+	fclose(f);
+	return !strcmp(buf, text);
+}
+
+static void open_parts(struct fmt_sink **s, bool overwrite)
+{
+	struct fmt_err err = { 0 };
+
+	for (int i = 0; i < PARTS; i++) {
+		char path[96];
+
+		part_path(path, i);
+		s[i] = fmt_sink_create(path, overwrite, &err);
+		assert_non_null(s[i]);
+		assert_true(fmt_sink_write(s[i], 0, "new", 3, &err));
+	}
+}
+
+static void several(void **state)
+{
+	static const uint64_t n_bytes[PARTS] = { 3, 3, 3 };
+	struct fmt_err err = { 0 };
+	struct fmt_sink *s[PARTS];
+
+	(void)state;
+	open_parts(s, false);
+	assert_true(fmt_sink_commit_all(s, n_bytes, PARTS, &err));
+	assert_true(has_part(0, "new") && has_part(1, "new") && has_part(2, "new"));
+	assert_int_equal(sweep(), PARTS);
+	/* others in their place, one of which is not there */
+	put_part(0, "old");
+	put_part(2, "old");
+	open_parts(s, true);
+	assert_true(has_part(0, "old") && has_part(2, "old"));
+	assert_true(fmt_sink_commit_all(s, n_bytes, PARTS, &err));
+	assert_true(has_part(0, "new") && has_part(1, "new") && has_part(2, "new"));
+	assert_int_equal(sweep(), PARTS);
+}
+
+/* One of them cannot have its name: none has. */
+static void several_or_none(void **state)
+{
+	static const uint64_t n_bytes[PARTS] = { 3, 3, 3 }, too_large[PARTS] = { 3, UINT64_MAX, 3 };
+
+	(void)state;
+	for (int i = 0; i < PARTS; i++) {
+		struct fmt_err err = { 0 };
+		struct fmt_sink *s[PARTS];
+
+		open_parts(s, false);
+		put_part(i, "other");
+		assert_false(fmt_sink_commit_all(s, n_bytes, PARTS, &err));
+		assert_int_equal(err.code, FMT_EXISTS);
+		assert_true(has_part(i, "other"));
+		assert_int_equal(sweep(), 1);
+		/* what is wrong before any name is given leaves what there was */
+		err = (struct fmt_err){ 0 };
+		put_part(0, "old");
+		open_parts(s, true);
+		assert_false(fmt_sink_commit_all(s, too_large, PARTS, &err));
+		assert_int_equal(err.code, FMT_LIMIT);
+		assert_true(has_part(0, "old"));
+		assert_int_equal(sweep(), 1);
+	}
+}
+
 /* Free space is that of the output's file system, in bytes; other programs change it between two looks. */
 static void free_bytes(void **state)
 {
@@ -282,6 +377,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(aborted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(never_overwrites_unasked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(overwrites_when_asked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(several, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(several_or_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(free_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_room, set_up, tear_down),

@@ -76,8 +76,9 @@ static bool transcode(const char *from, const char *to, struct run *r, struct fm
 	struct fmt_writer *w = fmt_writer_create(FMT_OUT_GGUF, err);
 	struct fmt_sink *sink = fmt_sink_create(to, true, err);
 	struct quant_pool *pool = quant_pool_create(r->n_threads);
+	const struct quant_part part = { .writer = w, .sink = sink };
 	struct quant_transcode t = {
-		.view = v, .types = r->types, .writer = w, .sink = sink, .pool = pool, .allow_nonfinite = r->allow_nonfinite,
+		.view = v, .types = r->types, .parts = &part, .n_parts = 1, .pool = pool, .allow_nonfinite = r->allow_nonfinite,
 		.stop = r->stop, .progress = progress, .progress_ctx = r,
 	};
 	uint64_t file_bytes;

@@ -27,6 +27,12 @@ char *fmt_sink_path(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err);
 /* Makes the file exactly n_bytes long, flushes it to the disk and gives it its name. Frees s in every case. */
 bool fmt_sink_commit(struct fmt_sink *s, uint64_t n_bytes, struct fmt_err *err);
 
+/* The same for n > 0 files of one directory that belong together, such as the parts of a model. All are on the disk before one has
+ * its name, and the first gets it last: where it is, the others are. A first file from before goes away first; with
+ * overwrite the others replace what is there one by one. On failure those that had their names and replaced nothing lose them
+ * again. Frees all in every case. */
+bool fmt_sink_commit_all(struct fmt_sink *const *sinks, const uint64_t *n_bytes, size_t n, struct fmt_err *err);
+
 void fmt_sink_abort(struct fmt_sink *s); /* drops what was written, frees s; NULL is fine */
 
 #endif

@@ -93,6 +93,9 @@ struct fmt_view_opts {
 	bool plan_only;     /* config.json is enough: every tensor as its description asks for, in the type that
 	                       config.json names; there is nothing to read. Of architectures that can only be counted too.
 	                       `path` may be a file of any name with the text of a config.json: nothing else is read then */
+	const char *const *parts; /* of a GGUF in parts whose names do not lead from one to the next: their paths, in order; NULL:
+	                       `path` leads to all there is */
+	uint32_t n_parts;
 	const char *base;   /* of an adapter's directory: the model that it belongs to, of which config.json is read; NULL, or a
 	                       GGUF: the one that adapter_config.json names, here or beside the adapter */
 };

@@ -11,14 +11,21 @@
 #include <libquant/quant.h>
 #include <libquant/weights.h>
 
+/* One file of the output. */
+struct quant_part {
+	struct fmt_writer *writer;   /* laid out; its tensor 0 is tensor `first` of the view */
+	struct fmt_sink *sink;
+	uint64_t first;
+};
+
 struct quant_transcode {
 	const struct fmt_view *view;
 	const enum fmt_type *types;  /* per tensor of the view */
 	const struct quant_weights *weights; /* the same: importance; NULL: none */
 	const struct quant_lora *lora;       /* of the view: merged into its tensors; NULL: none */
 	enum quant_effort effort;
-	struct fmt_writer *writer;   /* laid out; tensor i of the view is index i of the writer */
-	struct fmt_sink *sink;
+	const struct quant_part *parts; /* in the view's order; the first begins at tensor 0 */
+	size_t n_parts;
 	struct quant_pool *pool;
 	bool allow_nonfinite;        /* else NaN, infinity and what overflows the type is FMT_NONFINITE; see below */
 	const atomic_int *stop;      /* may be NULL: the run ends with an error soon after it becomes nonzero, as a signal
