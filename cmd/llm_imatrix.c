@@ -153,11 +153,24 @@ static bool collect(struct job *job, const struct loaded *l, struct fmt_err *err
 	return ok;
 }
 
+/* Layers for multi-token prediction that the file speaks of, and that are not run. */
+static bool note_next(const struct job *job, const struct loaded *l, struct fmt_err *err)
+{
+	uint32_t n = 0;
+
+	if (!fmt_view_u32(l->view, "nextn_predict_layers", -1, 0, &n, err))
+		return false;
+	if (n && !infer_n_next(l->model))
+		cli_note(job->program, "note: of %" PRIu32 " layer%s for multi-token prediction there will be no entries: they are not in the "
+		         "file, or not known", n, n == 1 ? "" : "s");
+	return true;
+}
+
 static bool run_model(struct job *job, struct fmt_err *err)
 {
 	struct quant_pool *pool = quant_pool_create((unsigned)job->program->threads);
-	struct loaded l = { 0 };
-	bool ok = pool ? load(&l, job->model, NULL, true, pool, err) && collect(job, &l, err)
+	struct loaded l = { .with_next = true };
+	bool ok = pool ? load(&l, job->model, NULL, true, pool, err) && note_next(job, &l, err) && collect(job, &l, err)
 	               : fmt_fail(err, FMT_NOMEM, FMT_NO_OFFSET, "cannot start threads");
 
 	unload(&l);

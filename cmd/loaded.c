@@ -15,7 +15,7 @@ bool load(struct loaded *l, const char *path, const struct cli_list *loras, bool
 	}
 	if (loras && !adapters_open(&l->adapters, l->view, loras, err))
 		return false;
-	l->model = infer_model_create_adapted(l->view, l->adapters.lora, pool, err);
+	l->model = (l->with_next ? infer_model_create_next : infer_model_create_adapted)(l->view, l->adapters.lora, pool, err);
 	return l->model != NULL;
 }
 

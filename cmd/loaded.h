@@ -13,6 +13,7 @@ struct loaded {
 	struct infer_model *model;
 	struct infer_tokenizer *tokenizer;
 	struct adapters adapters;
+	bool with_next; /* set before loading: layers for multi-token prediction too */
 };
 
 /* Reads a model and its tokenizer, which may be missing unless there is text; to be unloaded in every case.

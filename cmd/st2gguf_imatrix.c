@@ -26,7 +26,7 @@ static bool tokenize(const struct conversion *c, const char *path, struct infer_
 
 static bool run(const struct conversion *c, struct infer_windows *w, struct fmt_imatrix_sums *sums, struct fmt_err *err)
 {
-	struct infer_model *m = infer_model_create_adapted(c->view, c->adapters.lora, c->pool, err);
+	struct infer_model *m = infer_model_create_next(c->view, c->adapters.lora, c->pool, err);
 	struct infer_run *r = m ? infer_run_create(m, w->size, 0, err) : NULL;
 	struct cli_progress progress;
 	bool ok = r;

@@ -29,14 +29,25 @@ static void use_vocabulary(const struct fmt_view *v)
 	infer_tokenizer_destroy(t);
 }
 
+static void look(void *user, const struct infer_inputs *in)
+{
+	(void)user;
+	for (size_t t = 0; t < in->n; t++)
+		for (size_t i = 0; i < in->cols; i++)
+			if (in->x[t * in->stride + i] > 0 && in->matrix >= in->n_stacked)
+				abort();
+}
+
 static void compute(const struct fmt_view *v, struct quant_pool *pool)
 {
 	static const int32_t ids[2] = { 1, 5 };
 	struct fmt_err err = { 0 };
-	struct infer_model *m = infer_model_create(v, pool, &err);
+	struct infer_model *m = infer_model_create_next(v, NULL, pool, &err);
 	struct infer_run *r = m && infer_n_vocab(m) <= MAX_VOCAB ? infer_run_create(m, 4, 2, &err) : NULL;
 	float *logits = r ? malloc(2 * sizeof *logits * infer_n_vocab(m)) : NULL;
 
+	if (r)
+		infer_run_watch(r, look, NULL);
 	if (logits)
 		infer_eval(r, ids, 2, true, logits, &err);
 	free(logits);

@@ -2,6 +2,7 @@
  * and its contents made reachable: where they lie in the mapped file, or read into memory once. */
 #include "bind.h"
 #include "hyper.h"
+#include "next.h"
 
 #include <inttypes.h>
 #include <libquant/rows.h>
@@ -266,14 +267,18 @@ static bool bind_all(struct infer_model *m, struct fmt_err *err)
 		m->w[FMT_ROLE_OUTPUT].deltas = NULL; /* an embedding has none: it is changed in a copy */
 		m->w[FMT_ROLE_OUTPUT].mapped_bytes = m->w[FMT_ROLE_OUTPUT].copied_bytes = 0;
 	}
-	for (uint32_t i = 0; i < m->n_layers; i++)
+	for (uint32_t i = 0; i < infer_layers(m); i++)
 		if (!bind_table(m, m->forward->layer, (int32_t)i, m->layers[i].w, err) ||
-		    (m->forward->layer_too && !bind_table(m, m->forward->layer_too, (int32_t)i, m->layers[i].w, err)))
+		    (m->forward->layer_too && !bind_table(m, m->forward->layer_too, (int32_t)i, m->layers[i].w, err)) ||
+		    (i >= m->n_layers && !bind_table(m, infer_next_needs, (int32_t)i, m->layers[i].w, err)))
 			return false;
 	return true;
 }
 
-static struct infer_model *create(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool, bool described,
+/* What is wanted of a model beside what every run needs, or instead of it. */
+enum wanted { WANT_USUAL, WANT_DESCRIBED, WANT_NEXT };
+
+static struct infer_model *create(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool, enum wanted wanted,
                                   struct fmt_err *err)
 {
 	struct infer_model *m = calloc(1, sizeof *m);
@@ -285,14 +290,14 @@ static struct infer_model *create(const struct fmt_view *v, const struct quant_l
 	m->view = v;
 	m->lora = lora;
 	m->pool = pool;
-	m->described = described;
+	m->described = wanted == WANT_DESCRIBED;
 	m->forward = infer_forward_find(v->arch_name);
 	if (v->is_adapter)
 		fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "an adapter, not a model: give the model, and this with --lora");
 	else if (!m->forward)
 		fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "architecture '%.*s' can be read but not run",
 		         (int)(v->arch_name.n < 60 ? v->arch_name.n : 60), v->arch_name.p);
-	else if (infer_hyper_read(m, err) && bind_all(m, err) && infer_rope_init(m, err))
+	else if (infer_hyper_read(m, wanted == WANT_NEXT, err) && bind_all(m, err) && infer_rope_init(m, err))
 		return m;
 	fmt_err_file(err, v->path);
 	infer_model_destroy(m);
@@ -301,18 +306,24 @@ static struct infer_model *create(const struct fmt_view *v, const struct quant_l
 
 struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_pool *pool, struct fmt_err *err)
 {
-	return create(v, NULL, pool, false, err);
+	return create(v, NULL, pool, WANT_USUAL, err);
 }
 
 struct infer_model *infer_model_create_adapted(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool,
                                                struct fmt_err *err)
 {
-	return create(v, lora, pool, false, err);
+	return create(v, lora, pool, WANT_USUAL, err);
 }
 
 struct infer_model *infer_model_describe(const struct fmt_view *v, struct fmt_err *err)
 {
-	return create(v, NULL, NULL, true, err);
+	return create(v, NULL, NULL, WANT_DESCRIBED, err);
+}
+
+struct infer_model *infer_model_create_next(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool,
+                                            struct fmt_err *err)
+{
+	return create(v, lora, pool, WANT_NEXT, err);
 }
 
 struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n)
@@ -345,7 +356,7 @@ void infer_model_destroy(struct infer_model *m)
 {
 	if (!m)
 		return;
-	for (uint32_t i = 0; m->layers && i < m->n_layers; i++)
+	for (uint32_t i = 0; m->layers && i < infer_layers(m); i++)
 		free_weights(m->layers[i].w);
 	free_weights(m->w);
 	infer_rope_finish(&m->rope);
@@ -365,13 +376,18 @@ void infer_weights_memory(const struct infer_model *m, struct infer_weights_memo
 {
 	*memory = (struct infer_weights_memory){ 0 };
 	add_weights(m->w, memory);
-	for (uint32_t i = 0; i < m->n_layers; i++)
+	for (uint32_t i = 0; i < infer_layers(m); i++)
 		add_weights(m->layers[i].w, memory);
 }
 
 uint32_t infer_n_vocab(const struct infer_model *m)
 {
 	return m->n_vocab;
+}
+
+uint32_t infer_n_next(const struct infer_model *m)
+{
+	return m->n_next;
 }
 
 uint32_t infer_n_ctx_train(const struct infer_model *m)

@@ -111,6 +111,7 @@ struct infer_model {
 	bool described;     /* weights are found and counted, and none is loaded: nothing can be computed */
 	const struct infer_forward *forward;
 	uint32_t n_vocab, n_ctx_train, n_layers, d_model;
+	uint32_t n_next;    /* layers for multi-token prediction, behind the others; 0: none, or nobody asked for them */
 	uint32_t d_k, d_v;  /* width of one head's key and value */
 	float eps;          /* of the norms */
 	float attn_scale;   /* of attention scores: 1 / sqrt(d_k), or what the model says */
@@ -136,8 +137,14 @@ struct infer_model {
 	struct infer_latent latent;
 	struct infer_ssm ssm;
 	struct infer_w w[FMT_ROLE_COUNT]; /* those outside the layers */
-	struct infer_layer *layers;       /* [n_layers] */
+	struct infer_layer *layers;       /* [n_layers + n_next] */
 };
+
+/* Of both kinds. */
+static inline uint32_t infer_layers(const struct infer_model *m)
+{
+	return m->n_layers + m->n_next;
+}
 
 /* What the cache keeps of a token per key head: of latent attention the vector and what turns, of which values are a part. */
 static inline uint32_t infer_cache_k(const struct infer_model *m)
@@ -162,7 +169,7 @@ struct infer_w infer_w_rows(const struct infer_w *w, size_t first, size_t n);
 /* Sizes in terms of the hyper-parameters, for the shapes that a forward pass needs. DIM_ONE as rows: a vector; DIM_ROW: a
  * matrix of one row, for which a vector will do; DIM_ANY: whatever it is. */
 enum infer_dim {
-	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_HEADS, DIM_HEADS_KV, DIM_HEAD_K, DIM_HEAD_V, DIM_Q_NORM, DIM_K_NORM, DIM_Q,
+	DIM_ONE, DIM_ROW, DIM_VOCAB, DIM_MODEL, DIM_MODEL_TWICE, DIM_HEADS, DIM_HEADS_KV, DIM_HEAD_K, DIM_HEAD_V, DIM_Q_NORM, DIM_K_NORM, DIM_Q,
 	DIM_K, DIM_V, DIM_QKV, DIM_HEADS_V, DIM_FF, DIM_FF_TWICE, DIM_EXPERTS, DIM_EXPERT_FF, DIM_EXPERT_IN, DIM_SHARED_FF, DIM_NOPE,
 	DIM_LATENT, DIM_CACHE_K, DIM_Q_LATENT, DIM_CTX_TRAIN, DIM_SSM_INNER, DIM_SSM_INNER_TWICE, DIM_SSM_STATE, DIM_SSM_KERNEL,
 	DIM_SSM_RANK, DIM_SSM_X, DIM_SSM_HEADS, DIM_SSM_HEAD, DIM_SSM_GROUPS, DIM_SSM_GROUP, DIM_SSM_IN, DIM_SSM_CONV,
@@ -189,10 +196,13 @@ struct infer_need {
 struct infer_run;
 /* The forward pass of one architecture: r->n_tok tokens r->ids, to logits where r wants them. Cannot fail. */
 typedef void infer_forward_fn(struct infer_run *r);
+/* One of its layers: x [r->n_tok, d_model], in and out. */
+typedef void infer_block_fn(struct infer_run *r, const struct infer_layer *l, float *x);
 
 struct infer_forward {
 	const char *arch;                /* general.architecture */
 	infer_forward_fn *run;
+	infer_block_fn *block;           /* of models that may have layers for multi-token prediction; NULL: there are none */
 	const struct infer_need *global; /* ended by FMT_ROLE_NONE */
 	const struct infer_need *layer;
 	const struct infer_need *layer_too; /* more of them; NULL: none */

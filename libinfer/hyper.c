@@ -92,14 +92,15 @@ static bool read_layer(struct infer_model *m, int32_t i, struct infer_layer *l, 
 static bool read_layers(struct infer_model *m, struct fmt_err *err)
 {
 	bool any_experts = false;
+	uint32_t n = infer_layers(m);
 
-	if (m->n_layers > m->view->n_tensors)
-		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "block_count is %u, but there are only %llu tensors",
-		                m->n_layers, (unsigned long long)m->view->n_tensors);
-	m->layers = calloc(m->n_layers, sizeof *m->layers);
+	if (n > m->view->n_tensors)
+		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "block_count is %u, but there are only %llu tensors", n,
+		                (unsigned long long)m->view->n_tensors);
+	m->layers = calloc(n, sizeof *m->layers);
 	if (!m->layers)
-		return fmt_fail_nomem(err, (uint64_t)m->n_layers * sizeof *m->layers);
-	for (uint32_t i = 0; i < m->n_layers; i++) {
+		return fmt_fail_nomem(err, (uint64_t)n * sizeof *m->layers);
+	for (uint32_t i = 0; i < n; i++) {
 		if (!read_layer(m, (int32_t)i, &m->layers[i], err))
 			return false;
 		any_experts |= m->layers[i].experts;
@@ -288,8 +289,19 @@ static bool read_ssm(struct infer_model *m, struct fmt_err *err)
 	return true;
 }
 
-/* How many layers there are, without those for multi-token prediction, which stand last. */
-static bool read_count(struct infer_model *m, struct fmt_err *err)
+/* Whether all of these layers are there, and one that can be run: files may have lost them, and keep the key. */
+static bool has_next(const struct infer_model *m, uint32_t first, uint32_t n)
+{
+	if (!m->forward->block)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (!fmt_view_role(m->view, FMT_ROLE_NEXT_PROJ, (int32_t)(first + i)))
+			return false;
+	return true;
+}
+
+/* How many layers there are; those for multi-token prediction stand last. */
+static bool read_count(struct infer_model *m, bool with_next, struct fmt_err *err)
 {
 	uint32_t n = 0, next = 0;
 
@@ -298,6 +310,7 @@ static bool read_count(struct infer_model *m, struct fmt_err *err)
 	if (next >= n)
 		return fmt_fail(err, FMT_MISMATCH, FMT_NO_OFFSET, "nextn_predict_layers: %u of %u layers", next, n);
 	m->n_layers = n - next;
+	m->n_next = with_next && has_next(m, m->n_layers, next) ? next : 0;
 	return true;
 }
 
@@ -321,7 +334,7 @@ static bool read_head_widths(struct infer_model *m, struct fmt_err *err)
 	       read_one(m->view, "attention.value_length", usual, &m->d_v, err);
 }
 
-bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
+bool infer_hyper_read(struct infer_model *m, bool with_next, struct fmt_err *err)
 {
 	const struct fmt_view *v = m->view;
 	const struct fmt_view_tensor *embd = fmt_view_role(v, FMT_ROLE_TOKEN_EMBD, -1);
@@ -331,7 +344,7 @@ bool infer_hyper_read(struct infer_model *m, struct fmt_err *err)
 	m->n_vocab = (uint32_t)embd->dims[0];
 	if (!read_one(v, "context_length", 0, &m->n_ctx_train, err) ||
 	    !read_one(v, "embedding_length", 0, &m->d_model, err) ||
-	    !read_count(m, err) || !read_moe(m, err) || !read_layers(m, err))
+	    !read_count(m, with_next, err) || !read_moe(m, err) || !read_layers(m, err))
 		return false;
 	if (fmt_view_role(v, FMT_ROLE_POSITION_EMBD, -1)) {
 		m->max_ctx = m->n_ctx_train;
@@ -351,6 +364,8 @@ uint64_t infer_dim(const struct infer_model *m, const struct infer_layer *l, enu
 		return m->n_vocab;
 	case DIM_MODEL:
 		return m->d_model;
+	case DIM_MODEL_TWICE:
+		return 2 * (uint64_t)m->d_model;
 	case DIM_Q_NORM:
 		return (uint64_t)(m->forward->norm_across_heads ? l->n_head : 1) * m->d_k;
 	case DIM_K_NORM:

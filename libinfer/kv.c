@@ -32,11 +32,11 @@ bool infer_kv_count(struct infer_kv *kv, const struct infer_model *m, uint32_t n
 	size_t total = 0;
 
 	*kv = (struct infer_kv){ .n_ctx = n_ctx };
-	for (uint32_t i = 0; i < m->n_layers; i++)
+	for (uint32_t i = 0; i < infer_layers(m); i++)
 		if (!add(&total, conv_elems(m, &m->layers[i]), 1) || !add(&total, state_elems(m, &m->layers[i]), 1))
 			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the state of recurrent layers is too large to address");
 	kv->n_states = total;
-	for (uint32_t i = 0; i < m->n_layers; i++)
+	for (uint32_t i = 0; i < infer_layers(m); i++)
 		if (!add(&total, (uint64_t)m->layers[i].n_head_kv * n_ctx, width))
 			return fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "a cache of %u tokens is too large to address", n_ctx);
 	kv->n_bytes = total * sizeof(float);
@@ -45,10 +45,10 @@ bool infer_kv_count(struct infer_kv *kv, const struct infer_model *m, uint32_t n
 
 static bool allocate(struct infer_kv *kv, const struct infer_model *m)
 {
-	kv->k = calloc(m->n_layers, sizeof *kv->k);
-	kv->v = calloc(m->n_layers, sizeof *kv->v);
-	kv->conv = calloc(m->n_layers, sizeof *kv->conv);
-	kv->state = calloc(m->n_layers, sizeof *kv->state);
+	kv->k = calloc(infer_layers(m), sizeof *kv->k);
+	kv->v = calloc(infer_layers(m), sizeof *kv->v);
+	kv->conv = calloc(infer_layers(m), sizeof *kv->conv);
+	kv->state = calloc(infer_layers(m), sizeof *kv->state);
 	kv->memory = calloc(1, kv->n_bytes ? kv->n_bytes : 1);
 	return kv->k && kv->v && kv->conv && kv->state && kv->memory;
 }
@@ -65,13 +65,13 @@ bool infer_kv_init(struct infer_kv *kv, const struct infer_model *m, uint32_t n_
 		return false;
 	}
 	at = kv->states = kv->memory;
-	for (uint32_t i = 0; i < m->n_layers; i++) {
+	for (uint32_t i = 0; i < infer_layers(m); i++) {
 		kv->conv[i] = at;
 		at += conv_elems(m, &m->layers[i]);
 		kv->state[i] = at;
 		at += state_elems(m, &m->layers[i]);
 	}
-	for (uint32_t i = 0; i < m->n_layers; i++) {
+	for (uint32_t i = 0; i < infer_layers(m); i++) {
 		kv->k[i] = at;
 		at += (size_t)m->layers[i].n_head_kv * n_ctx * infer_cache_k(m);
 		kv->v[i] = at;

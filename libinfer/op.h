@@ -187,7 +187,11 @@ void op_sigmoid_mul(struct infer_run *r, float *y, const float *gate, size_t n);
 /* y = y * silu(z), then a norm of each group of I: w [groups, I / groups]. */
 void op_gated_groupnorm(struct infer_run *r, float *y, const float *z, const struct infer_w *w);
 
-/* Keeps only the tokens whose logits are wanted: moves their rows of x [T, D] to the front and makes T their number. */
+/* Shows what would go into w, x [T, w.cols], to whoever watches, and multiplies nothing. */
+void op_watch(struct infer_run *r, const float *x, const struct infer_w *w);
+
+/* After the last layer, x [T, D]. Keeps only the tokens whose logits are wanted: moves their rows to the front and makes T their
+ * number. */
 void op_wanted(struct infer_run *r, float *x);
 
 /* Floats of scratch that each worker needs for a matrix of `cols` columns, and for attention over n_ctx positions with

@@ -22,7 +22,7 @@ void op_done_part(struct infer_run *r, const char *op, const struct infer_w *w, 
                   bool added)
 {
 	const struct fmt_view_tensor *t = w ? w->tensor : NULL;
-	int32_t layer = t ? t->layer : r->layer < r->model->n_layers ? (int32_t)r->layer : -1;
+	int32_t layer = t ? t->layer : r->layer < infer_layers(r->model) ? (int32_t)r->layer : -1;
 
 	for (size_t i = 0; !r->fault.op && i < n; i++)
 		if (!is_finite(y + i * stride, width))

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "next.h"
+
 /* Rows that a worker takes at a time, and of those decoded together: a few rows of floats stay in the nearest caches
  * while every token of the batch is multiplied with them. */
 enum { ROWS_PER_ITEM = 32, ROWS_DECODED = 4 };
@@ -53,6 +55,7 @@ void op_wanted(struct infer_run *r, float *x)
 {
 	size_t n = r->model->d_model, skip = r->n_tok - r->n_wanted;
 
+	infer_next_keep(r, x);
 	memmove(x, x + skip * n, r->n_wanted * n * sizeof *x);
 	r->n_tok = r->n_wanted;
 }
@@ -167,6 +170,14 @@ static void multiply(struct linear *c, uint64_t n_matrices)
 		watch(c, n_matrices);
 	run_rows(c, n_matrices);
 	add_deltas(c, n_matrices);
+}
+
+void op_watch(struct infer_run *r, const float *x, const struct infer_w *w)
+{
+	struct linear c = { .r = r, .x = x, .w = w, .x_row = w->cols };
+
+	if (r->watch && r->n_tok)
+		watch(&c, 1);
 }
 
 static void linear(struct infer_run *r, float *y, const float *x, const struct infer_w *w, bool add)

@@ -1,5 +1,6 @@
 /* One sequence: its buffers, and the loop that feeds tokens to the forward pass batch by batch. */
 #include "run.h"
+#include "next.h"
 #include "op.h"
 
 #include <inttypes.h>
@@ -57,7 +58,7 @@ static struct widths widest(const struct infer_model *m)
 {
 	struct widths w = { .h = m->d_model };
 
-	for (uint32_t i = 0; i < m->n_layers; i++) {
+	for (uint32_t i = 0; i < infer_layers(m); i++) {
 		const struct infer_layer *l = &m->layers[i];
 
 		w.q = larger(w.q, (uint64_t)l->n_head * m->d_k);
@@ -72,6 +73,7 @@ static struct widths widest(const struct infer_model *m)
 	w.latent_y = larger(w.latent_y, m->latent.n_queries);
 	w.cols = larger(larger(w.cols, w.h), larger(m->latent.width, m->latent.n_queries));
 	w.cols = larger(larger(w.cols, m->moe.d_in), larger(m->ssm.inner, m->ssm.rank));
+	w.cols = larger(w.cols, m->n_next ? 2 * (uint64_t)m->d_model : 0);
 	return w;
 }
 
@@ -124,6 +126,8 @@ static void carve_buffers(struct infer_run *r, struct carver *c)
 	r->gate = carve(c, m->gated_queries ? r->n_batch : 0, w.q);
 	r->latent_q = carve(c, r->n_batch, w.latent_q);
 	r->latent_y = carve(c, r->n_batch, w.latent_y);
+	r->next_in = carve(c, m->n_next ? r->n_batch : 0, 2 * (uint64_t)m->d_model);
+	r->next_hidden = carve(c, m->n_next * ((uint64_t)r->n_batch + 1), m->d_model);
 	r->g = carve(c, r->n_batch, w.ff);
 	r->u = carve(c, r->n_batch, w.ff);
 	r->cos = carve(c, r->n_batch, m->rope.n_dims / 2);
@@ -293,9 +297,10 @@ bool infer_eval(struct infer_run *r, const int32_t *ids, uint32_t n, bool all_lo
 		r->n_tok = len;
 		r->n_wanted = !logits ? 0 : all_logits ? len : len == left;
 		r->logits = all_logits && logits ? logits + (size_t)done * r->model->n_vocab : logits;
-		r->layer = r->model->n_layers;
+		r->layer = infer_layers(r->model);
 		r->fault = (struct infer_fault){ 0 };
 		r->model->forward->run(r);
+		infer_next_run(r, len);
 		if (r->fault.op)
 			return fail_nonfinite(r, err);
 		r->pos += len;

@@ -76,6 +76,8 @@ struct infer_run {
 	float *gate;        /* heads * d_k: the gate */
 	float *latent_q;    /* heads * infer_cache_k: queries of latent attention */
 	float *latent_y;    /* heads * latent.width, or latent.n_queries */
+	float *next_in;     /* 2 * d_model: what goes into a layer for multi-token prediction, and */
+	float *next_hidden; /* [n_next, 1 + n_batch, d_model]: what these go on from */
 	float *g, *u;       /* d_ff, or n_used * the experts' d_ff */
 	float *cos, *sin;   /* rope.n_dims / 2 */
 	float *cos_window, *sin_window; /* the same, of rope.inv_freq_window */

@@ -44,17 +44,21 @@ static const struct infer_need layer[] = {
 	{ FMT_ROLE_NONE },
 };
 
-/* What every token passes beside its experts, in some with a gate: x += sigmoid(h wg') * (silu(h Wg') * (h Wu')) Wd' */
+/* What every token passes beside its experts, in some with a gate: x += sigmoid(h wg') * (silu(h Wg') * (h Wu')) Wd'. The gate is
+ * the last factor, so that what goes into Wd is what llama.cpp's importance matrices have of it. */
 static void shared_expert(struct infer_run *r, const struct infer_w *w, float *x, const float *h)
 {
 	if (!w[FMT_ROLE_SHARED_GATE].tensor)
 		return;
 	op_swiglu(r, r->g, h, &w[FMT_ROLE_SHARED_GATE], &w[FMT_ROLE_SHARED_UP]);
-	if (w[FMT_ROLE_SHARED_ROUTER].tensor) {
-		op_linear(r, r->route.p, h, &w[FMT_ROLE_SHARED_ROUTER]);
-		op_sigmoid_gate(r, r->g, w[FMT_ROLE_SHARED_GATE].rows, r->route.p);
+	if (!w[FMT_ROLE_SHARED_ROUTER].tensor) {
+		op_linear_add(r, x, r->g, &w[FMT_ROLE_SHARED_DOWN]);
+		return;
 	}
-	op_linear_add(r, x, r->g, &w[FMT_ROLE_SHARED_DOWN]);
+	op_linear(r, r->y, r->g, &w[FMT_ROLE_SHARED_DOWN]);
+	op_linear(r, r->route.p, h, &w[FMT_ROLE_SHARED_ROUTER]);
+	op_sigmoid_gate(r, r->y, r->model->d_model, r->route.p);
+	op_add(r, x, r->y, r->model->d_model);
 }
 
 void fwd_llama_feed_forward(struct infer_run *r, const struct infer_layer *l, float *x, const float *h)
@@ -171,6 +175,7 @@ const struct infer_forward infer_fwd_qwen3moe = {
 const struct infer_forward infer_fwd_glm4moe = {
 	.arch = "glm4moe",
 	.run = forward,
+	.block = block,
 	.global = global,
 	.layer = layer,
 	.pairs = INFER_HALVES,

@@ -16,6 +16,12 @@ struct infer_model *infer_model_create(const struct fmt_view *v, struct quant_po
  * narrow ones, these are computed beside it and the matrix stays as it is stored; any other change is made in a copy. */
 struct infer_model *infer_model_create_adapted(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool,
                                                struct fmt_err *err);
+/* The same with its layers for multi-token prediction, where it has any. They run behind the others as long as somebody watches
+ * (infer_run_watch), and change nothing: what they predict is not computed. infer_n_next says how many there are; 0 also where the
+ * file's key speaks of some and they are not there, or nothing is known here of the architecture's. */
+struct infer_model *infer_model_create_next(const struct fmt_view *v, const struct quant_lora *lora, struct quant_pool *pool,
+                                            struct fmt_err *err);
+uint32_t infer_n_next(const struct infer_model *m);
 void infer_model_destroy(struct infer_model *m); /* NULL is fine */
 uint32_t infer_n_vocab(const struct infer_model *m);
 uint32_t infer_n_ctx_train(const struct infer_model *m);
