@@ -100,6 +100,12 @@ const char *divergence_verdict(const struct infer_divergence *d)
 	                      "another model, or a broken one";
 }
 
+/* Rounding may leave a little less than nothing of what is nothing. */
+static double shown(double kl)
+{
+	return kl < 0 && kl > -5e-7 ? 0 : kl;
+}
+
 void divergence_print(struct infer_divergence *d)
 {
 	double ratio = infer_perplexity(&d->nll) / infer_perplexity(&d->base), error;
@@ -107,14 +113,15 @@ void divergence_print(struct infer_divergence *d)
 	infer_divergence_log_ratio(d, &error);
 	printf("%s\n\n", divergence_verdict(d));
 	printf("tokens compared         %" PRIu64 "\n", d->n);
-	printf("mean KL divergence      %.6f +/- %.6f nats\n", infer_sum_mean(&d->kl), infer_sum_error(&d->kl));
-	printf("  largest               %.6f\n", infer_divergence_kl_quantile(d, 1));
+	printf("mean KL divergence      %.6f +/- %.6f nats\n", shown(infer_sum_mean(&d->kl)), infer_sum_error(&d->kl));
+	printf("  largest               %.6f\n", shown(infer_divergence_kl_quantile(d, 1)));
 	for (int i = 0; i < N_UPPER; i++)
-		printf("  %-22s%.6f\n", quantiles[i].name, infer_divergence_kl_quantile(d, quantiles[i].q));
+		printf("  %-22s%.6f\n", quantiles[i].name, shown(infer_divergence_kl_quantile(d, quantiles[i].q)));
 	printf("same most likely token  %.2f %% (%" PRIu64 " of %" PRIu64 ")\n", divergence_percent(d, d->n_same_top), d->n_same_top, d->n);
 	printf("  among the first five  %.2f %%\n", divergence_percent(d, d->n_in_top_5));
 	printf("perplexity              %.4f +/- %.4f\n", infer_perplexity(&d->nll), infer_perplexity_error(&d->nll));
-	printf("  of the reference      %.4f +/- %.4f\n", infer_perplexity(&d->base), infer_perplexity_error(&d->base));
+	printf("  %-22s%.4f +/- %.4f\n", d->has_logits ? "of the reference" : "in the base file", infer_perplexity(&d->base),
+	       infer_perplexity_error(&d->base));
 	printf("  ratio                 %.6f +/- %.6f, correlation %.2f %%\n", ratio, ratio * error,
 	       100 * infer_divergence_correlation(d));
 	printf("probability of the next token\n");

@@ -1,8 +1,9 @@
-/* Importance matrices, both layouts: every value of every entry is looked at. */
+/* Importance matrices, both layouts: every value of every entry is looked at, and what two of the file are together. */
 #include <math.h>
 #include <stdlib.h>
 
 #include <libfmt/imatrix.h>
+#include <libfmt/imatrix_sums.h>
 
 #include "fuzz.h"
 
@@ -19,6 +20,21 @@ static void look(const struct fmt_imatrix *im)
 	}
 }
 
+static void merge(const struct fmt_imatrix *im)
+{
+	struct fmt_err err = { 0 };
+	struct fmt_imatrix_sums *sums = fmt_imatrix_sums_create(8, &err);
+	bool ok = sums && fmt_imatrix_sums_merge(sums, im, &err) && fmt_imatrix_sums_merge(sums, im, &err);
+	struct fmt_imatrix *both = ok ? fmt_imatrix_of_sums(sums, "both", &err) : NULL;
+
+	if (!both && (!err.code || !err.msg[0]))
+		abort();
+	if (both)
+		look(both);
+	fmt_imatrix_close(both);
+	fmt_imatrix_sums_destroy(sums);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct fmt_err err = { 0 };
@@ -26,8 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (!im && (!err.code || !err.msg[0]))
 		abort();
-	if (im)
+	if (im) {
 		look(im);
+		merge(im);
+	}
 	fmt_imatrix_close(im);
 	return 0;
 }

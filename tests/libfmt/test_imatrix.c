@@ -149,7 +149,7 @@ static void dat_bad(void **state)
 	b.n = 0;
 	put_i32(&b, -1);
 	write_file(&b, b.n);
-	refused(FMT_LIMIT, "a number of entries: 4294967295");
+	refused(FMT_LIMIT, "its number of entries: 4294967295");
 	b.n = 0;
 	put_i32(&b, 1);
 	put_entry(&b, "a", 1, (const float[]){ 1, -1 }, 2);
