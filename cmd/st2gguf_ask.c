@@ -109,41 +109,55 @@ static bool check_fallbacks(const struct conversion *c, bool strict, struct fmt_
 	return found(c, strict, err, text);
 }
 
-/* used[k]: expression k chose a tensor's type. returns a list to be freed, or NULL with *err set */
-static bool *used_overrides(const struct conversion *c, struct fmt_err *err)
-{
-	size_t n = (size_t)quant_overrides_count(c->overrides);
-	bool *used = calloc(n + 1, sizeof *used);
+/* What became of an expression. */
+enum use { USE_NO_NAME, USE_KEPT, USE_SHADOWED, USE_USED };
 
-	if (!used) {
-		fmt_fail_nomem(err, n + 1);
+/* Of each expression; a list to be freed, or NULL with *err set. Norms and their like stay as they are, an option of its own
+ * (--output-type) comes before an expression, and so does an earlier one. */
+static enum use *overrides_used(const struct conversion *c, struct fmt_err *err)
+{
+	int n = quant_overrides_count(c->overrides);
+	enum use *uses = calloc((size_t)n + 1, sizeof *uses);
+
+	if (!uses) {
+		fmt_fail_nomem(err, ((size_t)n + 1) * sizeof *uses);
 		return NULL;
 	}
 	for (uint64_t i = 0; n && i < c->view->n_tensors; i++) {
-		const struct fmt_view_tensor *vt = &c->view->tensors[i];
-		int k = quant_recipe_may_change(c->view, vt) ? quant_overrides_find(c->overrides, vt->name) : -1;
+		bool by_expression = c->why[i] == quant_recipe_by_expression || c->why[i] == quant_recipe_fallback;
+		int first = quant_overrides_find(c->overrides, c->view->tensors[i].name);
 
-		if (k >= 0)
-			used[k] = true;
+		for (int k = first; k >= 0 && k < n; k++) {
+			enum use use = !by_expression ? USE_KEPT : k > first ? USE_SHADOWED : USE_USED;
+
+			if (use > uses[k] && (k == first || quant_overrides_match(c->overrides, k, c->view->tensors[i].name)))
+				uses[k] = use;
+		}
 	}
-	return used;
+	return uses;
 }
 
 /* An expression that chose no tensor's type is a slip, most often. */
 static bool check_overrides(const struct conversion *c, bool strict, struct fmt_err *err)
 {
-	bool *used = used_overrides(c, err), ok = used != NULL;
+	static const char *const why[] = {
+		[USE_NO_NAME] = "none has such a name",
+		[USE_KEPT] = "all that have such a name stay as they are, or have an option of their own",
+		[USE_SHADOWED] = "earlier expressions take all that have such a name",
+	};
+	enum use *uses = overrides_used(c, err);
+	bool ok = uses != NULL;
 
 	for (int k = 0; ok && k < quant_overrides_count(c->overrides); k++) {
 		char text[300];
 
-		if (used[k])
+		if (uses[k] == USE_USED)
 			continue;
-		snprintf(text, sizeof text, "--tensor-type %.120s is used by no tensor: none has such a name, all that have stay as "
-		         "they are (norms), or an earlier expression takes them", quant_overrides_text(c->overrides, k));
+		snprintf(text, sizeof text, "--tensor-type %.120s is used by no tensor: %s", quant_overrides_text(c->overrides, k),
+		         why[uses[k]]);
 		ok = found(c, strict, err, text);
 	}
-	free(used);
+	free(uses);
 	return ok;
 }
 

@@ -136,7 +136,7 @@ static bool compile(regex_t *regex, const char *text, size_t n, struct fmt_err *
 		free(pattern);
 		return false;
 	}
-	status = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
+	status = regcomp(regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB);
 	free(pattern);
 	if (!status)
 		return true;
@@ -199,11 +199,11 @@ bool quant_overrides_add_file(struct quant_overrides *o, const char *path, struc
 	bool ok;
 
 	if (!f)
-		ok = fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "%s", strerror(errno));
+		ok = fmt_fail_errno(err, errno, "cannot open it");
 	else if (!text)
 		ok = fmt_fail_nomem(err, MAX_FILE_BYTES + 1);
 	else if (ferror(f))
-		ok = fmt_fail(err, FMT_IO, FMT_NO_OFFSET, "%s", strerror(errno));
+		ok = fmt_fail_errno(err, errno, "cannot read it");
 	else if (n > MAX_FILE_BYTES || memchr(text, 0, n))
 		ok = fmt_fail(err, FMT_USAGE, FMT_NO_OFFSET, "is no list of REGEX=TYPE");
 	else {
@@ -222,14 +222,29 @@ bool quant_overrides_add_file(struct quant_overrides *o, const char *path, struc
 	return ok;
 }
 
+/* A C string of a name; false: it is longer than any that a GGUF of llama.cpp can have. */
+static bool copy_name(struct fmt_str name, char copy[256])
+{
+	if (name.n >= 256)
+		return false;
+	memcpy(copy, name.p, name.n);
+	copy[name.n] = 0;
+	return true;
+}
+
+bool quant_overrides_match(const struct quant_overrides *o, int i, struct fmt_str name)
+{
+	char copy[256];
+
+	return copy_name(name, copy) && !regexec(&o->list[i].regex, copy, 0, NULL, 0);
+}
+
 int quant_overrides_find(const struct quant_overrides *o, struct fmt_str name)
 {
 	char copy[256];
 
-	if (!o || name.n >= sizeof copy)
+	if (!o || !copy_name(name, copy))
 		return -1;
-	memcpy(copy, name.p, name.n);
-	copy[name.n] = 0;
 	for (int i = 0; i < o->n; i++)
 		if (!regexec(&o->list[i].regex, copy, 0, NULL, 0))
 			return i;

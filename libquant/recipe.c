@@ -96,6 +96,8 @@ const char quant_recipe_fallback[] = "rows are no whole number of blocks: next t
 
 const char quant_recipe_kept[] = "kept";
 
+const char quant_recipe_by_expression[] = "asked for (--tensor-type)";
+
 /* What a type becomes where a row is no whole number of its blocks. F16 holds any row. */
 static enum fmt_type fallback(enum fmt_type t)
 {
@@ -277,9 +279,16 @@ static bool may_change(const struct fmt_view *v, const struct fmt_view_tensor *v
 	return !(v->from_dir && vt->keep_f32) && vt->n_dims >= 2 && allowed;
 }
 
-bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt)
+/* Which option besides --tensor-type says what becomes of a matrix. One that is embedding and output is called an embedding. */
+enum own_option { OWN_NONE, OWN_EMBEDDING, OWN_LEAVE, OWN_OUTPUT };
+
+static enum own_option own_option(const struct quant_recipe_opts *o, enum quant_mix_kind kind, bool tied)
 {
-	return may_change(v, vt, quant_mix_allowed(v->arch_name, vt->name));
+	if (o->embedding_given && (kind == MIX_TOKEN_EMBD || (kind == MIX_OUTPUT && tied)))
+		return OWN_EMBEDDING;
+	if (kind == MIX_OUTPUT && o->leave_output)
+		return OWN_LEAVE;
+	return kind == MIX_OUTPUT && o->output_given ? OWN_OUTPUT : OWN_NONE;
 }
 
 /* What the person asked for by name; the type that the recipe would give otherwise. */
@@ -289,23 +298,23 @@ static enum fmt_type asked(const struct quant_recipe_opts *o, const struct quant
 {
 	int i = quant_overrides_find(o->overrides, vt->name);
 
-	if (i >= 0) {
-		*why = "asked for (--tensor-type)";
-		return fit(quant_overrides_type(o->overrides, i), vt, why);
-	}
-	if (kind == MIX_OUTPUT && o->leave_output) {
-		*why = "left as it is (--leave-output)";
-		return kept_type(m->view, vt);
-	}
-	if (kind == MIX_OUTPUT && o->output_given) {
-		*why = "asked for (--output-type)";
-		return fit(o->output, vt, why);
-	}
-	if (o->embedding_given && (kind == MIX_TOKEN_EMBD || (kind == MIX_OUTPUT && m->facts.tied))) {
+	switch (own_option(o, kind, m->facts.tied)) {
+	case OWN_EMBEDDING:
 		*why = "asked for (--embedding-type)";
 		return fit(o->embedding, vt, why);
+	case OWN_LEAVE:
+		*why = "left as it is (--leave-output)";
+		return kept_type(m->view, vt);
+	case OWN_OUTPUT:
+		*why = "asked for (--output-type)";
+		return fit(o->output, vt, why);
+	case OWN_NONE:
+		break;
 	}
-	return type;
+	if (i < 0)
+		return type;
+	*why = quant_recipe_by_expression;
+	return fit(quant_overrides_type(o->overrides, i), vt, why);
 }
 
 void quant_recipe_plan_of(const struct quant_recipe_model *model, const struct quant_recipe *r,

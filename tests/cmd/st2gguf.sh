@@ -187,10 +187,13 @@ types >after
 grep -q '^output.weight Q5_K' after && grep -q '^token_embd.weight BF16' after || fail "types of the ends: $(cat after)"
 diff <(grep -vE 'ffn_down|^output.weight|^token_embd' before) <(grep -vE 'ffn_down|^output.weight|^token_embd' after) ||
     fail "an override changed other tensors"
-expect 0 '--tensor-type ffn_down=F32 is used by no tensor' --dry-run --quant Q4_K_M --tensor-type ffn_down=Q8_0 \
+expect 0 '--tensor-type ffn_down=F32 is used by no tensor: earlier expressions take all' --dry-run --quant Q4_K_M --tensor-type ffn_down=Q8_0 \
     --tensor-type ffn_down=F32 "$llama" -o x.gguf
-expect 0 'is used by no tensor' --dry-run --quant Q4_K_M --tensor-type attn_norm=Q8_0 "$llama" -o x.gguf
-expect 3 'is used by no tensor.*--strict' --strict --dry-run --quant Q4_K_M --tensor-type nothing=Q8_0 "$llama" -o x.gguf
+expect 0 'is used by no tensor: all that have such a name stay as they are' --dry-run --quant Q4_K_M \
+    --tensor-type attn_norm=Q8_0 "$llama" -o x.gguf
+expect 0 'is used by no tensor: .*an option of their own' --dry-run --quant Q4_K_M --output-type Q5_K \
+    --tensor-type '^output\.=Q8_0' "$llama" -o x.gguf
+expect 3 'is used by no tensor: none has such a name.*--strict' --strict --dry-run --quant Q4_K_M --tensor-type nothing=Q8_0 "$llama" -o x.gguf
 expect 2 'no regular expression' --quant Q4_K_M --tensor-type 'a(=Q8_0' "$llama" -o x.gguf
 for regex in '(((a{200}){200}){200})' 'a{9999999999}' '(.*)*\1' 'attn(?!_v)' "$(printf '(%.0s' $(seq 2100))"; do
     expect 2 'is no regular expression: ' --dry-run --quant Q4_K_M --tensor-type "$regex=Q8_0" "$llama" -o x.gguf
@@ -198,6 +201,13 @@ done
 expect 0 '' --dry-run --json --quiet --quant Q4_K_M --tensor-type 'blk\.(?:[\d])\.attn_v=Q8_0' "$llama" -o x.gguf
 types >after
 [ "$(grep -c 'attn_v.* Q8_0' after)" = 4 ] || fail "(?:[\d]): $(cat after)"
+expect 0 '' --dry-run --json --quiet --strict --quant Q4_K_M --output-type Q5_K --embedding-type Q5_0 --tensor-type 'O.*T=Q8_0' \
+    --tensor-type 'EMBD|ATTN_V=Q2_K' "$llama" -o x.gguf
+types >after
+[ "$(grep -E '^output.weight|^token_embd|0.attn_output|0.attn_v' after)" = 'output.weight Q5_K
+token_embd.weight Q5_0
+blk.0.attn_output.weight Q8_0
+blk.0.attn_v.weight Q2_K' ] || fail "which of several options counts: $(cat after)"
 expect 2 "is not REGEX=TYPE" --quant Q4_K_M --tensor-type Q8_0 "$llama" -o x.gguf
 expect 2 "unknown type 'Q4_K_M'" --quant Q4_K_M --tensor-type attn_v=Q4_K_M "$llama" -o x.gguf
 expect 2 'two things at once' --quant Q4_K_M --output-type Q6_K --leave-output "$llama" -o x.gguf
@@ -212,6 +222,7 @@ expect 0 '' --dry-run --json --quiet --quant Q4_K_M --pure --leave-output "$llam
 types >after
 [ "$(grep weight after | grep -v norm | grep -v rope | grep -vc Q4_K)" = 1 ] || fail "--pure --leave-output: $(cat after)"
 grep -q '^output.weight BF16' after || fail "--leave-output: $(cat after)"
+expect 3 'no-such-list: cannot open it' --dry-run --tensor-type-file no-such-list "$llama" -o x.gguf
 rm -f before after list
 
 # Through a GGUF the same bits come out as straight from the directory.

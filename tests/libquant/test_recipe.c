@@ -185,6 +185,37 @@ static void seventy_billion(void **state)
 	}
 }
 
+/* One matrix is embedding and output: --embedding-type comes first, then what is asked for the output, then expressions. */
+static void options_of_a_tied_embedding(void **state)
+{
+	static const struct shape s = { "llama", 2, 8, 2, 0, 256, true };
+	static const struct {
+		bool embedding, output, leave;
+		enum fmt_type want;
+	} cases[] = {
+		{ true, true, true, FMT_Q5_0 }, { true, false, false, FMT_Q5_0 }, { false, true, false, FMT_Q5_1 },
+		{ false, false, true, FMT_F16 }, { false, false, false, FMT_Q4_1 },
+	};
+	struct fmt_err err = { 0 };
+	struct quant_overrides *o = quant_overrides_create(&err);
+	struct plan p;
+
+	assert_true(quant_overrides_add(o, "Token=Q4_1", &err));
+	open_plan(state, &p, &s, "Q2_K");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct quant_recipe_opts opts = {
+			.embedding_given = cases[i].embedding, .embedding = FMT_Q5_0, .output_given = cases[i].output, .output = FMT_Q5_1,
+			.leave_output = cases[i].leave, .overrides = o,
+		};
+
+		assert_true(quant_recipe_plan(p.view, quant_recipe_find("Q2_K"), &opts, p.types, p.why, &err));
+		check_type(&p, "token_embd.weight", 0, cases[i].want);
+		check_type(&p, "blk.%u.attn_k.weight", 0, FMT_Q2_K);
+	}
+	quant_overrides_destroy(o);
+	fmt_view_close(p.view);
+}
+
 /* GLM 5's mixers and gates stay, its latent queries are Q8_0; in a model of another kind the same names are like others. */
 static void small_matrices(void **state)
 {
@@ -294,6 +325,7 @@ int main(void)
 		cmocka_unit_test(layers_with_more_bits),
 		cmocka_unit_test(tied_embedding_is_output),
 		cmocka_unit_test(seventy_billion),
+		cmocka_unit_test(options_of_a_tied_embedding),
 		cmocka_unit_test(small_matrices),
 		cmocka_unit_test(falcon),
 		cmocka_unit_test(eight_experts),

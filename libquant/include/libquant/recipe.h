@@ -27,8 +27,8 @@ struct quant_recipe_opts {
 	bool leave_output; /* output.weight keeps its type */
 	bool keep_blocks;  /* what a checkpoint has in blocks (MXFP4, NVFP4) stays so, whatever the recipe */
 	bool output_given, embedding_given;
-	enum fmt_type output, embedding; /* of the output matrix and of the embedding; tied, they are the output matrix */
-	const struct quant_overrides *overrides; /* single tensors, before all else; NULL: none */
+	enum fmt_type output, embedding; /* of the output matrix and of the embedding; of one that is both the embedding's, if given */
+	const struct quant_overrides *overrides; /* single tensors that the options above do not name; NULL: none */
 };
 
 /* The type of every tensor of the view under the recipe; without one (NULL) each keeps its own. What is asked for by name comes
@@ -41,6 +41,7 @@ struct quant_recipe_opts {
 bool quant_recipe_plan(const struct fmt_view *v, const struct quant_recipe *r, const struct quant_recipe_opts *opts,
                        enum fmt_type *types, const char **why, struct fmt_err *err);
 extern const char quant_recipe_fallback[];
+extern const char quant_recipe_by_expression[]; /* that of one of the overrides; where its rows did not fit, the fallback's */
 extern const char quant_recipe_kept[]; /* the rule of a tensor that keeps its type because nothing asks for another */
 
 /* The same in two steps, for one view under many recipes: what the rules ask of a model and of its tensors' names takes longer
@@ -51,8 +52,5 @@ struct quant_recipe_model *quant_recipe_learn(const struct fmt_view *v, struct f
 void quant_recipe_forget(struct quant_recipe_model *m); /* NULL is fine */
 void quant_recipe_plan_of(const struct quant_recipe_model *m, const struct quant_recipe *r,
                           const struct quant_recipe_opts *opts, enum fmt_type *types, const char **why);
-
-/* May this tensor have another type than it has? Norms, biases and the like may not. */
-bool quant_recipe_may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt);
 
 #endif
