@@ -276,7 +276,7 @@ static bool by_converter(const struct fmt_view *v, const struct quant_recipe *r)
 
 static bool may_change(const struct fmt_view *v, const struct fmt_view_tensor *vt, bool allowed)
 {
-	return !(v->from_dir && vt->keep_f32) && vt->n_dims >= 2 && allowed;
+	return !(v->from_dir && vt->keep_f32) && n_dims(vt) >= 2 && allowed;
 }
 
 /* Which option besides --tensor-type says what becomes of a matrix. One that is embedding and output is called an embedding. */

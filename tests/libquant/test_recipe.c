@@ -216,6 +216,24 @@ static void options_of_a_tied_embedding(void **state)
 	fmt_view_close(p.view);
 }
 
+/* A matrix of one row is a vector, whatever an expression says. */
+static void one_row_stays(void **state)
+{
+	static const struct shape s = { "llama", 2, 8, 2, 4, 256, false };
+	struct fmt_err err = { 0 };
+	struct quant_overrides *o = quant_overrides_create(&err);
+	const struct quant_recipe_opts opts = { .overrides = o };
+	struct plan p;
+
+	assert_true(quant_overrides_add(o, "ffn_=Q4_0", &err));
+	open_plan(state, &p, &s, "Q4_K_M");
+	assert_true(quant_recipe_plan(p.view, quant_recipe_find("Q4_K_M"), &opts, p.types, p.why, &err));
+	check_type(&p, "blk.%u.ffn_gate_inp_shexp.weight", 1, FMT_F32);
+	check_type(&p, "blk.%u.ffn_down_exps.weight", 1, FMT_Q4_0);
+	quant_overrides_destroy(o);
+	fmt_view_close(p.view);
+}
+
 /* GLM 5's mixers and gates stay, its latent queries are Q8_0; in a model of another kind the same names are like others. */
 static void small_matrices(void **state)
 {
@@ -326,6 +344,7 @@ int main(void)
 		cmocka_unit_test(tied_embedding_is_output),
 		cmocka_unit_test(seventy_billion),
 		cmocka_unit_test(options_of_a_tied_embedding),
+		cmocka_unit_test(one_row_stays),
 		cmocka_unit_test(small_matrices),
 		cmocka_unit_test(falcon),
 		cmocka_unit_test(eight_experts),
