@@ -432,6 +432,7 @@ extern const struct arch_param_row arch_rope_simple[];
 extern const struct arch_param_row arch_rope_widths[];
 
 extern const struct fmt_arch arch_bert;
+extern const struct fmt_arch arch_vocabulary; /* of any model, for --vocab-only */
 extern const struct fmt_arch arch_llama;
 extern const struct fmt_arch arch_llama4;
 extern const struct fmt_arch arch_minimaxm2;

@@ -272,6 +272,19 @@ static bool check_config(const struct hf_dir *d, struct fmt_err *err)
 	return ok;
 }
 
+static bool no_config(const struct hf_dir *d, struct fmt_err *err)
+{
+	return fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no config.json in '%s': not the directory of a model", d->path);
+}
+
+static bool has_tokenizer(const struct hf_dir *d)
+{
+	for (int id = 0; id < HF_FILE_COUNT; id++)
+		if (d->file[id].there && files[id].tokenizer)
+			return true;
+	return false;
+}
+
 bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool weights, bool tokenizer,
                  struct fmt_err *err)
 {
@@ -283,10 +296,8 @@ bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool
 	for (int id = 0; id < HF_FILE_COUNT; id++)
 		if (id != HF_ADAPTER && (tokenizer || !files[id].tokenizer) && !read_one(d, mem, (enum hf_file_id)id, err))
 			return false;
-	if (!d->file[HF_CONFIG].there) {
-		fmt_fail(err, FMT_MISSING, FMT_NO_OFFSET, "no config.json in '%s': not the directory of a model", d->path);
-		return false;
-	}
+	if (!d->file[HF_CONFIG].there && (weights || !has_tokenizer(d)))
+		return no_config(d, err);
 	if (!check_config(d, err))
 		return false;
 	if (weights)
@@ -299,7 +310,7 @@ bool hf_dir_open_config(struct hf_dir *d, struct fmt_arena *mem, const char *pat
 	struct stat st;
 
 	if (stat(path, &st) || S_ISDIR(st.st_mode))
-		return hf_dir_open(d, mem, path, false, tokenizer, err);
+		return hf_dir_open(d, mem, path, false, tokenizer, err) && (d->file[HF_CONFIG].there || no_config(d, err));
 	*d = (struct hf_dir){ .path = path, .name = "" };
 	if (!read_as(d, mem, HF_CONFIG, path, err))
 		return false;

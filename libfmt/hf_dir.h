@@ -51,7 +51,7 @@ struct hf_dir {
 /* Opens `path`: a directory, or a weights file that has config.json beside it.
  * mem       takes the texts and names
  * weights   open them; false: only the small files
- * tokenizer read the tokenizer's files too
+ * tokenizer read the tokenizer's files too; with neither weights nor config.json, one of them is enough
  * On failure *err is set and names the file; hf_dir_close is due in every case. */
 bool hf_dir_open(struct hf_dir *d, struct fmt_arena *mem, const char *path, bool weights, bool tokenizer,
                  struct fmt_err *err);

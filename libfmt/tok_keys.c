@@ -119,6 +119,25 @@ static void add_notes(struct fmt_view *v, const struct tok_vocab *vocab, struct 
 		fmt_view_note(v, err, "the embedding's last %" PRIu64 " rows have no token: they become [PADn], unused", vocab->n_padding);
 }
 
+/* The rows of an embedding that has one for each token, where config.json does not say how many there are. */
+static uint64_t count_rows(const struct hf_dir *d, struct fmt_err *err)
+{
+	const struct json *tokenizer = hf_json(d, HF_TOKENIZER), *vocab = json_get(json_get(tokenizer, "model"), "vocab");
+	const struct json *added = json_get(tokenizer, "added_tokens");
+	uint64_t n = json_is(vocab, JSON_ARRAY) ? json_count(vocab) : 0, most = json_count(vocab) + json_count(added), id;
+
+	for (const struct json *j = n ? NULL : json_first(vocab); j; j = json_next(j))
+		if (json_u64(j, &id) && id >= n)
+			n = id + 1;
+	for (const struct json *j = json_first(added); j; j = json_next(j))
+		if (json_u64(json_get(j, "id"), &id) && id >= n)
+			n = id + 1;
+	if (n > most + TOK_MAX_GAPS)
+		fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "tokenizer.json: a token has the id %" PRIu64 ", but there are only %" PRIu64
+		         " tokens", n - 1, most);
+	return n;
+}
+
 bool tok_is_there(const struct hf_dir *d)
 {
 	return d->file[HF_TOKENIZER].there || d->file[HF_TOKENIZER_MODEL].there;
@@ -128,6 +147,7 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 {
 	const struct hf_dir *d = &v->impl->dir;
 	struct tok_vocab vocab;
+	uint64_t n_rows = v->impl->conf.n[P_VOCAB];
 	bool space;
 
 	if (!tok_is_there(d)) {
@@ -137,7 +157,9 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre)
 	}
 	if (json_bool(json_get(hf_json(d, HF_TOKENIZER_CONFIG), "add_prefix_space"), &space))
 		kv_bool(l, "tokenizer.ggml.add_space_prefix", space);
-	if (!tok_vocab_init(&vocab, l->mem, v->impl->conf.n[P_VOCAB], l->err))
+	if (!v->impl->conf.set[P_VOCAB])
+		n_rows = count_rows(d, l->err);
+	if (l->err->code || !tok_vocab_init(&vocab, l->mem, n_rows, l->err))
 		return;
 	if (is_unigram(d))
 		tok_unigram_keys(l, d, &vocab);

@@ -11,6 +11,9 @@ struct fmt_view;
 /* What to do without tokenizer.json. */
 #define TOK_HOW_TO_GET "take it from the original model, or let transformers write it: AutoTokenizer, save_pretrained"
 
+/* An id may be this far past the number of tokens: vocabularies have gaps, but memory is by the highest id. */
+#define TOK_MAX_GAPS 1000000
+
 /* The numbers are GGUF's and SentencePiece's. */
 enum tok_type { TOK_NORMAL = 1, TOK_UNKNOWN, TOK_CONTROL, TOK_USER_DEFINED, TOK_UNUSED, TOK_BYTE };
 

@@ -59,6 +59,8 @@ static const struct {
 #define PUNCTUATION_RUNS "[\\p{P}\\$\\+<=>\\^~\\|`]+"
 #define PUNCTUATION      "[\\p{P}!-/:-@\\[-`{-~]"
 
+#define BLOOM_WORDS " ?[^(\\s|[.,!?\xe2\x80\xa6\xe3\x80\x82\xef\xbc\x8c\xe3\x80\x81\xe0\xa5\xa4\xdb\x94\xd8\x8c])]+"
+
 #define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 
 /* What a tokenizer.json may have instead of its name's steps: one more, which parts only what the one before it has parted;
@@ -71,6 +73,8 @@ static const struct {
 	               "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]+" SHORT "?|[^\\r\\n\\p{L}\\p{N}]?"
 	               "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]*" SHORT "?"
 	               "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)", "" } },
+	{ "bloom", { BLOOM_WORDS, "" } },
+	{ "viking", { BLOOM_WORDS, "\\p{N}", "" } },
 };
 
 static void append(struct steps *s, const char *p, size_t n)
@@ -101,6 +105,17 @@ static const struct {
 	{ "\r", "\\r" },
 	{ "\n", "\\n" },
 	{ "\t", "\\t" },
+};
+
+/* What cuts alike, though it is written otherwise, and has names of its own: tried where no name is spelled so. What follows a
+ * possessive quantifier here cannot be what it has taken, and \\s* takes all line feeds but the last. */
+static const struct {
+	const char *from, *to;
+} alike[] = {
+	{ "\\p{N}]?+\\p{L}+", "\\p{N}]?\\p{L}+" },
+	{ "\\p{N}]++[\\r\\n]*", "\\p{N}]+[\\r\\n]*" },
+	{ "|\\s*[\\r\\n]+|", "|\\s*[\\r\\n]|" },
+	{ "\\p{N}{1}|", "\\p{N}|" },
 };
 
 /* A final "|\\s+" is left off: what it matches stays a piece anyway. */
@@ -206,6 +221,30 @@ static bool has_nfc(const struct json *normalizer)
 	return false;
 }
 
+static void spell_alike(struct steps *s)
+{
+	for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) {
+		size_t n_from = strlen(alike[i].from), n_to = strlen(alike[i].to); /* never longer */
+
+		for (char *p = s->text; (p = strstr(p, alike[i].from)); p += n_to) {
+			memcpy(p, alike[i].to, n_to);
+			memmove(p + n_to, p + n_from, strlen(p + n_from) + 1);
+		}
+	}
+	s->n = strlen(s->text);
+}
+
+/* Whether the steps are those of a name, but for how they are written. */
+static bool alike_steps(const struct steps *s, const char *name)
+{
+	struct steps given = *s, meant = { .n = 0 };
+
+	append_named(&meant, name);
+	spell_alike(&given);
+	spell_alike(&meant);
+	return !strcmp(given.text, meant.text);
+}
+
 /* Whether the steps are those of a name, or of another form of it. */
 static bool same_steps(const struct steps *s, const char *name)
 {
@@ -248,10 +287,12 @@ struct fmt_str tok_pre_name(const struct json *tokenizer, struct fmt_err *err)
 
 	json_bool(json_get(json_get(tokenizer, "model"), "ignore_merges"), &ignore_merges);
 	flatten(&s, json_get(tokenizer, "pre_tokenizer"), 0);
-	for (size_t i = 0; i < sizeof known / sizeof *known && !s.too_long; i++)
-		if ((known[i].ignore_merges == ANY || known[i].ignore_merges == ignore_merges) &&
-		    (known[i].nfc == ANY || known[i].nfc == nfc) && same_steps(&s, known[i].name))
-			return (struct fmt_str){ known[i].name, strlen(known[i].name) };
+	for (size_t pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < sizeof known / sizeof *known && !s.too_long; i++)
+			if ((known[i].ignore_merges == ANY || known[i].ignore_merges == ignore_merges) &&
+			    (known[i].nfc == ANY || known[i].nfc == nfc) &&
+			    (pass ? alike_steps(&s, known[i].name) : same_steps(&s, known[i].name)))
+				return (struct fmt_str){ known[i].name, strlen(known[i].name) };
 	show(&s, shown, sizeof shown);
 	fmt_fail(err, FMT_UNSUPPORTED, FMT_NO_OFFSET, "tokenizer.json: no name is known for this pre-tokenizer; choose one with "
 	         "--pre NAME (llama-bpe, gpt-2, qwen2 ...): %s", shown);

@@ -102,6 +102,10 @@ static const struct fmt_arch *choose_arch(const struct hf_dir *d, const struct f
 		arch = arch_find(arch_vocab_only, class, type);
 	if (arch && (opts->plan_only || !*counted_only))
 		return arch;
+	if (opts->vocab_only) {
+		*counted_only = false;
+		return &arch_vocabulary;
+	}
 	if (opts->plan_only)
 		arch_unknown(config, class, type, err);
 	else if (!arch && d->weights && (fits = arch_by_tensors(d->weights)))

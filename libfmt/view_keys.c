@@ -161,6 +161,9 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	for (const struct arch_note *n = v->arch->notes; n && n->text; n++)
 		if (arch_conf_when(c, n->when) && !fmt_view_note(v, err, "%s", n->text))
 			return false;
+	if (v->arch == &arch_vocabulary &&
+	    !fmt_view_note(v, err, "general.architecture is 'llama', for a vocabulary alone: the model is none that is converted here"))
+		return false;
 	if (c->set[P_NO_ROPE_EVERY] && !all_but_every(c, LAYER_NO_ROPE, false, 4) &&
 	    !fmt_view_note(v, err, "llama.cpp will differ: of '%s' every fourth layer does not rotate there", v->arch->gguf))
 		return false;

@@ -1,4 +1,5 @@
 /* The steps of tokenizer.json: each component by its type, a Sequence as its members in order. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,7 @@ static bool read_norm(struct infer_tokenizer *t, const struct json *j, struct fm
 		{ "Lowercase", TOK_NORM_LOWERCASE },
 		{ "StripAccents", TOK_NORM_STRIP_ACCENTS },
 		{ "ByteLevel", TOK_NORM_BYTES },
+		{ "Nmt", TOK_NORM_NMT },
 	};
 	struct tok_norm *s;
 
@@ -273,6 +275,22 @@ static bool split_words(struct infer_tokenizer *t, struct fmt_err *err)
 	                         err);
 }
 
+/* FixedLength: so many characters at a time. */
+static bool split_length(struct infer_tokenizer *t, const struct json *j, struct fmt_err *err)
+{
+	struct tok_split *s = tok_new_split(t, TOK_SPLIT_PATTERN, err);
+	const struct json *length = json_get(j, "length");
+	uint64_t n = 5;
+	char pattern[32];
+
+	if (s && length && (!json_u64(length, &n) || !n || n > UINT16_MAX))
+		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "a FixedLength whose length is not 1 to %u", UINT16_MAX);
+	snprintf(pattern, sizeof pattern, "(?s:.{%u})", (unsigned)n);
+	if (s)
+		s->behavior = TOK_ISOLATED;
+	return s && tok_pattern_regex(&s->pattern, (struct fmt_str){ pattern, strlen(pattern) }, err);
+}
+
 static bool read_split(struct infer_tokenizer *t, const struct json *j, struct fmt_str type, struct fmt_err *err)
 {
 	enum tok_behavior behavior = TOK_ISOLATED;
@@ -297,6 +315,8 @@ static bool read_split(struct infer_tokenizer *t, const struct json *j, struct f
 		return split_class(t, uni_is_space, TOK_REMOVED, err);
 	if (fmt_str_is(type, "BertPreTokenizer"))
 		return split_class(t, uni_is_space, TOK_REMOVED, err) && split_class(t, is_punctuation, TOK_ISOLATED, err);
+	if (fmt_str_is(type, "FixedLength"))
+		return split_length(t, j, err);
 	if (fmt_str_is(type, "UnicodeScripts"))
 		return tok_new_split(t, TOK_SPLIT_SCRIPT, err);
 	if (fmt_str_is(type, "CharDelimiterSplit")) {

@@ -74,6 +74,7 @@ static const char *norm_name(enum tok_norm_kind kind)
 	case TOK_NORM_BYTES: return "bytes as letters";
 	case TOK_NORM_CLEAN: return "control characters taken out";
 	case TOK_NORM_CJK: return "spaces around ideographs";
+	case TOK_NORM_NMT: return "characters taken out, or made spaces";
 	case TOK_NORM_CHARSMAP: return "map of characters";
 	case TOK_NORM_SPACES:
 	case TOK_NORM_BASE:

@@ -156,6 +156,22 @@ static size_t clean(uint32_t code, const char *p, size_t len, char *to)
 	return code != ' ' && uni_is_space(code) ? 1 : SIZE_MAX;
 }
 
+/* Nmt. Control characters but for some that part lines are taken out; zero-width and other odd spaces become spaces. */
+static size_t nmt(uint32_t code, const char *p, size_t len, char *to)
+{
+	static const uint32_t to_space[] = { '\t', '\n', '\f', '\r', 0x1680, 0x2028, 0x2029, 0x2581, 0xfeff, 0xfffd };
+
+	(void)p;
+	(void)len;
+	*to = ' ';
+	if (code >= 0x200b && code <= 0x200f)
+		return 1;
+	for (size_t i = 0; i < sizeof to_space / sizeof *to_space; i++)
+		if (code == to_space[i])
+			return 1;
+	return code && (code < 0x20 || code == 0x7f || code == 0x8f || code == 0x9f) ? 0 : SIZE_MAX;
+}
+
 static size_t base(uint32_t code, const char *p, size_t len, char *to)
 {
 	uint32_t first = normal_base(code);
@@ -247,6 +263,8 @@ static bool run_step(const struct step *s)
 		return each_char(s, clean);
 	case TOK_NORM_CJK:
 		return each_char(s, space_ideograph);
+	case TOK_NORM_NMT:
+		return each_char(s, nmt);
 	case TOK_NORM_CHARSMAP:
 		return tok_charsmap_run(s->norm->charsmap, s->norm->left, s->in, s->start, s->end, s->out, s->r->err);
 	case TOK_NORM_SPACES:

@@ -17,6 +17,7 @@ static bool by_character(enum tok_norm_kind kind)
 	case TOK_NORM_BYTES:
 	case TOK_NORM_CLEAN:
 	case TOK_NORM_CJK:
+	case TOK_NORM_NMT:
 	case TOK_NORM_BASE:
 	case TOK_NORM_MARKS:
 	case TOK_NORM_WORDS:

@@ -41,6 +41,7 @@ enum tok_norm_kind {
 	TOK_NORM_BYTES,         /* ByteLevel: each byte as a letter */
 	TOK_NORM_CLEAN,         /* Bert: control characters out, white space to spaces */
 	TOK_NORM_CJK,           /* Bert: spaces around ideographs */
+	TOK_NORM_NMT,           /* SentencePiece's older rules: control characters out, some white space to spaces */
 	TOK_NORM_CHARSMAP,      /* Precompiled: SentencePiece's trie of replacements; left: the longest at each place */
 	TOK_NORM_SPACES,        /* SentencePiece: text for spaces; left: one in front, right: one for a run of them */
 	TOK_NORM_BASE,          /* llama.cpp's NFD: the first character of what a character is made of */

@@ -117,7 +117,7 @@ def flag(rng):
 
 def normalizer(rng):
     return rng.choice([
-        lambda: {"type": rng.choice(["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents"])},
+        lambda: {"type": rng.choice(["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt"])},
         lambda: {"type": "Strip", "strip_left": flag(rng), "strip_right": flag(rng)},
         lambda: {"type": "Replace", "pattern": pattern(rng), "content": rng.choice(["", " ", "b", META, "ab"])},
         lambda: {"type": "Prepend", "prepend": rng.choice([META, "a", " "])},
@@ -134,6 +134,7 @@ def splitter(rng):
         lambda: {"type": "Split", "pattern": pattern(rng), "behavior": behavior, "invert": flag(rng)},
         lambda: {"type": "Split", "pattern": pattern(rng), "behavior": behavior, "invert": flag(rng)},
         lambda: {"type": "Metaspace", "replacement": META, "prepend_scheme": rng.choice(["always", "first", "never"]), "split": flag(rng)},
+        lambda: {"type": "FixedLength", "length": rng.choice([1, 2, 5, 30])},
         lambda: {"type": "Digits", "individual_digits": flag(rng)},
         lambda: {"type": "Punctuation", "behavior": behavior},
         lambda: {"type": rng.choice(["Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts"])},
@@ -299,10 +300,11 @@ def check(work):
     return 1 if n_bad else 0
 
 
-work = pathlib.Path(sys.argv[2])
-if sys.argv[1] == "make":
-    make(work, int(sys.argv[3]), int(sys.argv[4]))
-elif sys.argv[1] == "ours":
-    ours(work, sys.argv[3])
-else:
-    sys.exit(check(work))
+if __name__ == "__main__":
+    work = pathlib.Path(sys.argv[2])
+    if sys.argv[1] == "make":
+        make(work, int(sys.argv[3]), int(sys.argv[4]))
+    elif sys.argv[1] == "ours":
+        ours(work, sys.argv[3])
+    else:
+        sys.exit(check(work))

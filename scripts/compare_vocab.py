@@ -203,14 +203,15 @@ def check(work):
     return 1 if n else 0
 
 
-work = pathlib.Path(sys.argv[2])
-if sys.argv[1] == "make":
-    shared = pathlib.Path(sys.argv[3])
-    make_bert(work, shared)
-    make_t5(work, shared)
-    make_gemma4(work, shared)
-    make_pres(work, shared, sys.argv[4:])
-elif sys.argv[1] == "strings":
-    strings(work, int(sys.argv[3]), int(sys.argv[4]))
-else:
-    sys.exit(check(work))
+if __name__ == "__main__":
+    work = pathlib.Path(sys.argv[2])
+    if sys.argv[1] == "make":
+        shared = pathlib.Path(sys.argv[3])
+        make_bert(work, shared)
+        make_t5(work, shared)
+        make_gemma4(work, shared)
+        make_pres(work, shared, sys.argv[4:])
+    elif sys.argv[1] == "strings":
+        strings(work, int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        sys.exit(check(work))

@@ -15,6 +15,27 @@ static void pre_tokenizers_have_names(void **state)
 	static const struct {
 		const char *name, *json;
 	} rows[] = {
+		{ "dbrx",
+		  "{\"model\": {}, \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Sp"
+		  "lit\", \"pattern\": {\"Regex\": \"'(?i:[sdmt]|ll|ve|re)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?+\\\\p{L}"
+		  "+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]++[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]|\\\\s+(?!\\\\S)|"
+		  "\\\\s+\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", \"use_rege"
+		  "x\": false}]}}" },
+		{ "bailingmoe",
+		  "{\"model\": {}, \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Sp"
+		  "lit\", \"pattern\": {\"Regex\": \"'(?i:[sdmt]|ll|ve|re)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?+\\\\p{L}"
+		  "+|\\\\p{N}| ?[^\\\\s\\\\p{L}\\\\p{N}]++[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]|\\\\s+(?!\\\\S)|\\\\s+"
+		  "\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", \"use_regex\": f"
+		  "alse}]}}" },
+		{ "bloom",
+		  "{\"model\": {}, \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Sp"
+		  "lit\", \"pattern\": {\"Regex\": \" ?[^(\\\\s|[.,!?…。，、।۔،])]+\"}, \"behavior\": \"Isolated\", "
+		  "\"invert\": false}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}}" },
+		{ "viking",
+		  "{\"model\": {}, \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Sp"
+		  "lit\", \"pattern\": {\"Regex\": \" ?[^(\\\\s|[.,!?…。，、।۔،])]+\"}, \"behavior\": \"Isolated\", "
+		  "\"invert\": false}, {\"type\": \"Digits\", \"individual_digits\": true}, {\"type\": \"ByteLevel"
+		  "\", \"use_regex\": false}]}}" },
 		{ "gpt-2",
 		  "{\"model\": {}, \"pre_tokenizer\": {\"type\": \"ByteLevel\"}}" },
 		{ "smollm",
