@@ -20,6 +20,9 @@ struct options {
 	struct cli_list loras;
 	struct cli_list keys;
 	struct st2gguf_split split;
+	const char *prune;
+	uint32_t *layers; /* to take out; owned */
+	size_t n_layers;
 	const char *split_size;
 	bool split_tensors_given;
 	bool dry_run, explain, allow_requantize, strict;
@@ -165,6 +168,15 @@ static struct fmt_view *open_source(const struct conversion *c, const struct opt
 	return NULL;
 }
 
+/* The model without some of its layers, and its importance matrix too. One that is yet to be made is of what is left. */
+static bool prune(struct conversion *c, struct fmt_view *v, const struct options *o, struct fmt_err *err)
+{
+	if (!o->n_layers)
+		return true;
+	return fmt_view_prune(v, o->layers, o->n_layers, err) &&
+	       (!c->imatrix || fmt_imatrix_prune(c->imatrix, o->layers, o->n_layers, err));
+}
+
 static int run(struct cli_program *p, const struct options *o, const char *source)
 {
 	struct conversion c = { .program = p, .name = o->name, .keys = o->keys.items, .n_keys = o->keys.n,
@@ -173,7 +185,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 	struct fmt_err err = { 0 };
 	char *default_name = NULL;
 	struct fmt_view *v = st2gguf_ask(&c, &o->ask, &err) ? open_source(&c, o, source, &err) : NULL;
-	bool ok = v;
+	bool ok = v && prune(&c, v, o, &err);
 	int status = CLI_OK;
 
 	if (ok) {
@@ -254,6 +266,38 @@ static bool has_empty(const struct cli_list *l)
 	return false;
 }
 
+/* "3,5,17". returns false: it is no such list */
+static bool read_layers(struct options *o)
+{
+	const char *p = o->prune;
+
+	o->layers = calloc(strlen(p) + 1, sizeof *o->layers);
+	for (char *end; o->layers && *p >= '0' && *p <= '9'; p = end + 1) {
+		unsigned long n = strtoul(p, &end, 10);
+
+		if (n >= INT32_MAX)
+			return false;
+		o->layers[o->n_layers++] = (uint32_t)n;
+		if (!*end)
+			return true;
+		if (*end != ',')
+			return false;
+	}
+	return false;
+}
+
+/* returns 0, or the exit status */
+static int check_prune(const struct cli_program *p, struct options *o)
+{
+	if (!o->prune)
+		return CLI_OK;
+	if (o->loras.n)
+		return cli_usage_error(p, "--prune-layers and --lora: an adapter is for the whole model; merge it first");
+	if (!read_layers(o))
+		return cli_usage_error(p, "--prune-layers: '%s' is no list of layers such as 3,5,17", o->prune);
+	return CLI_OK;
+}
+
 /* returns 0, or the exit status */
 static int check_split(const struct cli_program *p, struct options *o)
 {
@@ -303,6 +347,7 @@ static int check_usage(const struct cli_program *p, struct options *o, int n, ch
 	if (p->threads > MAX_THREADS)
 		return cli_usage_error(p, "--threads: at most %d", MAX_THREADS);
 	status = check_split(p, o);
+	status = status ? status : check_prune(p, o);
 	return status ? status : verify_usage(p, &o->verify, o->view.vocab_only);
 }
 
@@ -378,6 +423,7 @@ int main(int argc, char **argv)
 		{ CLI_STRING, 0, "name", "TEXT", &o.name, "the model's name, general.name", NULL },
 		{ CLI_LIST, 0, "override-kv", "KEY=TYPE:VALUE", &o.keys,
 		  "a key of the output; int, float, bool, str, or u8 to i64, f32, f64", NULL },
+		{ CLI_STRING, 0, "prune-layers", "N,N,...", &o.prune, "without these layers, from 0; the others are numbered anew", NULL },
 		{ CLI_STRING, 0, "arch", "NAME", &o.view.arch, "the architecture, whatever config.json says", NULL },
 		{ CLI_STRING, 0, "pre", "NAME", &o.view.pre, "tokenizer.ggml.pre to write; default: found by itself", NULL },
 		{ CLI_STRING, 0, "embed-tokenizer", "WHEN", &o.embed_name,
@@ -406,6 +452,7 @@ int main(int argc, char **argv)
 		st2gguf_catch_signals();
 		status = run(&p, &o, argv[1]);
 	}
+	free(o.layers);
 	free(o.ask.tensor_types.items);
 	free(o.loras.items);
 	free(o.ask.include.items);

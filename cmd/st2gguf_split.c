@@ -47,13 +47,12 @@ static size_t cut(const struct conversion *c, const struct st2gguf_split *s, uin
 /* As the source is cut: its tensors stand in the order of its files. */
 static size_t cut_as_source(const struct conversion *c, uint64_t *first)
 {
-	const struct fmt_model *m = c->view->weights;
 	size_t n = 0;
 
 	for (uint64_t i = 0; i < c->view->n_tensors; i++)
-		while (n <= m->tensors[i].file)
+		while (n <= c->view->tensors[i].file)
 			first[n++] = i;
-	while (n < m->n_files)
+	while (n < c->view->weights->n_files)
 		first[n++] = c->view->n_tensors;
 	return n;
 }

@@ -1,4 +1,5 @@
-/* Importance matrices, both layouts: every value of every entry is looked at, and what two of the file are together. */
+/* Importance matrices, both layouts: every value of every entry is looked at, what two of the file are together, and what is left without
+ * some layers. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -35,6 +36,17 @@ static void merge(const struct fmt_imatrix *im)
 	fmt_imatrix_sums_destroy(sums);
 }
 
+/* Without layers 0 and 2. */
+static void prune(struct fmt_imatrix *im)
+{
+	static const uint32_t layers[] = { 2, 0, 2 };
+	struct fmt_err err = { 0 };
+
+	if (!fmt_imatrix_prune(im, layers, 3, &err) && (!err.code || !err.msg[0]))
+		abort();
+	look(im);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct fmt_err err = { 0 };
@@ -45,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (im) {
 		look(im);
 		merge(im);
+		prune(im);
 	}
 	fmt_imatrix_close(im);
 	return 0;

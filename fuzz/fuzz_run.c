@@ -1,4 +1,4 @@
-/* A GGUF all the way: seen as a model, its vocabulary used, two tokens computed. What a file may claim about its
+/* A GGUF all the way: seen as a model, its vocabulary used, two tokens computed, also with a layer less. What a file may claim about its
  * architecture (layers, heads, widths, ids) is checked there and not by the reader. */
 #include <stdlib.h>
 
@@ -55,6 +55,23 @@ static void compute(const struct fmt_view *v, struct quant_pool *pool)
 	infer_model_destroy(m);
 }
 
+/* The same without its first layer, which need not be there. */
+static void use_pruned(struct fmt_view *v, struct quant_pool *pool)
+{
+	static const uint32_t first = 0;
+	struct fmt_err err = { 0 };
+
+	if (!fmt_view_prune(v, &first, 1, &err)) {
+		if (!err.code || !err.msg[0])
+			abort();
+		return;
+	}
+	for (uint64_t i = 0; i < v->n_tensors; i++)
+		if (fmt_view_find(v, v->tensors[i].name) != &v->tensors[i])
+			abort();
+	compute(v, pool);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct quant_pool *pool;
@@ -71,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (v) {
 		use_vocabulary(v);
 		compute(v, pool);
+		use_pruned(v, pool);
 	}
 	fmt_view_close(v);
 	return 0;

@@ -12,6 +12,7 @@
 #include "imatrix_impl.h"
 #include "index.h"
 #include "limit.h"
+#include "prune.h"
 #include "utf8.h"
 
 struct fmt_imatrix_impl {
@@ -319,6 +320,33 @@ struct fmt_imatrix *fmt_imatrix_of_sums(const struct fmt_imatrix_sums *s, const 
 		return &im->pub;
 	fmt_imatrix_close(&im->pub);
 	return NULL;
+}
+
+static bool prune_entries(struct fmt_imatrix_impl *im, const struct prune *p, struct fmt_err *err)
+{
+	uint64_t n = im->pub.n_entries;
+
+	fmt_index_finish(&im->names);
+	fmt_index_init(&im->names);
+	im->pub.n_entries = 0;
+	for (uint64_t i = 0; i < n; i++) {
+		struct fmt_imatrix_entry e = im->entries[i];
+		int32_t layer;
+
+		im->mem.limit_bytes += e.name.n + 16;
+		if (prune_name(p, &im->mem, &e.name, &layer, err) ? !add(im, &e, err) : err->code)
+			return false;
+	}
+	return true;
+}
+
+bool fmt_imatrix_prune(struct fmt_imatrix *im, const uint32_t *layers, size_t n, struct fmt_err *err)
+{
+	struct prune p;
+	bool ok = prune_init(&p, layers, n, err) && prune_entries(im->impl, &p, err);
+
+	prune_finish(&p);
+	return ok;
 }
 
 void fmt_imatrix_close(struct fmt_imatrix *im)

@@ -3,8 +3,7 @@
 
 #include "view_impl.h"
 
-/* "blk.12.attn_q.weight" -> 12 and "attn_q.weight"; any other name -> -1 and itself. */
-static int32_t split_name(struct fmt_str name, struct fmt_str *rest)
+int32_t view_layer_of(struct fmt_str name, struct fmt_str *rest)
 {
 	uint32_t layer = 0;
 	size_t i = 4;
@@ -47,7 +46,7 @@ static uint64_t n_known(const struct fmt_arch *arch, const struct fmt_model *m)
 
 	for (uint64_t i = 0; i < m->n_tensors; i++) {
 		struct fmt_str rest;
-		int32_t layer = split_name(m->tensors[i].name, &rest);
+		int32_t layer = view_layer_of(m->tensors[i].name, &rest);
 
 		n += row_of(arch, layer, rest) != NULL;
 	}
@@ -83,12 +82,12 @@ static const struct fmt_arch *choose_arch(struct fmt_str name, const struct fmt_
 static void describe(const struct fmt_view *v, const struct fmt_tensor *from, struct fmt_view_tensor *t)
 {
 	struct fmt_str rest;
-	int32_t layer = split_name(from->name, &rest);
+	int32_t layer = view_layer_of(from->name, &rest);
 	const struct arch_tensor *row = row_of(v->arch, layer, rest);
 
 	*t = (struct fmt_view_tensor){
 		.name = from->name, .role = row ? row->role : FMT_ROLE_NONE, .part = fmt_component_of(from->name), .layer = layer, .type = from->type,
-		.n_dims = from->n_dims, .n_elems = from->n_elems, .n_bytes = from->n_bytes,
+		.n_dims = from->n_dims, .n_elems = from->n_elems, .n_bytes = from->n_bytes, .file = from->file,
 	};
 	memcpy(t->dims, from->dims, sizeof t->dims);
 	t->second_half = row && (row->move == MOVE_SECOND || row->move == MOVE_LINEAR_Z);

@@ -85,6 +85,9 @@ void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, co
 bool view_other_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
                     const struct fmt_view_tensor *t, char *name, struct view_shape *shape);
 
+/* view_gguf.c: "blk.12.attn_q.weight" -> 12 and "attn_q.weight"; any other name -> -1 and itself. */
+int32_t view_layer_of(struct fmt_str name, struct fmt_str *rest);
+
 /* view_next.c */
 
 /* What the names of a layer's tensors begin with in the checkpoint. row: NULL, or the one it is for */

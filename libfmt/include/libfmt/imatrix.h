@@ -42,6 +42,9 @@ struct fmt_imatrix {
 struct fmt_imatrix *fmt_imatrix_open(const char *path, struct fmt_err *err);
 void fmt_imatrix_close(struct fmt_imatrix *im); /* NULL is fine */
 
+/* The same for the model without some layers: see fmt_view_prune. */
+bool fmt_imatrix_prune(struct fmt_imatrix *im, const uint32_t *layers, size_t n, struct fmt_err *err);
+
 const struct fmt_imatrix_entry *fmt_imatrix_find(const struct fmt_imatrix *im, struct fmt_str name); /* NULL: none */
 
 #endif

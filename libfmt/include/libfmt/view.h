@@ -42,6 +42,7 @@ struct fmt_view_tensor {
 	uint64_t dims[FMT_MAX_DIMS]; /* innermost last, GGUF's shape */
 	uint64_t n_elems;
 	uint64_t n_bytes;            /* in `type` */
+	uint32_t file;               /* of a GGUF: which of the files behind the view it is in */
 	bool second_half;            /* of a matrix that is one in the checkpoint, whose first part stands before it */
 	bool keep_f32;               /* written as F32 whatever type is asked for (norms, biases, one dimension) */
 };
@@ -115,6 +116,13 @@ void fmt_view_close(struct fmt_view *v); /* NULL is fine */
  * are used otherwise: pointers to them are not valid afterwards.
  * returns false with *err set: FMT_MISSING if the model has no tokenizer.json */
 bool fmt_view_embed_tokenizer(struct fmt_view *v, struct fmt_err *err);
+
+/* Takes layers out: their tensors go, those of the others are numbered anew, and so are the keys that count layers or list something
+ * of each. Before anything else is done with the view; pointers to its keys and tensors are not valid afterwards. On failure it can
+ * only be closed.
+ * layers    n numbers, in any order, some may be there twice
+ * returns   false with *err set: FMT_USAGE for a number that is none of the model's, and where no layer would be left */
+bool fmt_view_prune(struct fmt_view *v, const uint32_t *layers, size_t n, struct fmt_err *err);
 
 /* Adds a line for the person to v->notes. */
 bool fmt_view_note(struct fmt_view *v, struct fmt_err *err, const char *format, ...) FMT_PRINTF(3, 4);
