@@ -80,7 +80,7 @@ static bool merge_text(struct kv_list *l, const struct json *j, struct fmt_str *
 	return true;
 }
 
-static void merge_keys(struct kv_list *l, const struct json *model)
+void tok_merge_keys(struct kv_list *l, const struct json *model)
 {
 	const struct json *merges = json_get(model, "merges");
 	uint64_t n = json_count(merges), i = 0;
@@ -117,5 +117,5 @@ void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 	kv_str(l, "tokenizer.ggml.pre", name);
 	kv_strs(l, "tokenizer.ggml.tokens", vocab->tokens, vocab->n);
 	kv_array(l, "tokenizer.ggml.token_type", FMT_KV_I32, vocab->types, vocab->n);
-	merge_keys(l, model);
+	tok_merge_keys(l, model);
 }

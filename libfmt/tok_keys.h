@@ -36,6 +36,7 @@ void tok_keys(struct kv_list *l, struct fmt_view *v, const char *pre);
 
 /* tok_bpe_keys.c: byte-level BPE, from tokenizer.json. */
 void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab, const char *pre);
+void tok_merge_keys(struct kv_list *l, const struct json *model); /* tokenizer.ggml.merges alone */
 
 /* tok_spm_keys.c: SentencePiece BPE, from tokenizer.model or tokenizer.json. */
 void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab);

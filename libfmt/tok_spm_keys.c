@@ -1,5 +1,6 @@
 /* SentencePiece BPE (Llama 1 and 2, Mistral 7B ...) as GGUF keys: from tokenizer.model where there is one, else from a
- * tokenizer.json with byte fallback, whose merges give the scores by rank. */
+ * tokenizer.json with byte fallback, whose merges give the scores by rank. Merges of a model that was trained as BPE (Gemma 4)
+ * say more than scores can: they go along as they are. */
 #include <string.h>
 
 #include "index.h"
@@ -56,9 +57,27 @@ static bool halves(const struct json *j, struct fmt_str *a, struct fmt_str *b)
 	return a->p && b->p;
 }
 
+/* Whether scores mean what the merges do. By scores any two pieces merge that make a piece; so there must be a merge for each
+ * way to put one together of two pieces, as in files that were made of scores.
+ * n_merges   of each piece, how many merges make it */
+static bool scores_suffice(const struct tok_vocab *vocab, const struct fmt_index *ids, const uint32_t *n_merges)
+{
+	for (uint64_t i = 0; i < vocab->n; i++) {
+		struct fmt_str piece = vocab->tokens[i];
+		uint32_t n_ways = 0, id;
+
+		for (size_t at = 1; n_merges[i] && at < piece.n; at++)
+			n_ways += fmt_index_find(ids, (struct fmt_str){ piece.p, at }, &id) &&
+			          fmt_index_find(ids, (struct fmt_str){ piece.p + at, piece.n - at }, &id);
+		if (n_ways > n_merges[i])
+			return false;
+	}
+	return true;
+}
+
 /* A piece's score is minus the rank of the first merge that makes it; what no merge makes comes after all. */
 static void score_by_rank(struct kv_list *l, const struct json *merges, struct tok_vocab *vocab, const struct fmt_index *ids,
-                          float unranked)
+                          float unranked, uint32_t *n_merges)
 {
 	uint64_t rank = 0;
 	char *joined = NULL;
@@ -80,13 +99,18 @@ static void score_by_rank(struct kv_list *l, const struct json *merges, struct t
 		}
 		memcpy(joined, a.p, a.n);
 		memcpy(joined + a.n, b.p, b.n);
-		if (fmt_index_find(ids, (struct fmt_str){ joined, a.n + b.n }, &id) && vocab->scores[id] == unranked)
+		if (!fmt_index_find(ids, (struct fmt_str){ joined, a.n + b.n }, &id))
+			continue;
+		n_merges[id]++;
+		if (vocab->scores[id] == unranked)
 			vocab->scores[id] = -(float)rank;
 	}
 }
 
-static void put_model_vocab(struct kv_list *l, const struct json *model, struct tok_vocab *vocab)
+/* *by_rank: the merges say more than the scores. */
+static void put_model_vocab(struct kv_list *l, const struct json *model, struct tok_vocab *vocab, bool *by_rank)
 {
+	uint32_t *n_merges = fmt_arena_alloc(l->mem, vocab->n, sizeof *n_merges, l->err);
 	const struct json *table = json_get(model, "vocab"), *merges = json_get(model, "merges");
 	float unranked = -(float)json_count(merges) - 1;
 	struct fmt_index ids;
@@ -105,7 +129,8 @@ static void put_model_vocab(struct kv_list *l, const struct json *model, struct 
 			fmt_index_add(&ids, text, (uint32_t)id, l->err);
 	}
 	if (!l->err->code)
-		score_by_rank(l, merges, vocab, &ids, unranked);
+		score_by_rank(l, merges, vocab, &ids, unranked, n_merges);
+	*by_rank = !l->err->code && !scores_suffice(vocab, &ids, n_merges);
 	fmt_index_finish(&ids);
 }
 
@@ -184,12 +209,12 @@ static bool has_prefix(const struct json *tokenizer)
 void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab)
 {
 	const struct json *tokenizer = hf_json(d, HF_TOKENIZER);
-	bool from_model = d->file[HF_TOKENIZER_MODEL].there, prefix = true;
+	bool from_model = d->file[HF_TOKENIZER_MODEL].there, prefix = true, by_rank = false;
 
 	if (from_model)
 		put_pieces(l, d, vocab, &prefix);
 	else
-		put_model_vocab(l, json_get(tokenizer, "model"), vocab);
+		put_model_vocab(l, json_get(tokenizer, "model"), vocab, &by_rank);
 	if (l->err->code)
 		return;
 	put_added_file(d, vocab);
@@ -197,11 +222,14 @@ void tok_spm_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *v
 	put_added_list(l, d, vocab, from_model);
 	if (!tok_vocab_pad(vocab, l->mem, PAD_SCORE, l->err))
 		return;
-	kv_str(l, "tokenizer.ggml.model", FMT_STR("llama"));
-	kv_str(l, "tokenizer.ggml.pre", FMT_STR("default"));
+	kv_str(l, "tokenizer.ggml.model", by_rank ? FMT_STR("gpt2") : FMT_STR("llama"));
+	kv_str(l, "tokenizer.ggml.pre", by_rank ? FMT_STR("sarvam-moe") : FMT_STR("default"));
 	kv_strs(l, "tokenizer.ggml.tokens", vocab->tokens, vocab->n);
-	kv_array(l, "tokenizer.ggml.scores", FMT_KV_F32, vocab->scores, vocab->n);
+	if (!by_rank)
+		kv_array(l, "tokenizer.ggml.scores", FMT_KV_F32, vocab->scores, vocab->n);
 	kv_array(l, "tokenizer.ggml.token_type", FMT_KV_I32, vocab->types, vocab->n);
+	if (by_rank)
+		tok_merge_keys(l, json_get(tokenizer, "model"));
 	if (tokenizer)
 		prefix = has_prefix(tokenizer);
 	vocab->no_prefix = !prefix;

@@ -150,6 +150,31 @@ static void level_steps(const struct pair *p)
 	swap_norms(p->full, p->spare);
 }
 
+/* By rank without an alphabet of bytes: llama.cpp cuts at line feeds, which matters where a token goes across one. */
+static void level_lines(const struct pair *p)
+{
+	struct infer_tokenizer *t = p->full;
+	bool across = false;
+
+	if (t->byte_symbols || !p->keys->unknown_parts)
+		return;
+	for (size_t i = 0; i < t->n_splits; i++)
+		if (t->splits[i].kind != TOK_SPLIT_PATTERN || t->splits[i].pattern.regex || t->splits[i].pattern.literal.n != 1 ||
+		    *t->splits[i].pattern.literal.p != ' ')
+			return; /* spaces alone are others by then */
+	for (size_t i = 0; i < t->n_entries && !across; i++) {
+		struct fmt_str text = t->entries[i].added_only ? (struct fmt_str){ 0 } : t->entries[i].text;
+		size_t n_lines = 0;
+
+		for (size_t k = 0; k < text.n; k++)
+			n_lines += text.p[k] == '\n';
+		across = n_lines && n_lines < text.n;
+	}
+	if (across)
+		tok_note(p->out, "text is cut at line feeds, also where a token goes across one");
+	tok_level_splits(t, p->spare);
+}
+
 /* ByteLevel's space before a text, which byte-level BPE has no key for. */
 static void level_space(const struct pair *p)
 {
@@ -333,6 +358,7 @@ bool tok_level(struct infer_tokenizer *full, const struct infer_tokenizer *keys,
 	const struct pair p = { full, keys, spare, out, err };
 
 	level_steps(&p);
+	level_lines(&p);
 	level_space(&p);
 	level_template(&p);
 	level_unknown(&p);

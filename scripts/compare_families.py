@@ -150,9 +150,12 @@ FAMILIES = {
     "word-level": ("level", {"type": "Lowercase"}, {"type": "Whitespace"}, None, "<s>", "</s>", {}),
     "char-level": ("level-chars", None, literal("", "Isolated"), {"type": "Fuse"}, "", "", {}),
 }
-ADDED = [("<unk>", {}), ("<s>", {}), ("</s>", {}), ("<pad>", {}), ("<mask>", {"lstrip": True}), ("<|im_start|>", {}), ("<|im_end|>", {}),
-         ("<think>", {"special": False}), ("   ", {"special": False, "normalized": True}), ("\n\n", {"special": False}),
-         ("<extra_id_0>", {"lstrip": False, "rstrip": True})]
+ADDED = [("<unk>", {}), ("<s>", {}), ("</s>", {}), ("<pad>", {}), ("<|im_start|>", {}), ("<|im_end|>", {}), ("<think>", {"special": False})]
+# with flags that GGUF's keys have no place for
+MORE = {"roberta": [("<mask>", {"lstrip": True})], "xlm-r": [("<mask>", {"lstrip": True, "special": True})], "t5": [("<extra_id_0>", {"rstrip": True})],
+        "modernbert": [("   ", {"special": False, "normalized": True}), ("[MASK]", {"lstrip": True})],
+        "gpt-neox": [("    ", {"special": False, "normalized": True}), ("        ", {"special": False, "normalized": True})],
+        "gemma3": [("\n\n", {"special": False}), (META * 2, {"special": False}), (META * 3, {"special": False})]}
 
 
 def written():
@@ -228,7 +231,7 @@ def describe(name):
     vocab = model["vocab"]
     known = dict(vocab) if isinstance(vocab, dict) else {t: i for i, (t, _) in enumerate(vocab)}
     added, n = [], len(known)
-    for text, flags in ADDED:
+    for text, flags in ADDED + MORE.get(name, []):
         known_id = known.get(text)
         added.append({"id": n if known_id is None else known_id, "content": text, "single_word": False, "lstrip": False, "rstrip": False,
                       "normalized": False, "special": True, **flags})
@@ -254,7 +257,7 @@ def make(work, n, seed, names):
         (work / name / "tokenizer_config.json").write_text(json.dumps({
             "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}))
         with open(work / f"{name}.in", "w", encoding="utf-8") as f:
-            for text in compare_tokenizers.strings(random.Random(seed + index), n, [a for a, _ in ADDED]):
+            for text in compare_tokenizers.strings(random.Random(seed + index), n, [a for a, _ in ADDED + MORE.get(name, [])]):
                 f.write(json.dumps(text) + "\n")
 
 
@@ -271,14 +274,20 @@ def check_one(path):
             if len(ours) != len(lines):
                 bad.append(f"{way} {flag}: {len(ours)} answers to {len(lines)} strings {ours[-1:]}")
             for text, got in zip(lines, ours):
-                want = json.dumps(tokenizer.encode(text, add_special_tokens=flag != "no-special").ids, separators=(",", ":"))
+                try:
+                    want = json.dumps(tokenizer.encode(text, add_special_tokens=flag != "no-special").ids, separators=(",", ":"))
+                except BaseException:  # a panic: its own slip
+                    continue
                 n += 1
                 if got != want:
                     bad.append(f"{way} {flag} {text[:200]!r}\n    reference {want[:300]}\n    ours      {got[:300]}")
     tokenizer.encode_special_tokens = False
     decoded = pathlib.Path(f"{path}.text").read_bytes().split(b"\0")[:-1]
     for text, got in zip(lines, decoded):
-        want = tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False)
+        try:
+            want = tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False)
+        except BaseException:
+            continue
         n += 1
         if base64.b64decode(got).decode(errors="replace") != want:
             bad.append(f"decoding {text[:80]!r}\n    reference {want!r}\n    ours      {base64.b64decode(got).decode(errors='replace')!r}")
