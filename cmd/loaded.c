@@ -8,6 +8,7 @@ bool load(struct loaded *l, const char *path, const struct cli_list *loras, bool
 	l->view = fmt_view_open(path, NULL, err);
 	if (!l->view)
 		return false;
+	need_text = need_text && !l->view->is_adapter; /* that it has no tokenizer is not what is wrong with it */
 	l->tokenizer = infer_tokenizer_create(l->view, need_text ? err : &no_tokenizer);
 	if (!l->tokenizer && need_text) {
 		fmt_err_file(err, path);

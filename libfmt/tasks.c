@@ -249,7 +249,8 @@ static bool read_choices(struct fmt_tasks_impl *im, const char *bytes, uint64_t 
 	uint64_t n;
 
 	fmt_cur_init(&c, bytes, n_bytes, err);
-	n = fmt_cur_count(&c, fmt_cur_u32(&c, "the number of tasks"), 16, 0, "tasks");
+	n = fmt_cur_count(&c, fmt_cur_u32(&c, "the number of tasks"), 16, 0,
+	                  "no file of tasks, which are binary in this format, or a damaged one");
 	table = c;
 	fmt_cur_skip(&c, 4 * n, "offsets of tasks");
 	for (uint64_t i = 0; i < n && fmt_cur_ok(&c); i++) {

@@ -240,7 +240,7 @@ void infer_run_reset(struct infer_run *r)
 
 bool infer_run_back(struct infer_run *r, uint32_t pos)
 {
-	if (pos > r->pos || r->kv.n_states)
+	if (pos > r->pos || r->kv.n_states || r->model->n_next)
 		return false;
 	r->pos = pos;
 	return true;

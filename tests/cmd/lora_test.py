@@ -284,6 +284,8 @@ def golden():
     want = read(os.path.join(folder, 'golden', 'golden.safetensors'))
     gguf = os.path.join(WORK, 'golden-adapter.gguf')
     run(ST2GGUF, '--quiet', folder, '-o', gguf)
+    for command in ([folder, '--compare', base], [base, '--compare', folder]):
+        run(LLM_RUN, *command, status=2, says='an adapter, not a model')
     whole = convert(base, 'golden.gguf', '--lora', folder)
     for i in range(3):
         ids = ','.join(str(x) for x in want['ids_%d' % i][1])

@@ -45,7 +45,7 @@ void infer_run_destroy(struct infer_run *r); /* NULL is fine */
 void infer_run_reset(struct infer_run *r);   /* forgets the sequence */
 
 /* Forgets the tokens from position pos on. false, and nothing is done, where there are not so many, or where layers keep a state
- * of all tokens (Mamba and the like), which nothing is taken out of again. */
+ * of all tokens (Mamba and the like), which nothing is taken out of again, or those for multi-token prediction are run. */
 bool infer_run_back(struct infer_run *r, uint32_t pos);
 uint32_t infer_run_pos(const struct infer_run *r);
 
