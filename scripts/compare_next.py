@@ -20,38 +20,38 @@ def norm(x, weight, eps, plus_one):
     return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * (weight + plus_one)
 
 
-class Reference:
-    """A checkpoint, and its layer for multi-token prediction in the place of the last one: so transformers reads that too."""
+def read(path):
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation='eager').eval().model
 
-    def __init__(self, path):
-        with open(os.path.join(path, 'config.json'), encoding='utf-8') as f:
-            config = json.load(f)
-        self.n, self.eps = config['num_hidden_layers'], config['rms_norm_eps']
-        weights = load_file(os.path.join(path, 'model.safetensors'))
-        self.apart = 'mtp.fc.weight' in weights
-        last, more = f'model.layers.{self.n - 1}.', 'mtp.layers.0.' if self.apart else f'model.layers.{self.n}.'
+
+class Next:
+    """Layer i for multi-token prediction of a checkpoint, put in the place of its last layer: so transformers reads that too."""
+
+    def __init__(self, path, weights, n_layers, i, eps):
+        self.apart, self.n, self.eps = 'mtp.fc.weight' in weights, n_layers + i, eps
+        last, more = f'model.layers.{n_layers - 1}.', f'mtp.layers.{i}.' if self.apart else f'model.layers.{self.n}.'
         self.own = {name: w for name, w in weights.items() if name.startswith('mtp.' if self.apart else more)}
-        other = path + '.other-last'
+        other = f'{path}.last-is-{i}'
         shutil.copytree(path, other)
         swapped = {name: w for name, w in weights.items() if not name.startswith((last, more, 'mtp.'))}
         swapped |= {last + name.removeprefix(more): w for name, w in self.own.items() if name.startswith(more)}
         save_file(swapped, os.path.join(other, 'model.safetensors'), metadata={'format': 'pt'})
-        self.model, self.other = (AutoModelForCausalLM.from_pretrained(p, dtype=torch.float32, attn_implementation='eager').eval()
-                                  for p in (path, other))
+        self.model = read(other)
+        self.table = self.own.get(f'model.layers.{self.n}.embed_tokens.weight', self.model.embed_tokens.weight)
 
     def part(self, name, apart):
         return self.own['mtp.' + apart + '.weight' if self.apart else f'model.layers.{self.n}.{name}.weight']
 
-    def inputs(self, ids):
-        """What goes into eh_proj: of each token but the first its embedding, and the one before it as the output matrix sees it."""
-        before = self.model.model(input_ids=ids).last_hidden_state[:, :-1]
-        table = self.own.get(f'model.layers.{self.n}.embed_tokens.weight', self.model.model.embed_tokens.weight)
-        plus_one = 1 if self.apart else 0
-        return torch.cat([norm(table[ids[:, 1:]], self.part('enorm', 'pre_fc_norm_embedding'), self.eps, plus_one),
-                          norm(before, self.part('hnorm', 'pre_fc_norm_hidden'), self.eps, plus_one)], dim=-1)
+    def norm(self, x, name, apart):
+        return norm(x, self.part(name, apart), self.eps, 1 if self.apart else 0)
+
+    def inputs(self, ids, before):
+        """What goes into eh_proj: embeddings of tokens, and what there is of the ones before them as an output matrix sees it."""
+        return torch.cat([self.norm(self.table[ids], 'enorm', 'pre_fc_norm_embedding'),
+                          self.norm(before, 'hnorm', 'pre_fc_norm_hidden')], dim=-1)
 
     def layer(self, x):
-        inner = self.other.model
+        inner = self.model
         n = x.shape[1]
         mask = torch.full((n, n), torch.finfo(torch.float32).min).triu(1)[None, None]
         positions = torch.arange(n)[None]
@@ -100,34 +100,43 @@ class Sums:
 
 
 def collect(path):
-    ref = Reference(path)
-    sums = Sums(f'blk.{ref.n}.')
-    sums.watch_layer(ref.other.model.layers[-1])
+    """Sums of each layer for multi-token prediction."""
+    with open(os.path.join(path, 'config.json'), encoding='utf-8') as f:
+        config = json.load(f)
     with open(path + '.tokens', encoding='utf-8') as f:
         ids = [int(x) for x in f.read().split()]
+    weights, model = load_file(os.path.join(path, 'model.safetensors')), read(path)
+    layers = [Next(path, weights, config['num_hidden_layers'], i, config['rms_norm_eps'])
+              for i in range(config.get('num_nextn_predict_layers') or 1)]
+    sums = [Sums(f'blk.{layer.n}.') for layer in layers]
+    for layer, its in zip(layers, sums):
+        its.watch_layer(layer.model.layers[-1])
     for at in range(0, len(ids) - WINDOW + 1, WINDOW):
         window = torch.tensor([ids[:1] + ids[at + 1:at + WINDOW]])  # the text's first token begins every window
-        x = ref.inputs(window)
-        sums.add('nextn.eh_proj', x)
-        y = ref.layer(x @ ref.part('eh_proj', 'fc').T)
-        if not ref.apart:
-            sums.add('nextn.shared_head_head', norm(y, ref.part('shared_head.norm', ''), ref.eps, 0))
+        seen = model(input_ids=window).last_hidden_state
+        for i, (layer, its) in enumerate(zip(layers, sums)):
+            x = layer.inputs(window[:, i + 1:], seen[:, :-1])
+            its.add('nextn.eh_proj', x)
+            seen = layer.norm(layer.layer(x @ layer.part('eh_proj', 'fc').T), 'shared_head.norm', 'norm')
+            if not layer.apart:
+                its.add('nextn.shared_head_head', seen)
     return sums
 
 
 def compare(path):
-    sums = collect(path)
-    theirs = {t.name: t.data.ravel().astype('float64') for t in GGUFReader(path + '.imatrix').tensors if t.name.startswith(sums.prefix)}
-    wanted = {name + '.in_sum2' for name in sums.sums} | {name + '.counts' for name in sums.sums}
-    wrong = [f'{name}: only on one side' for name in wanted ^ set(theirs)]
+    all_sums = collect(path)
+    want = {name: x for sums in all_sums for name, x in sums.sums.items()}
+    counts = {name: x.tolist() for sums in all_sums for name, x in sums.counts.items()}
+    got = {t.name: t.data.ravel().astype('float64') for t in GGUFReader(path + '.imatrix').tensors
+           if t.name.startswith(tuple(sums.prefix for sums in all_sums))}
+    wrong = [f'{name}: only on one side' for name in {name + end for name in want for end in ('.in_sum2', '.counts')} ^ set(got)]
     worst = 0
-    for name, want in sums.sums.items():
-        got = torch.from_numpy(theirs[name + '.in_sum2'])
-        apart = float((got - want.ravel()).norm() / want.norm())
+    for name in want:
+        apart = float((torch.from_numpy(got[name + '.in_sum2']) - want[name].ravel()).norm() / want[name].norm())
         worst = max(worst, apart)
-        if not apart < 1e-5 or theirs[name + '.counts'].tolist() != sums.counts[name].tolist():
+        if not apart < 1e-5 or got[name + '.counts'].tolist() != counts[name]:
             wrong.append(f'{name}: {apart:.1e} apart')
-    print(f'{"FAILED" if wrong else "ok    "} {os.path.basename(path)}: {len(sums.sums)} weights, at most {worst:.1e} apart')
+    print(f'{"FAILED" if wrong else "ok    "} {os.path.basename(path)}: {len(want)} weights, at most {worst:.1e} apart')
     for line in wrong:
         print('      ', line)
     return not wrong

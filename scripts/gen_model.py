@@ -289,6 +289,7 @@ MODELS = {
     "deepseek3-epsilon": ("DeepseekV3", dict(DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1, num_hidden_layers=27, rms_norm_eps=1e-3,
                                              scoring_func="sigmoid", routed_scaling_factor=2.446)),
     "gpt2-gelu": ("GPT2", dict(n_ctx=128, activation_function="gelu")),
+    "glm4moe-two-next": ("Glm4Moe", dict(GLM, use_qk_norm=True, num_nextn_predict_layers=2)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
 NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")
@@ -386,8 +387,8 @@ def replace_by_blocks(path, stored):
     save_file({**weights, **stored}, path, metadata={"format": "pt"})
 
 
-def add_next_layer(path, n_layers, apart, seed):
-    """Gives a checkpoint a layer for multi-token prediction, which the class leaves out: like the last one, with a matrix that joins
+def add_next_layers(path, n_layers, n_next, apart, seed):
+    """Gives a checkpoint layers for multi-token prediction, which the class leaves out: like the last one, with a matrix that joins
     two streams, norms, and some with an embedding and an output matrix of their own."""
     import torch
     from safetensors.torch import load_file, save_file
@@ -396,9 +397,11 @@ def add_next_layer(path, n_layers, apart, seed):
     vocab, width = weights["model.embed_tokens.weight"].shape
     shapes = dict.fromkeys(NEXT + NEXT_APART, (width,)) | dict.fromkeys(("eh_proj", "fc"), (width, 2 * width)) | dict.fromkeys(
         ("embed_tokens", "shared_head.head"), (vocab, width))
-    last, new = f"model.layers.{n_layers - 1}.", "mtp.layers.0." if apart else f"model.layers.{n_layers}."
-    added = {new + name.removeprefix(last): w.shape for name, w in weights.items() if name.startswith(last)}
-    added |= {("mtp." if apart else new) + name + ".weight": shapes[name] for name in (NEXT_APART if apart else NEXT)}
+    last, added = f"model.layers.{n_layers - 1}.", {}
+    for i in range(n_next):
+        new = f"mtp.layers.{i}." if apart else f"model.layers.{n_layers + i}."
+        added |= {new + name.removeprefix(last): w.shape for name, w in weights.items() if name.startswith(last)}
+        added |= {("mtp." if apart else new) + name + ".weight": shapes[name] for name in (NEXT_APART if apart else NEXT)}
     weights |= {name: torch.randn(shape, generator=gen) * 0.15 for name, shape in added.items()}
     save_file(weights, path, metadata={"format": "pt"})
 
@@ -529,7 +532,8 @@ def make(name, folder, seed=None):
     if blocks:
         replace_by_blocks(os.path.join(out, "model.safetensors"), blocks)
     if name.endswith("-next"):
-        add_next_layer(os.path.join(out, "model.safetensors"), config.num_hidden_layers, kind.startswith(("Qwen3Next", "Qwen3_5")), seed)
+        add_next_layers(os.path.join(out, "model.safetensors"), config.num_hidden_layers, settings.get("num_nextn_predict_layers", 1),
+                        kind.startswith(("Qwen3Next", "Qwen3_5")), seed)
     if name in JOINED:
         join_experts(os.path.join(out, "model.safetensors"))
     if kind == "Phimoe":  # checkpoints have the name that its authors gave the class
