@@ -182,7 +182,7 @@ bool fmt_arch_requires(const struct fmt_arch *arch, enum fmt_role role, bool in_
 {
 	const struct arch_tensor *row = arch ? arch_row_of(arch, role, in_layer) : NULL;
 
-	return row && !row->when.param && !(row->in & ~(unsigned)(LAYER_DENSE | LAYER_MOE));
+	return row && !row->may_lack && !row->when.param && !(row->in & ~(unsigned)(LAYER_DENSE | LAYER_MOE));
 }
 
 const struct fmt_arch *arch_by_type(struct fmt_str name)

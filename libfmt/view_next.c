@@ -48,8 +48,8 @@ bool view_keep_next(struct fmt_view *v, struct fmt_err *err)
 		n++;
 	conf->n[P_NEXT_KEPT] = n;
 	conf->set[P_NEXT_KEPT] = n > 0;
-	return !n || fmt_view_note(v, err, "%" PRIu64 " layer%s for multi-token prediction %s kept, from blk.%" PRIu64 " on: no part of what "
-	                           "is computed here", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", conf->n[P_LAYERS]);
+	return !n || fmt_view_note(v, err, "%" PRIu64 " layer%s for multi-token prediction %s kept, from blk.%" PRIu64 " on: predictions here do "
+	                           "without", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", conf->n[P_LAYERS]);
 }
 
 bool view_in_next_layer(const struct fmt_arch *arch, const struct arch_conf *conf, struct fmt_str name)
