@@ -189,7 +189,6 @@ static bool add_table(struct plan *p, const struct arch_tensor *table, int32_t l
 static bool add_all(struct plan *p)
 {
 	const struct fmt_arch *arch = p->v->arch;
-
 	uint64_t n = p->conf->n[P_LAYERS], n_next = p->conf->n[P_NEXT_KEPT];
 
 	if (!add_table(p, arch->globals, -1))

@@ -37,7 +37,6 @@ struct choice {
 static void normalize(struct grid_group *g, const float *x)
 {
 	float most[QUANT_LANES] = { 0 }, max = 0, inverse;
-	uint32_t exponent;
 
 	for (const float *at = x; at < x + QUANT_SB; at += QUANT_LANES) {
 		for (int l = 0; l < QUANT_LANES; l++) {
@@ -48,10 +47,8 @@ static void normalize(struct grid_group *g, const float *x)
 	}
 	for (int l = 0; l < QUANT_LANES; l++)
 		max = most[l] > max ? most[l] : max;
-	exponent = quant_u32_of(max) >> 23;
-	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
-	g->unit = quant_f32_of(exponent << 23);
-	inverse = 1 / g->unit;
+	g->unit = quant_unit_below(max);
+	inverse = quant_inverse_unit(g->unit);
 	for (int i = 0; i < QUANT_SB; i++)
 		g->x[i] = x[i] * inverse;
 }

@@ -9,16 +9,6 @@
 
 #define L QUANT_LANES
 
-/* The power of two just below a magnitude. Zero and subnormals give the smallest normal number; the inverse is a normal
- * number always. */
-static float unit_below(float most)
-{
-	uint32_t exponent = quant_u32_of(most) >> 23;
-
-	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
-	return quant_f32_of(exponent << 23);
-}
-
 /* The mean in fixed point: the same however often the list is repeated (encode_rows.c), and in any order. */
 static float mean_of(const float *w, float scale, size_t n)
 {
@@ -42,7 +32,7 @@ struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quan
 	if (!(max > 0))
 		return imp;
 	imp.w = w;
-	imp.scale = quant_inverse_unit(unit_below(max));
+	imp.scale = quant_inverse_unit(quant_unit_below(max));
 	imp.floor = 1e-3f * mean_of(w, imp.scale, n);
 	return imp;
 }
@@ -150,7 +140,7 @@ static void normalize(struct quant_group *g, int block_lanes)
 		most[l] = fabsf(most[l]);
 	largest_of_block(most, block_lanes);
 	for (int l = 0; l < L; l++) {
-		g->unit[l] = unit_below(most[l]);
+		g->unit[l] = quant_unit_below(most[l]);
 		inverse[l] = quant_inverse_unit(g->unit[l]);
 		g->lo[l] *= inverse[l];
 		g->hi[l] *= inverse[l];

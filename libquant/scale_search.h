@@ -134,7 +134,7 @@ static inline uint32_t quant_nearest_above(float v, float lo, float hi)
 	return quant_u32_of(quant_nearest_sum(v, lo, hi)) - quant_u32_of(QUANT_MAGIC + lo);
 }
 
-/* In lane order: in halves it would be sooner, but for what gcc makes of that. */
+/* In lane order. (Halves would wait less, but gcc passes them through memory: measured, and slower.) */
 static inline float quant_sum_lanes(const float part[QUANT_LANES])
 {
 	float sum = part[0];
@@ -157,6 +157,16 @@ static inline float quant_choose(bool is_now, float now, float before)
 	uint32_t mask = 0 - (uint32_t)is_now;
 
 	return quant_f32_of((quant_u32_of(now) & mask) | (quant_u32_of(before) & ~mask));
+}
+
+/* The power of two just below a magnitude. Zero and subnormals give the smallest normal number; the inverse is a normal
+ * number always. */
+static inline float quant_unit_below(float most)
+{
+	uint32_t exponent = quant_u32_of(most) >> 23;
+
+	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
+	return quant_f32_of(exponent << 23);
 }
 
 /* 1 / unit, a power of two whose inverse is a normal number: exact, and no division. */

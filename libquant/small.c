@@ -27,11 +27,9 @@ void QUANT_AT(small_load)(struct quant_small *b, const float *x, const struct qu
 {
 	float extreme = extreme_of(x, n), scale = imp->scale, low = imp->floor, inverse;
 	const float *w = imp->w ? imp->w + col : NULL;
-	uint32_t exponent = quant_u32_of(fabsf(extreme)) >> 23;
 
-	exponent = exponent < 1 ? 1 : exponent > 252 ? 252 : exponent;
-	b->unit = quant_f32_of(exponent << 23);
-	inverse = 1 / b->unit;
+	b->unit = quant_unit_below(fabsf(extreme));
+	inverse = quant_inverse_unit(b->unit);
 	b->extreme = extreme * inverse;
 	b->n = n;
 	for (int i = 0; i < n; i++)
