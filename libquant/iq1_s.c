@@ -15,7 +15,7 @@ static const float ladder[] = { 0.85f, 0.98f, 1.12f, 1.28f, 1.5f, 1.8f, 2.2f, 2.
 static const struct quant_grid_type type = {
 	.points = quant_grid_iq1_s, .n_points = 2048, .dims = 8, .levels = IQ1_LEVELS, .n_levels = 3,
 	.signs = GRID_SIGNS_NONE, .delta = IQ1_DELTA, .delta_elems = 32, .sub = 32, .n_codes = 8, .step = 1,
-	.blend = 0.5f, .magnitude = 2,
+	.blend = 0.1f, .magnitude = 2,
 	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 3, .later = 0, .restore = { 0.25f, 0.5f },
 };
 

@@ -14,8 +14,8 @@ static const float ladder[] = { 0.034f, 0.039f, 0.044f, 0.050f, 0.057f, 0.065f, 
 
 static const struct quant_grid_type type = {
 	.points = quant_grid_iq2_s, .n_points = 1024, .dims = 8, .levels = IQ2_LEVELS, .n_levels = 3,
-	.signs = GRID_SIGNS_FREE, .sub = 16, .n_codes = 16, .step = 0.125f, .blend = 0.5f, .magnitude = 2,
-	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 3, .later = 3, .restore = { 1, 1 },
+	.signs = GRID_SIGNS_FREE, .sub = 16, .n_codes = 16, .step = 0.125f, .blend = 0.5f, .magnitude = 8,
+	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 3, .later = 3, .restore = { 0.9f, 1 },
 };
 
 static void pack(const struct quant_grid_fit *fit, struct block_iq2_s *b)

@@ -14,8 +14,8 @@ static const float ladder[] = { 0.034f, 0.039f, 0.044f, 0.050f, 0.057f, 0.065f, 
 
 static const struct quant_grid_type type = {
 	.points = quant_grid_iq2_xxs, .n_points = 256, .dims = 8, .levels = IQ2_LEVELS, .n_levels = 3,
-	.signs = GRID_SIGNS_EVEN, .sub = 32, .n_codes = 16, .step = 0.125f, .blend = 0.5f, .magnitude = 6,
-	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 7, .later = 3, .restore = { 0.25f, 0.65f },
+	.signs = GRID_SIGNS_EVEN, .sub = 32, .n_codes = 16, .step = 0.125f, .blend = 0.05f, .magnitude = 6,
+	.ladder = ladder, .n_ladder = N_OF(ladder), .first = 7, .later = 3, .restore = { 0.4f, 0.65f },
 };
 
 static void pack(const struct quant_grid_fit *fit, struct block_iq2_xxs *b)

@@ -15,7 +15,7 @@ static const float ends[] = { -127 / 0.87f, -127 / 0.93f, -127, -127 / 1.08f, -1
 	                      113 / 0.87f,  113 / 0.93f,  113,  113 / 1.08f,  113 / 1.16f };
 
 static const struct quant_signed_type type = {
-	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.5f, .magnitude = 2 },
+	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.3f, .magnitude = 2 },
 	.grid = { .iq4 = true },
 	.limit = 32,
 	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1 },

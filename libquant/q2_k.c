@@ -10,14 +10,16 @@
 
 static const float steps[] = { 2.3f, 2.7f, 3.1f, 3.6f, 4.3f };
 static const float weighted_steps[] = { 2.2f, 2.6f, 3, 3.5f, 4.2f };
+static const float weighted_offsets[] = { 0, 0.3f, 0.6f };
 
 static const struct quant_min_type type = {
 	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.5f, .magnitude = 20 },
 	.top = 3,
 	.limit = 15,
 	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 4, .later = 6, .rounds = 1, .restore = 0.5f },
-	          { .steps = weighted_steps, .n_steps = N_OF(weighted_steps), .narrow = 0.04f,
-	            .first = 4, .later = 20, .last = 8, .rounds = 2, .restore = 0.6f } },
+	          { .steps = weighted_steps, .n_steps = N_OF(weighted_steps),
+	            .offsets = weighted_offsets, .n_offsets = N_OF(weighted_offsets), .narrow = 0.04f,
+	            .first = 4, .later = 12, .last = 8, .rounds = 2, .restore = 0.6f } },
 };
 
 static void encode_block(const float *x, const struct quant_importance *imp, size_t col, struct block_q2_k *b)

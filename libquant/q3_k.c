@@ -13,13 +13,15 @@
 
 /* Where the extreme element of a sub-block is put. */
 static const float ends[] = { -4 / 0.72f, -4 / 0.82f, -4 / 0.92f, -4, 3 / 0.72f, 3 / 0.82f, 3 / 0.92f, 3 };
+static const float weighted_ends[] = { -4 / 0.66f, -4 / 0.75f, -4 / 0.83f, -4 / 0.91f, -4,
+	                               3 / 0.64f,  3 / 0.73f,  3 / 0.82f,  3 / 0.91f,  3 };
 
 static const struct quant_signed_type type = {
-	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.2f, .magnitude = 4 },
+	.shape = { .elems = 16, .block_lanes = 16, .blend = 0.2f, .magnitude = 8 },
 	.grid = { .lo = -4, .hi = 3 },
 	.limit = 32,
 	.plan = { { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1, .restore = 0.5f },
-	          { .ends = ends, .n_ends = N_OF(ends), .reach = 1, .rounds = 1, .restore = 0.5f } },
+	          { .ends = weighted_ends, .n_ends = N_OF(weighted_ends), .reach = 1, .rounds = 1, .restore = 0.5f } },
 };
 
 static void pack_scales(const float k[16], uint8_t s[12])

@@ -8,14 +8,18 @@
 #include "kernels.h"
 #include "superblock.h"
 
-static const float steps[] = { 13.4f, 14.1f, 14.6f, 15, 15.4f, 15.9f, 16.4f, 17 };
+static const float steps[] = { 12.6f, 13.4f, 14, 14.6f, 15.2f, 15.8f };
+static const float offsets[] = { -0.1f, 0.4f };
+static const float more_offsets[] = { -0.3f, 0.1f, 0.5f };
 
 static const struct quant_min_type type = {
-	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 4 },
+	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 6 },
 	.top = 15,
 	.limit = 63,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 4, .later = 6, .rounds = 1, .restore = 0.5f },
-	          { .steps = steps, .n_steps = N_OF(steps), .first = 8, .later = 8, .rounds = 1, .restore = 0.5f } },
+	.plan = { { .steps = steps, .n_steps = N_OF(steps), .offsets = offsets, .n_offsets = N_OF(offsets),
+	            .first = 4, .later = 6, .rounds = 1, .restore = 0.5f },
+	          { .steps = steps, .n_steps = N_OF(steps), .offsets = more_offsets, .n_offsets = N_OF(more_offsets),
+	            .first = 8, .later = 8, .rounds = 1, .restore = 0.5f } },
 };
 
 static void pack(const struct quant_min_fit *fit, uint8_t (*q)[QUANT_LANE_ELEMS], int lane, struct block_q4_k *b)

@@ -9,14 +9,18 @@
 #include "superblock.h"
 
 static const float steps[] = { 29, 30.4f, 31.3f, 32.4f };
-static const float more_steps[] = { 28.5f, 29.5f, 30.2f, 31, 31.5f, 32.2f, 33, 34 };
+static const float few_steps[] = { 29, 30.4f, 31.4f };
+static const float offsets[] = { 0.1f, 0.5f };
+static const float more_offsets[] = { -0.3f, 0.1f, 0.5f };
 
 static const struct quant_min_type type = {
 	.shape = { .elems = 32, .block_lanes = 8, .blend = 0.2f, .magnitude = 2 },
 	.top = 31,
 	.limit = 63,
-	.plan = { { .steps = steps, .n_steps = N_OF(steps), .first = 6, .later = 4, .rounds = 1, .restore = 0.5f },
-	          { .steps = more_steps, .n_steps = N_OF(more_steps), .first = 8, .later = 8, .rounds = 1, .restore = 0.5f } },
+	.plan = { { .steps = few_steps, .n_steps = N_OF(few_steps), .offsets = offsets, .n_offsets = N_OF(offsets),
+	            .first = 4, .later = 4, .rounds = 1, .restore = 0.5f },
+	          { .steps = steps, .n_steps = N_OF(steps), .offsets = more_offsets, .n_offsets = N_OF(more_offsets),
+	            .first = 8, .later = 8, .rounds = 1, .restore = 0.5f } },
 };
 
 static void pack(const struct quant_min_fit *fit, uint8_t (*q)[QUANT_LANE_ELEMS], int lane, struct block_q5_k *b)

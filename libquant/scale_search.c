@@ -22,14 +22,21 @@ static float mean_of(const float *w, float scale, size_t n)
 struct quant_importance QUANT_AT(importance)(const float *w, size_t n, enum quant_effort effort)
 {
 	struct quant_importance imp = { .effort = effort };
-	float most[L] = { 0 }, max = 0;
+	float most[L] = { 0 }, least[L], max = 0, min = INFINITY;
 
-	for (size_t i = 0; w && i < n; i += L)
-		for (size_t l = 0; l < L; l++)
-			most[l] = w[i + l] > most[l] ? w[i + l] : most[l];
 	for (int l = 0; l < L; l++)
+		least[l] = INFINITY;
+	for (size_t i = 0; w && i < n; i += L) {
+		for (size_t l = 0; l < L; l++) {
+			most[l] = w[i + l] > most[l] ? w[i + l] : most[l];
+			least[l] = w[i + l] < least[l] ? w[i + l] : least[l];
+		}
+	}
+	for (int l = 0; l < L; l++) {
 		max = most[l] > max ? most[l] : max;
-	if (!(max > 0))
+		min = least[l] < min ? least[l] : min;
+	}
+	if (!(max > min))
 		return imp;
 	imp.w = w;
 	imp.scale = quant_inverse_unit(quant_unit_below(max));

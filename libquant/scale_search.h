@@ -28,7 +28,7 @@
 /* Importance per column of a row, brought to a safe range: w * scale + floor. The scale is a power of two that takes
  * the largest to [1, 2); the floor is a thousandth of the mean, so that a column of importance zero is not erased. */
 struct quant_importance {
-	const float *w; /* NULL: none, or all zero */
+	const float *w; /* NULL: none, or all equal, which says no more */
 	float scale, floor;
 	enum quant_effort effort; /* goes wherever the importance goes */
 };

@@ -156,22 +156,41 @@ static void zero_importance_erases_nothing(void **state)
 	}
 }
 
-/* All zero, or so small or large that squares leave the range: as good as importance can be. */
+/* So small or large that squares leave the range: as good as importance can be. */
 static void importance_of_any_size(void **state)
 {
-	static const float sizes[] = { 0, 1e-42f, 1e-30f, 1e30f, FLT_MAX };
+	static const float sizes[] = { 1e-42f, 1e-30f, 1e30f, FLT_MAX };
 	float x[N], y[N], w[N];
 
 	(void)state;
 	row_fill(ROW_NORMAL, 3, x, N);
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
 		for (int j = 0; j < N; j++)
-			w[j] = sizes[s];
+			w[j] = j % 64 == 63 ? sizes[s] / 2 : sizes[s];
 		for (int i = 0; i < N_TYPES; i++) {
 			through(types[i].type, x, w, y, N);
 			if (error(x, y, 0, 64) > 1.05 * types[i].error)
 				fail_msg("%s, importance %g: %g", fmt_type_info(types[i].type)->name,
 				         (double)sizes[s], error(x, y, 0, 64));
+		}
+	}
+}
+
+/* All columns alike, zero or not: as without importance. */
+static void equal_importance_is_none(void **state)
+{
+	static const float sizes[] = { 0, 1e-42f, 1, 1e30f, FLT_MAX };
+	float x[N], y[N], z[N], w[N];
+
+	(void)state;
+	row_fill(ROW_HEAVY, 3, x, N);
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+		for (int j = 0; j < N; j++)
+			w[j] = sizes[s];
+		for (int i = 0; i < N_TYPES; i++) {
+			through(types[i].type, x, NULL, y, N);
+			through(types[i].type, x, w, z, N);
+			assert_memory_equal(y, z, sizeof(y));
 		}
 	}
 }
@@ -259,6 +278,7 @@ int main(void)
 		cmocka_unit_test(always_finite),
 		cmocka_unit_test(zero_importance_erases_nothing),
 		cmocka_unit_test(importance_of_any_size),
+		cmocka_unit_test(equal_importance_is_none),
 		cmocka_unit_test(scale_does_not_matter),
 		cmocka_unit_test(exact_rows_stay),
 		cmocka_unit_test(q8_0_by_hand),
