@@ -223,7 +223,7 @@ static void add_next(struct arch_conf *conf)
 {
 	uint64_t n = conf->n[P_LAYERS];
 
-	for (uint64_t i = 0; i < ARCH_MAX_NEXT; i++)
+	for (uint64_t i = 0; n && i < ARCH_MAX_NEXT; i++)
 		conf->layer[n + i] = (uint16_t)((conf->layer[n - 1] & LAYER_BLOCKS) | LAYER_FULL);
 }
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libfmt/pre.h>
+
 #include "arch_desc.h"
 #include "tok_keys.h"
 
@@ -350,6 +352,23 @@ static void read_known(struct specials *s, const struct arch_special *known, uin
 	}
 }
 
+/* Of some vocabularies llama.cpp puts a token before or behind each text unless a key says not to. Where tokenizer.json puts none,
+ * and transformers' class is the one that does just what it says, the key says so. */
+static void refuse_usual(struct specials *s)
+{
+	struct fmt_str class = json_str(json_get(hf_json(s->d, HF_TOKENIZER_CONFIG), "tokenizer_class"));
+	const struct fmt_value *model = kv_find(s->l, "tokenizer.ggml.model"), *name = kv_find(s->l, "tokenizer.ggml.pre");
+	const struct fmt_pre *pre = name ? fmt_pre_find(name->as.s) : NULL;
+
+	if (!model || !hf_json_own(s->d, HF_TOKENIZER) ||
+	    (!fmt_str_is(class, "PreTrainedTokenizerFast") && !fmt_str_is(class, "TokenizersBackend")))
+		return;
+	if (fmt_str_is(model->as.s, "llama") || (fmt_str_is(model->as.s, "gpt2") && pre && pre->add_bos))
+		set_add(s, S_BOS, false, false);
+	if (fmt_str_is(model->as.s, "t5"))
+		set_add(s, S_EOS, false, false);
+}
+
 void tok_special_keys(struct kv_list *l, const struct fmt_arch *arch, const struct hf_dir *d, const struct tok_vocab *vocab)
 {
 	struct specials s = { .l = l, .d = d };
@@ -363,6 +382,7 @@ void tok_special_keys(struct kv_list *l, const struct fmt_arch *arch, const stru
 		s.text[S_EOS] = s.text[S_SEP];
 	read_post_processor(&s);
 	read_tokenizer_config(&s, vocab->n);
+	refuse_usual(&s);
 	read_config(&s, vocab->n);
 	read_known(&s, arch->specials, vocab->n);
 	for (size_t i = 0; i < s.n_ids; i++)

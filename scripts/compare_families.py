@@ -166,7 +166,8 @@ def written():
 
 def texts():
     yield from written()
-    yield from compare_tokenizers.strings(random.Random(99), 3000, [])
+    for text in compare_tokenizers.strings(random.Random(99), 3000, []):
+        yield text.replace("\0", "")  # which no token of a GGUF can hold
 
 
 def trained(kind, normalizer, pre, n_vocab=1500):

@@ -154,6 +154,16 @@ def main():
         expect('merges that scores cannot say: its keys alone give the directory\'s ids', ids('out.gguf') == ids(source))
         named('across-lines', across_lines, 'text is cut at line feeds')
 
+        source = directory('no-bos', lambda t: t.update(post_processor=None))
+        with open(os.path.join(source, 'tokenizer_config.json'), encoding='utf-8') as f:
+            config = json.load(f)
+        del config['add_bos_token']
+        with open(os.path.join(source, 'tokenizer_config.json'), 'w', encoding='utf-8') as f:
+            json.dump(config, f)
+        status, notes, embedded = convert(source)
+        expect('no BOS, though llama.cpp puts one by the name llama-bpe: a key says so', status == 0 and not notes and not embedded, notes)
+        expect('no BOS: ids', ids('out.gguf') == ids(source))
+
         source = directory('not-special', not_special)
         status, notes, embedded = convert(source)
         expect('a token that is special by its looks', status == 0 and embedded and "special there only" in notes[0], notes)
