@@ -21,10 +21,6 @@ struct options {
 	struct cli_list keys;
 	struct st2gguf_split split;
 	const char *prune;
-	uint32_t *layers; /* to take out; owned */
-	size_t n_layers;
-	const char *split_size;
-	bool split_tensors_given;
 	bool dry_run, explain, allow_requantize, strict;
 };
 
@@ -168,15 +164,6 @@ static struct fmt_view *open_source(const struct conversion *c, const struct opt
 	return NULL;
 }
 
-/* The model without some of its layers, and its importance matrix too. One that is yet to be made is of what is left. */
-static bool prune(struct conversion *c, struct fmt_view *v, const struct options *o, struct fmt_err *err)
-{
-	if (!o->n_layers)
-		return true;
-	return fmt_view_prune(v, o->layers, o->n_layers, err) &&
-	       (!c->imatrix || fmt_imatrix_prune(c->imatrix, o->layers, o->n_layers, err));
-}
-
 static int run(struct cli_program *p, const struct options *o, const char *source)
 {
 	struct conversion c = { .program = p, .name = o->name, .keys = o->keys.items, .n_keys = o->keys.n,
@@ -185,7 +172,7 @@ static int run(struct cli_program *p, const struct options *o, const char *sourc
 	struct fmt_err err = { 0 };
 	char *default_name = NULL;
 	struct fmt_view *v = st2gguf_ask(&c, &o->ask, &err) ? open_source(&c, o, source, &err) : NULL;
-	bool ok = v && prune(&c, v, o, &err);
+	bool ok = v && (!o->prune || st2gguf_prune(&c, v, o->prune, &err));
 	int status = CLI_OK;
 
 	if (ok) {
@@ -266,56 +253,6 @@ static bool has_empty(const struct cli_list *l)
 	return false;
 }
 
-/* "3,5,17". returns false: it is no such list */
-static bool read_layers(struct options *o)
-{
-	const char *p = o->prune;
-
-	o->layers = calloc(strlen(p) + 1, sizeof *o->layers);
-	for (char *end; o->layers && *p >= '0' && *p <= '9'; p = end + 1) {
-		unsigned long n = strtoul(p, &end, 10);
-
-		if (n >= INT32_MAX)
-			return false;
-		o->layers[o->n_layers++] = (uint32_t)n;
-		if (!*end)
-			return true;
-		if (*end != ',')
-			return false;
-	}
-	return false;
-}
-
-/* returns 0, or the exit status */
-static int check_prune(const struct cli_program *p, struct options *o)
-{
-	if (!o->prune)
-		return CLI_OK;
-	if (o->loras.n)
-		return cli_usage_error(p, "--prune-layers and --lora: an adapter is for the whole model; merge it first");
-	if (!read_layers(o))
-		return cli_usage_error(p, "--prune-layers: '%s' is no list of layers such as 3,5,17", o->prune);
-	return CLI_OK;
-}
-
-/* returns 0, or the exit status */
-static int check_split(const struct cli_program *p, struct options *o)
-{
-	struct st2gguf_split *s = &o->split;
-
-	if (o->split_size && !st2gguf_split_size(o->split_size, &s->max_bytes))
-		return cli_usage_error(p, "--split-max-size: '%s' is not a size such as 2G or 500M", o->split_size);
-	if (o->split_tensors_given && !s->max_tensors)
-		return cli_usage_error(p, "--split-max-tensors is at least 1");
-	if (!!s->max_bytes + !!s->max_tensors + s->keep > 1)
-		return cli_usage_error(p, "one of --split-max-size, --split-max-tensors and --keep-split");
-	if (s->no_tensor_first && !s->max_bytes && !s->max_tensors)
-		return cli_usage_error(p, "--no-tensor-first-split needs --split-max-size or --split-max-tensors");
-	if (o->view.vocab_only && (s->max_bytes || s->max_tensors))
-		return cli_usage_error(p, "--vocab-only writes no tensors: there is nothing to split");
-	return CLI_OK;
-}
-
 /* What the table of options cannot say. returns 0, or the exit status */
 static int check_usage(const struct cli_program *p, struct options *o, int n, char *const *sources)
 {
@@ -346,8 +283,9 @@ static int check_usage(const struct cli_program *p, struct options *o, int n, ch
 		return cli_usage_error(p, "--include-weights, --exclude-weights: a part of tensors' names, not nothing");
 	if (p->threads > MAX_THREADS)
 		return cli_usage_error(p, "--threads: at most %d", MAX_THREADS);
-	status = check_split(p, o);
-	status = status ? status : check_prune(p, o);
+	if (o->prune && o->loras.n)
+		return cli_usage_error(p, "--prune-layers and --lora: an adapter is for the whole model; merge it first");
+	status = st2gguf_split_usage(p, &o->split, o->view.vocab_only);
 	return status ? status : verify_usage(p, &o->verify, o->view.vocab_only);
 }
 
@@ -395,9 +333,9 @@ int main(int argc, char **argv)
 		  "a type that does not fit, an unused expression, missing importance:\nerrors, not notes", NULL },
 		{ CLI_FLAG, 0, "explain", NULL, &o.explain, "show each tensor's type and the rule that chose it, as --dry-run does", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Several files, NAME-00001-of-00003.gguf and so on", NULL },
-		{ CLI_STRING, 0, "split-max-size", "SIZE", &o.split_size,
+		{ CLI_STRING, 0, "split-max-size", "SIZE", &o.split.size,
 		  "at most SIZE of tensors in each, 2G for two billion bytes; if there\nis more than one", NULL },
-		{ CLI_UINT, 0, "split-max-tensors", "N", &o.split.max_tensors, "at most N tensors in each", &o.split_tensors_given },
+		{ CLI_UINT, 0, "split-max-tensors", "N", &o.split.max_tensors, "at most N tensors in each", &o.split.max_tensors_given },
 		{ CLI_FLAG, 0, "no-tensor-first-split", NULL, &o.split.no_tensor_first, "the first with metadata alone", NULL },
 		{ CLI_FLAG, 0, "keep-split", NULL, &o.split.keep, "the same tensors in each as in SOURCE, a GGUF in several files", NULL },
 		{ CLI_GROUP, 0, NULL, NULL, NULL, "Checking", NULL },
@@ -452,7 +390,6 @@ int main(int argc, char **argv)
 		st2gguf_catch_signals();
 		status = run(&p, &o, argv[1]);
 	}
-	free(o.layers);
 	free(o.ask.tensor_types.items);
 	free(o.loras.items);
 	free(o.ask.include.items);

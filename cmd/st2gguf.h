@@ -87,6 +87,10 @@ struct st2gguf_ask {
  * dry_run  nothing is run, and the matrix is empty */
 bool st2gguf_collect(struct conversion *c, const char *path, uint64_t n_ctx, bool dry_run, struct fmt_err *err);
 
+/* Before all that: takes layers out of the view and of the importance matrix, if that is read already; one that is yet to be made is
+ * of what is left. layers: "3,5,17" */
+bool st2gguf_prune(struct conversion *c, struct fmt_view *v, const char *layers, struct fmt_err *err);
+
 /* Before the plan: reads the importance matrix and the types. To be finished in every case. */
 bool st2gguf_ask(struct conversion *c, const struct st2gguf_ask *a, struct fmt_err *err);
 void st2gguf_ask_finish(struct conversion *c);
@@ -104,13 +108,15 @@ bool st2gguf_write_keys(struct conversion *c, struct fmt_writer *w, struct fmt_e
 
 /* Into which files the output goes: one, but for what is asked for here. */
 struct st2gguf_split {
+	const char *size;                /* as given, "2G"; NULL: not given */
+	bool max_tensors_given;
 	uint64_t max_bytes, max_tensors; /* of a file's tensors, how many of them; 0: no limit */
 	bool keep;                       /* cut where the source is */
 	bool no_tensor_first;            /* the first has keys alone */
 };
 
-/* A size as llama-gguf-split takes it, "2G" for two billion bytes, or as other options do, "2GiB". false: it is none, or 0 */
-bool st2gguf_split_size(const char *text, uint64_t *n_bytes);
+/* What the table of options cannot say, and max_bytes from `size`. returns CLI_OK, or the exit status */
+int st2gguf_split_usage(const struct cli_program *p, struct st2gguf_split *s, bool vocab_only);
 
 /* After the plan: fills in the parts, and their bytes as the file's; to be finished in every case, before the plan is. */
 bool st2gguf_split(struct conversion *c, const struct st2gguf_split *s, struct fmt_err *err);

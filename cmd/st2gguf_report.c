@@ -155,9 +155,11 @@ void st2gguf_print_plan(const struct conversion *c)
 	printf("\n%" PRIu64 " tensors, %s parameters, %s, %.2f bits per weight\n", c->view->n_tensors,
 	       cli_count(t.params, params), quant_name(c), t.bits_per_weight);
 	for (size_t i = 0; i < c->n_parts; i++) {
+		uint64_t n = n_tensors_in(c, i);
+
 		printf("%s would have %s bytes", c->parts[i].path, cli_thousands(c->parts[i].file_bytes, count));
 		if (c->n_parts > 1)
-			printf(", %" PRIu64 " tensors", n_tensors_in(c, i));
+			printf(", %" PRIu64 " tensor%s", n, n == 1 ? "" : "s");
 		putchar('\n');
 	}
 }

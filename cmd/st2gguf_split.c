@@ -9,7 +9,8 @@
 #define MAX_PARTS 65535 /* split.count has 16 bits */
 #define PADDING   32    /* of tensors, in each file but one with an alignment of its own, which no limit is so close to */
 
-bool st2gguf_split_size(const char *text, uint64_t *n_bytes)
+/* As llama-gguf-split takes it, "2G" for two billion bytes, or as other options do, "2GiB". false: it is none, or 0 */
+static bool read_size(const char *text, uint64_t *n_bytes)
 {
 	size_t n = strspn(text, "0123456789");
 	uint64_t unit = !strcasecmp(text + n, "G") ? 1000000000 : !strcasecmp(text + n, "M") ? 1000000 : 0;
@@ -18,6 +19,21 @@ bool st2gguf_split_size(const char *text, uint64_t *n_bytes)
 		return cli_size(text, n_bytes) && *n_bytes;
 	*n_bytes = strtoull(text, NULL, 10) * unit;
 	return *n_bytes;
+}
+
+int st2gguf_split_usage(const struct cli_program *p, struct st2gguf_split *s, bool vocab_only)
+{
+	if (s->size && !read_size(s->size, &s->max_bytes))
+		return cli_usage_error(p, "--split-max-size: '%s' is not a size such as 2G or 500M", s->size);
+	if (s->max_tensors_given && !s->max_tensors)
+		return cli_usage_error(p, "--split-max-tensors is at least 1");
+	if (!!s->max_bytes + !!s->max_tensors + s->keep > 1)
+		return cli_usage_error(p, "one of --split-max-size, --split-max-tensors and --keep-split");
+	if (s->no_tensor_first && !s->max_bytes && !s->max_tensors)
+		return cli_usage_error(p, "--no-tensor-first-split needs --split-max-size or --split-max-tensors");
+	if (vocab_only && (s->max_bytes || s->max_tensors))
+		return cli_usage_error(p, "--vocab-only writes no tensors: there is nothing to split");
+	return CLI_OK;
 }
 
 static uint64_t padded_bytes(const struct conversion *c, uint64_t i)
