@@ -119,7 +119,8 @@ static void compare(struct token_show *s, struct fmt_str back)
 }
 
 /* Takes in a part of the text for the comparison, and decodes its tokens. */
-static bool check_part(struct token_show *s, const struct infer_tokens *tokens, struct fmt_str text, bool last, struct fmt_err *err)
+static bool check_part(struct token_show *s, const struct infer_tokens *tokens, struct fmt_str text, bool last,
+                       struct fmt_err *err)
 {
 	uint64_t at = s->n_bytes ? 0 : s->before, end = tokens->n - (last ? s->behind : 0);
 	void *held = s->held;
@@ -253,7 +254,8 @@ void token_show_destroy(struct token_show *s)
 	free(s);
 }
 
-bool token_show_part(struct token_show *s, const struct infer_tokens *tokens, struct fmt_str text, bool last, struct fmt_err *err)
+bool token_show_part(struct token_show *s, const struct infer_tokens *tokens, struct fmt_str text, bool last,
+                     struct fmt_err *err)
 {
 	if (s->form == TOKENS_IDS || s->form == TOKENS_COUNT) {
 		if (s->form == TOKENS_IDS && s->n_tokens && tokens->n)

@@ -18,7 +18,8 @@ struct token_show *token_show_create(const struct infer_tokenizer *t, enum token
 void token_show_destroy(struct token_show *s); /* NULL is fine */
 
 /* More of the text, and its tokens, as infer_encode_part gives them; after the last part all is on stdout. */
-bool token_show_part(struct token_show *s, const struct infer_tokens *tokens, struct fmt_str text, bool last, struct fmt_err *err);
+bool token_show_part(struct token_show *s, const struct infer_tokens *tokens, struct fmt_str text, bool last,
+                     struct fmt_err *err);
 
 /* Ids that came without a text, as JSON, and the text that they decode to. */
 bool token_show_ids(const struct infer_tokenizer *t, const struct infer_tokens *ids, bool skip_special, struct fmt_err *err);

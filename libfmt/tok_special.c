@@ -352,8 +352,8 @@ static void read_known(struct specials *s, const struct arch_special *known, uin
 	}
 }
 
-/* Of some vocabularies llama.cpp puts a token before or behind each text unless a key says not to. Where tokenizer.json puts none,
- * and transformers' class is the one that does just what it says, the key says so. */
+/* Of some vocabularies llama.cpp puts a token before or behind each text unless a key says not to. Where tokenizer.json puts
+ * none, and transformers' class is the one that does just what it says, the key says so. */
 static void refuse_usual(struct specials *s)
 {
 	struct fmt_str class = json_str(json_get(hf_json(s->d, HF_TOKENIZER_CONFIG), "tokenizer_class"));

@@ -102,8 +102,8 @@ static size_t find_place(const struct infer_decoding *g, const int32_t *ids, siz
 }
 
 /* The text of some ids; *begun: there were strings to decode. false without an error: the beginning is too short. */
-static bool decode(const struct infer_decoding *g, const int32_t *ids, size_t n_ids, bool last, char **out, size_t *n, bool *begun,
-                   struct fmt_err *err)
+static bool decode(const struct infer_decoding *g, const int32_t *ids, size_t n_ids, bool last, char **out, size_t *n,
+                   bool *begun, struct fmt_err *err)
 {
 	const struct infer_tokenizer *t = g->t;
 	struct decoder d = { .head = !g->begun, .last = last, .err = err, .run = { .t = t, .err = err } };

@@ -84,6 +84,8 @@ static void splits(void **state)
 	gives(WORDS("\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"), " ab  c ", "5 3");
 	gives(WORDS("\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"},"), "  a bc1", "1 4 7 8"); /* what comes first has no script */
 	gives(WORDS("\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"},"), "\xd0\xb0" "ab", "0 5");
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":2},"), "abcab", "5 3 1 2");
+	gives(WORDS("\"pre_tokenizer\":{\"type\":\"FixedLength\"},"), "bbbbabc", "2 2 2 2 1 7"); /* five */
 	/* empty matches: not right behind a match */
 	gives(SPLIT("{\"Regex\":\"b*\"}", "Isolated"), "abbc", "1 2 2 3");
 	/* joiners are in Whitespace's words, superscripts and fractions in those of expressions */
@@ -110,6 +112,7 @@ static void normalizers(void **state)
 	gives(NORM("{\"type\":\"Lowercase\"}"), "ABC", "6");
 	gives(NORM("{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false}"), "  a ", "1 4");
 	gives(NORM("{\"type\":\"Prepend\",\"prepend\":\"a\"}"), "bc", "6");
+	gives(NORM("{\"type\":\"Nmt\"}"), "a\x01" "b\nc\xe2\x80\x8b", "5 4 3 4");
 	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x+\"},\"content\":\"b\"}"), "axxc", "6");
 	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"b*\"},\"content\":\"c\"}"), "abba", "3 1 3 1 3");
 	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"$\"},\"content\":\"c\"}"), "", "");
