@@ -68,7 +68,8 @@ static const struct fmt_pre
 	youtu = { { "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+", O200("\\p{N}", SUFFIX) }, true, false },
 	kimi = { { "[\\p{Han}]+|[^\\r\\n\\p{L}\\p{N}]?" NO_HAN(UPPER) "*" NO_HAN(LOWER) "+" SUFFIX
 	           "|[^\\r\\n\\p{L}\\p{N}]?" NO_HAN(UPPER) "+" NO_HAN(LOWER) "*" SUFFIX
-	           "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES }, false, false },
+	           "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES }, false, false,
+	         .approximate = "Chinese marks, numerals and radicals (々, 〇, 〡) do not go with the ideographs around them" },
 	minicpm = { { "\\p{N}{1,3}", CL("\\p{N}+") }, true, false },
 	lines_first = { { "[^\\n]+|[\\n]+", CL("\\p{N}") }, false, false },
 	seed = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+" SPACES },

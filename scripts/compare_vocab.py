@@ -24,6 +24,8 @@ NEW = re.compile("[\u0897\u1b4e\u1b4f\u1b7f\u1c89\u1c8a\u2427-\u2429\u31e4\u31e5
                  "\U00011bc0-\U00011bff\U00011f5a\U00013460-\U000143ff\U00016100-\U0001613f\U00016d40-\U00016d7f"
                  "\U0001cc00-\U0001cebf\U0001e5d0-\U0001e5ff\U0001f8b2-\U0001f8c1\U0001fa89\U0001fa8f\U0001fabe"
                  "\U0001fac6\U0001fadc\U0001fadf\U0001fae9\U0001fbcb-\U0001fbef]")
+# of the script Han, but in none of the blocks that llama.cpp has for it
+OTHER_HAN = re.compile("[\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\U00016fe2-\U00016ff1\U00030000-\U000323af]")
 WIDE_SPACE = re.compile("[^\\S\\x00-\\x7f]")
 
 
@@ -33,6 +35,8 @@ def known(name, text):
         return True
     if name == "pre-tiny_aya":  # \\b between a digit and a letter
         return bool(re.search("[^\\W\\d]", text))
+    if name == "pre-kimi-k2" and OTHER_HAN.search(text):
+        return True
     if name.startswith(("pre-deepseek", "pre-afmoe")):  # a space of Unicode in a class of characters, or before a digit
         return bool(WIDE_SPACE.search(text))
     return name == "qwen2" and unicodedata.normalize("NFC", text) != text  # the key is ours
