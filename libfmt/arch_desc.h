@@ -143,6 +143,7 @@ enum arch_param {
 	P_NORM_BIAS,
 	P_HEAD_BIAS, /* on the output matrix */
 	P_MLP_BIAS,  /* on gate, up and down */
+	P_LATENT_BIAS, /* on matrices to and from the width of P_MOE_LATENT or P_Q_LATENT */
 	P_QK_NORM,   /* a norm on queries and keys: 1 for each head, 2 across heads */
 	P_PARALLEL,  /* attention and feed-forward read the same norm */
 	P_TWO_NORMS, /* or one each */

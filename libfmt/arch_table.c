@@ -113,6 +113,7 @@ const struct arch_key arch_common_keys[] = {
 	{ "rope.scaling.yarn_truncate", FMT_KV_BOOL, P_YARN_TRUNCATE, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_ext_factor", FMT_KV_F32, P_YARN_EXT, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_attn_factor", FMT_KV_F32, P_YARN_ATTN, { P_ROPE_TYPE, ROPE_YARN } },
+	{ "rope.scaling.attn_factor", FMT_KV_F32, P_ROPE_MAGNITUDE, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_fast", FMT_KV_F32, P_YARN_BETA_FAST, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },
 	{ "rope.dimension_sections", FMT_KV_ARR, P_ROPE_TIME, { P_ROPE_SECTIONS, ARCH_SET } },

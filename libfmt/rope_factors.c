@@ -50,30 +50,44 @@ static double mscale_of(double factor, double mscale)
 	return factor > 1 ? 0.1 * mscale * log(factor) + 1 : 1;
 }
 
-/* Source: transformers, modeling_rope_utils.py, _compute_yarn_parameters. */
+/* What turns is multiplied by this. Source: transformers, modeling_rope_utils.py, _compute_yarn_parameters. */
+static double yarn_magnitude(const struct arch_conf *conf, enum arch_param under)
+{
+	double factor = conf->f[P_ROPE_FACTOR];
+
+	if (conf->set[P_YARN_ATTN])
+		return conf->f[P_YARN_ATTN];
+	if (conf->set[P_YARN_MSCALE] && conf->set[under])
+		return mscale_of(factor, conf->f[P_YARN_MSCALE]) / mscale_of(factor, conf->f[under]);
+	return mscale_of(factor, 1);
+}
+
+/* What llama.cpp multiplies by of itself, and it takes rope.scaling.attn_factor for another factor. */
+static double readers_magnitude(const struct arch_conf *conf)
+{
+	double factor = conf->f[P_ROPE_FACTOR];
+
+	if (conf->set[P_YARN_MSCALE_ALL] && !conf->set[P_YARN_WHOLE])
+		return mscale_of(factor, 1) / mscale_of(factor, conf->f[P_YARN_MSCALE_ALL]);
+	return mscale_of(factor, 1);
+}
+
 void rope_magnitude(struct arch_conf *conf)
 {
-	double factor = conf->f[P_ROPE_FACTOR], magnitude = mscale_of(factor, 1);
+	bool given = conf->set[P_YARN_ATTN], latent = conf->set[P_LATENT_ROPE] && !conf->set[P_YARN_WHOLE];
+	double magnitude, reader;
 
-	if (conf->n[P_ROPE_TYPE] != ROPE_YARN || (conf->set[P_YARN_ATTN] && !conf->set[P_YARN_WHOLE]))
+	if (conf->n[P_ROPE_TYPE] != ROPE_YARN)
 		return;
-	if (!conf->set[P_YARN_MSCALE_ALL]) {
-		if (conf->set[P_YARN_MSCALE] && conf->set[P_YARN_UNDER]) {
-			conf->f[P_YARN_ATTN] = mscale_of(factor, conf->f[P_YARN_MSCALE]) / mscale_of(factor, conf->f[P_YARN_UNDER]);
-			conf->set[P_YARN_ATTN] = true;
-		}
-		return;
-	}
-	if (conf->set[P_YARN_ATTN])
-		magnitude = conf->f[P_YARN_ATTN];
-	else if (conf->set[P_YARN_MSCALE])
-		magnitude = mscale_of(factor, conf->f[P_YARN_MSCALE]) / mscale_of(factor, conf->f[P_YARN_MSCALE_ALL]);
-	if (conf->set[P_YARN_WHOLE]) { /* what readers multiply by of themselves is taken back */
-		conf->f[P_ROPE_MAGNITUDE] = magnitude / mscale_of(factor, 1);
-		conf->set[P_ROPE_MAGNITUDE] = true;
-		conf->set[P_YARN_ATTN] = false;
+	magnitude = yarn_magnitude(conf, conf->set[P_YARN_MSCALE_ALL] ? P_YARN_MSCALE_ALL : P_YARN_UNDER);
+	reader = readers_magnitude(conf);
+	if (latent) { /* all scores would grow by rope.scaling.attn_factor; 1 is what a reader takes, with mscale_all_dim */
+		conf->f[P_YARN_ATTN] = magnitude;
+		conf->set[P_YARN_ATTN] = given || (conf->set[P_YARN_MSCALE_ALL] && magnitude != 1);
 		return;
 	}
+	conf->f[P_ROPE_MAGNITUDE] = magnitude / reader;
+	conf->set[P_ROPE_MAGNITUDE] = conf->set[P_YARN_WHOLE] || fabs(magnitude - reader) > 1e-7;
 	conf->f[P_YARN_ATTN] = magnitude;
-	conf->set[P_YARN_ATTN] = magnitude != 1; /* with mscale_all_dim, 1 is what a reader takes where there is no key */
+	conf->set[P_YARN_ATTN] = !conf->set[P_YARN_WHOLE] && (given || conf->set[P_ROPE_MAGNITUDE]);
 }

@@ -182,6 +182,9 @@ def compare(a, b):
     from gguf import GGUFReader
     theirs, ours = GGUFReader(a), GGUFReader(b)
     keys = [{k: (f.types, f.contents()) for k, f in r.fields.items() if not k.startswith("GGUF.")} for r in (theirs, ours)]
+    names = [k["general.architecture"][1] for k in keys]
+    if names[0] != names[1]:  # its keys are compared with those of the other's name
+        keys[0] = {names[1] + k.removeprefix(names[0]) if k.startswith(names[0] + ".") else k: v for k, v in keys[0].items()}
     for k in keys[0]:
         if k not in keys[1]:
             print("key only in theirs: " + k)

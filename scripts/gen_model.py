@@ -290,6 +290,12 @@ MODELS = {
                                              scoring_func="sigmoid", routed_scaling_factor=2.446)),
     "gpt2-gelu": ("GPT2", dict(n_ctx=128, activation_function="gelu")),
     "glm4moe-two-next": ("Glm4Moe", dict(GLM, use_qk_norm=True, num_nextn_predict_layers=2)),
+    "olmo-biases": ("Olmo", dict(rms_norm_eps=..., attention_bias=True, num_key_value_heads=4)),
+    "deepseek2-biases": ("DeepseekV2", dict(DEEPSEEK, n_group=4, topk_group=2, topk_method="group_limited_greedy", attention_bias=True,
+                                            mlp_bias=True)),
+    "qwen35-biases": ("Qwen3_5Text", dict(QWEN35, num_hidden_layers=4, attention_bias=True, full_attention_interval=2)),
+    "nemotronh-dense-biases": ("NemotronH", dict(NEMOTRON_H, mlp_bias=True)),
+    "nemotronh-biases": ("NemotronH", dict(NEMOTRON_H_MOE, moe_latent_size=40, mlp_bias=True, use_bias=True)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
 NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")

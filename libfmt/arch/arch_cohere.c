@@ -15,7 +15,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 256000 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
 	{ P_QK_NORM, KIND_FLAG, "use_qk_norm", { ELSE_FIXED, .fixed = 0 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "layer_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_LOGIT_FACTOR, KIND_REAL, "logit_scale", { ELSE_FIXED, .fixed = 0.0625 } },
 	{ P_NONE },
@@ -78,11 +78,14 @@ static const struct arch_tensor layers[] = {
 };
 
 static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	{ { P_TIED, 0 }, "llama.cpp will not load it: of this architecture it has no output matrix but the embedding" },
 	{ { P_QK_NORM, 1 }, "llama.cpp loads norms of queries and keys of models of 64 layers and more only" },
 	{ { P_NONE }, NULL },
 };
 
 static const struct arch_note windows_notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	{ { P_TIED, 0 }, "llama.cpp will not load it: of this architecture it has no output matrix but the embedding" },
 	{ { P_NONE }, NULL },
 };
@@ -105,6 +108,7 @@ const struct fmt_arch arch_cohere = {
 	.own_keys = true,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 };
@@ -118,6 +122,7 @@ const struct fmt_arch arch_cohere2 = {
 	.own_keys = true,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.own_windows = true,

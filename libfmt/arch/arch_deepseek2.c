@@ -39,6 +39,7 @@ static const struct arch_param_row v2_sizes[] = {
 	{ P_GATING, KIND_WORD, "scoring_func", { ELSE_UNSET }, .words = only_softmax },
 	{ P_EXPERT_SCALE, KIND_REAL, "routed_scaling_factor", { ELSE_FIXED, .fixed = 1 } },
 	{ P_NORM_TOPK, KIND_FLAG, "norm_topk_prob", { ELSE_FIXED, .fixed = 0 } },
+	{ P_MLP_BIAS, KIND_FLAG, "mlp_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NONE },
 };
 
@@ -92,11 +93,11 @@ static const struct arch_param_row widths[] = {
 	{ P_HEADS_KV, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 }, /* all heads look at the latent */
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
-	{ P_UNUSED, KIND_FALSE, "mlp_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 
 	{ P_LATENT, KIND_COUNT, "kv_lora_rank", { ELSE_FIXED, .fixed = 512 }, .max = ARCH_MAX_WIDTH },
 	{ P_Q_LATENT, KIND_COUNT, "q_lora_rank", { ELSE_FIXED, .fixed = 1536 }, { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },
+	{ P_LATENT_BIAS, KIND_FLAG, NULL, { ELSE_SAME, P_ATTN_BIAS }, .when = { P_Q_LATENT, ARCH_SET } },
 	{ P_LATENT_ROPE, KIND_COUNT, "qk_rope_head_dim", { ELSE_FIXED, .fixed = 64 }, .max = ARCH_MAX_WIDTH },
 	{ P_NOPE_DIM, KIND_COUNT, "qk_nope_head_dim", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_WIDTH },
 	{ P_V_HEAD_DIM, KIND_COUNT, "v_head_dim", { ELSE_FIXED, .fixed = 128 }, .max = ARCH_MAX_WIDTH },
@@ -146,7 +147,6 @@ static const struct arch_param_row v4_rope[] = {
 static const struct arch_key v4_keys[] = {
 	KEYS,
 	/* the reference converter has the factor of DeepSeek's scores here, which Mistral's class does not apply */
-	{ "rope.scaling.attn_factor", FMT_KV_F32, P_ROPE_MAGNITUDE },
 	{ "attention.temperature_scale", FMT_KV_F32, P_TEMPERATURE },
 	{ "attention.temperature_length", FMT_KV_U32, P_ROPE_ORIG_CONTEXT },
 	{ NULL },
@@ -162,6 +162,7 @@ static const struct arch_key keys[] = {
 };
 
 static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	{ { P_GROUP_TOP, TOP_NONE }, "llama.cpp will differ: it limits a token to some groups of experts, config.json says "
 	                             "topk_method greedy" },
 	{ { P_GROUP_TOP, TOP_BEST }, "llama.cpp will differ: it chooses groups of experts by their two best, config.json says "
@@ -193,6 +194,20 @@ static const struct arch_note notes[] = {
 	{ FMT_ROLE_MOE_BIAS, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias", { P_EXPERTS }, { P_GATING, SIGMOID }, \
 	  .in = LAYER_MOE }
 
+#define BIASES \
+	{ FMT_ROLE_ATTN_Q_A_B, "attn_q_a.bias", "self_attn.q_a_proj.bias", { P_Q_LATENT }, { P_LATENT_BIAS, 1 } }, \
+	{ FMT_ROLE_ATTN_KV_A_B, "attn_kv_a_mqa.bias", "self_attn.kv_a_proj_with_mqa.bias", { P_LATENT_KEPT }, { P_ATTN_BIAS, 1 } }, \
+	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "self_attn.o_proj.bias", { P_MODEL }, { P_ATTN_BIAS, 1 } }, \
+	{ FMT_ROLE_FFN_GATE_B, "ffn_gate.bias", "mlp.gate_proj.bias", { P_FF }, { P_MLP_BIAS, 1 }, .in = LAYER_DENSE }, \
+	{ FMT_ROLE_FFN_UP_B, "ffn_up.bias", "mlp.up_proj.bias", { P_FF }, { P_MLP_BIAS, 1 }, .in = LAYER_DENSE }, \
+	{ FMT_ROLE_FFN_DOWN_B, "ffn_down.bias", "mlp.down_proj.bias", { P_MODEL }, { P_MLP_BIAS, 1 }, .in = LAYER_DENSE }, \
+	{ FMT_ROLE_SHARED_GATE_B, "ffn_gate_shexp.bias", "mlp.shared_experts.gate_proj.bias", { P_FF_SHARED }, { P_MLP_BIAS, 1 }, \
+	  .in = LAYER_MOE }, \
+	{ FMT_ROLE_SHARED_UP_B, "ffn_up_shexp.bias", "mlp.shared_experts.up_proj.bias", { P_FF_SHARED }, { P_MLP_BIAS, 1 }, \
+	  .in = LAYER_MOE }, \
+	{ FMT_ROLE_SHARED_DOWN_B, "ffn_down_shexp.bias", "mlp.shared_experts.down_proj.bias", { P_MODEL }, { P_MLP_BIAS, 1 }, \
+	  .in = LAYER_MOE }
+
 #define SHARED \
 	{ FMT_ROLE_SHARED_GATE, "ffn_gate_shexp.weight", "mlp.shared_experts.gate_proj.weight", { P_FF_SHARED, P_MODEL }, \
 	  .in = LAYER_MOE }, \
@@ -210,6 +225,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps.weight", "mlp.experts.*.down_proj.weight", { P_EXPERTS, P_MODEL, P_FF_EXPERT },
 	  .in = LAYER_MOE },
 	SHARED,
+	BIASES,
 	{ FMT_ROLE_NONE },
 };
 
@@ -222,6 +238,7 @@ static const struct arch_tensor v4_layers[] = {
 	  .in = LAYER_MOE, .move = MOVE_SECOND, .from = { P_EXPERTS, P_FF_TWICE, P_MODEL } },
 	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps.weight", "mlp.experts.down_proj", { P_EXPERTS, P_MODEL, P_FF_EXPERT }, .in = LAYER_MOE },
 	SHARED,
+	BIASES,
 	{ FMT_ROLE_NONE },
 };
 
@@ -260,6 +277,7 @@ const struct fmt_arch arch_deepseek3 = {
 };
 
 static const struct arch_note v4_notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	{ { P_Q_LATENT, ARCH_UNSET }, "llama.cpp will not load it: of 'mistral4' it wants q_lora_rank, which config.json has as null" },
 	{ { P_NONE }, NULL },
 };

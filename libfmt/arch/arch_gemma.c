@@ -12,7 +12,7 @@ static const struct arch_default defaults[] = {
 static const struct arch_word activations[] = { { "gelu_pytorch_tanh", 0 }, { "gelu", 0 }, { NULL, 0 } };
 
 static const struct arch_param_row rest[] = {
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_UNUSED, KIND_FALSE, "use_bidirectional_attention", { ELSE_UNSET } },
 	{ P_ACT, KIND_WORD, "hidden_activation hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = activations },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-6 } },
@@ -56,6 +56,11 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
+static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	{ { P_NONE }, NULL },
+};
+
 static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_rope_simple, NULL };
 static const char *const classes[] = { "GemmaForCausalLM", NULL };
 static const char *const types[] = { "gemma", NULL };
@@ -67,10 +72,12 @@ const struct fmt_arch arch_gemma = {
 	.types = types,
 	.defaults = defaults,
 	.params = params,
+	.notes = notes,
 	.keys = keys,
 	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 };

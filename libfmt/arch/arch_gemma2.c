@@ -16,7 +16,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 256000 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 1 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
 	{ P_UNUSED, KIND_FALSE, "use_bidirectional_attention", { ELSE_UNSET } },
 	{ P_FULL_EVERY, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 2 }, .max = 2 },
@@ -74,6 +74,7 @@ static const struct arch_tensor layers[] = {
 };
 
 static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	{ { P_ATTN_SCALE, ARCH_SET }, "llama.cpp will differ unless this is the 27B model: it has no other query_pre_attn_scalar than "
 	                              "head_dim" },
 	{ { P_ATTN_CAP, ARCH_UNSET }, "llama.cpp will differ: it squeezes attention scores into +-50, config.json says not to" },
@@ -96,6 +97,7 @@ const struct fmt_arch arch_gemma2 = {
 	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.own_windows = true,

@@ -17,7 +17,7 @@ static const struct arch_word no_scaling[] = { { "default", ROPE_PLAIN }, { NULL
 
 static const struct arch_param_row rest[] = {
 	{ P_HEAD_GIVEN, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_UNUSED, KIND_FALSE, "use_bidirectional_attention", { ELSE_UNSET } },
 	{ P_UNUSED, KIND_WORD, "rope_parameters.sliding_attention.rope_type", { ELSE_UNSET }, .words = no_scaling },
 	{ P_WINDOW, KIND_COUNT, "sliding_window", { ELSE_FIXED, .fixed = 4096 }, { ELSE_UNSET }, .max = UINT32_MAX },
@@ -70,6 +70,7 @@ static const struct arch_tensor layers[] = {
 };
 
 static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	{ { P_ATTN_SCALE, ARCH_SET }, "llama.cpp will differ unless this is the 27B model: it has no other query_pre_attn_scalar than "
 	                              "head_dim" },
 	{ { P_NONE }, NULL },
@@ -90,6 +91,7 @@ const struct fmt_arch arch_gemma3 = {
 	.notes = notes,
 	.globals = globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.own_windows = true,

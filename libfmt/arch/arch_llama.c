@@ -152,6 +152,13 @@ const struct fmt_arch arch_mistral = {
 };
 
 /* SmolLM 3: Llama's tensors; every fourth layer knows no positions. */
+static const struct arch_note smollm3_notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	{ { P_MLP_BIAS, 1 }, "llama.cpp will not load it: of this architecture it has no biases of the feed-forward block, config.json "
+	                     "says there are" },
+	{ { P_NONE }, NULL },
+};
+
 const struct fmt_arch arch_smollm3 = {
 	.gguf = "smollm3",
 	.classes = smollm3_classes,
@@ -162,4 +169,5 @@ const struct fmt_arch arch_smollm3 = {
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
+	.notes = smollm3_notes,
 };

@@ -11,7 +11,7 @@ static const struct arch_default defaults[] = {
 
 static const struct arch_param_row rest[] = {
 	{ P_HEAD_GIVEN, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 1 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_FF_EXPERT, KIND_COUNT, "intermediate_size", { ELSE_FIXED, .fixed = 8192 }, .max = ARCH_MAX_WIDTH },
 	{ P_FF_SHARED, KIND_COUNT, NULL, { ELSE_SAME, P_FF_EXPERT }, .max = ARCH_MAX_WIDTH },
 	{ P_FF_TWICE, KIND_COUNT, NULL, { ELSE_PRODUCT, P_FF_EXPERT, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH },
@@ -80,6 +80,7 @@ static const struct arch_tensor layers[] = {
 };
 
 static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	{ { P_TEMPERED, 0 }, "llama.cpp will differ past 8192 tokens: config.json says attn_temperature_tuning false, it always tunes" },
 	{ { P_NONE }, NULL },
 };
@@ -99,6 +100,7 @@ const struct fmt_arch arch_llama4 = {
 	.notes = notes,
 	.globals = arch_llama_globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.numbers = lists,

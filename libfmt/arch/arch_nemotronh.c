@@ -22,8 +22,9 @@ static const struct arch_param_row sizes[] = {
 	{ P_KV_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS_KV, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 131072 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, NULL, { ELSE_FIXED, .fixed = 0 } }, /* whatever tie_word_embeddings says: the class ties nothing */
-	{ P_UNUSED, KIND_FALSE, "mlp_bias", { ELSE_UNSET } },
-	{ P_UNUSED, KIND_FALSE, "use_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_MLP_BIAS, KIND_FLAG, "mlp_bias", { ELSE_FIXED, .fixed = 0 } },
+	{ P_PROJ_BIAS, KIND_FLAG, "use_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_ACT, KIND_WORD, "mlp_hidden_act", { ELSE_FIXED, .fixed = 0 }, .words = squared_relu },
 	{ P_NORM_EPS, KIND_REAL, "layer_norm_epsilon", { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 },
@@ -44,6 +45,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_EXPERT_SCALE, KIND_REAL, "routed_scaling_factor", { ELSE_FIXED, .fixed = 1 } },
 	{ P_NEXT_LAYERS, KIND_NUMBER, "num_nextn_predict_layers", { ELSE_FIXED, .fixed = 0 }, .max = ARCH_MAX_NEXT },
 	{ P_MOE_LATENT, KIND_COUNT, "moe_latent_size", { ELSE_UNSET }, { ELSE_UNSET }, .max = ARCH_MAX_WIDTH },
+	{ P_LATENT_BIAS, KIND_FLAG, NULL, { ELSE_SAME, P_MLP_BIAS }, .when = { P_MOE_LATENT, ARCH_SET } },
 	{ P_MOE_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_MODEL }, .max = ARCH_MAX_WIDTH },
 	{ P_MOE_WIDTH, KIND_COUNT, NULL, { ELSE_SAME, P_MOE_LATENT }, .max = ARCH_MAX_WIDTH, .when = { P_MOE_LATENT, ARCH_SET } },
 
@@ -109,6 +111,37 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
+/* Of attention its authors' class has them, that of transformers whatever attention_bias says has not. */
+static const struct arch_tensor biases[] = {
+	{ FMT_ROLE_SSM_IN_B, "ssm_in.bias", "mixer.in_proj.bias", { P_SSM_IN }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
+	{ FMT_ROLE_SSM_OUT_B, "ssm_out.bias", "mixer.out_proj.bias", { P_MODEL }, { P_PROJ_BIAS, 1 }, .in = LAYER_SSM },
+	{ FMT_ROLE_ATTN_Q_B, "attn_q.bias", "mixer.q_proj.bias", { P_Q_WIDTH }, { P_ATTN_BIAS, 1 }, MOVE_ROPE_Q, .in = LAYER_FULL,
+	  .may_lack = true },
+	{ FMT_ROLE_ATTN_K_B, "attn_k.bias", "mixer.k_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 }, MOVE_ROPE_K, .in = LAYER_FULL,
+	  .may_lack = true },
+	{ FMT_ROLE_ATTN_V_B, "attn_v.bias", "mixer.v_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 }, .in = LAYER_FULL,
+	  .may_lack = true },
+	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "mixer.o_proj.bias", { P_MODEL }, { P_ATTN_BIAS, 1 }, .in = LAYER_FULL,
+	  .may_lack = true },
+	{ FMT_ROLE_FFN_UP_B, "ffn_up.bias", "mixer.up_proj.bias", { P_FF }, { P_MLP_BIAS, 1 }, .in = LAYER_DENSE },
+	{ FMT_ROLE_FFN_DOWN_B, "ffn_down.bias", "mixer.down_proj.bias", { P_MODEL }, { P_MLP_BIAS, 1 }, .in = LAYER_DENSE },
+	{ FMT_ROLE_SHARED_UP_B, "ffn_up_shexp.bias", "mixer.shared_experts.up_proj.bias", { P_FF_SHARED }, { P_MLP_BIAS, 1 },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_SHARED_DOWN_B, "ffn_down_shexp.bias", "mixer.shared_experts.down_proj.bias", { P_MODEL }, { P_MLP_BIAS, 1 },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_tensor latent_biases[] = {
+	{ FMT_ROLE_MOE_LATENT_B, "ffn_latent_down.bias", "mixer.fc1_latent_proj.bias", { P_MOE_LATENT }, { P_LATENT_BIAS, 1 },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_MOE_LATENT_UP_B, "ffn_latent_up.bias", "mixer.fc2_latent_proj.bias", { P_MODEL }, { P_LATENT_BIAS, 1 },
+	  .in = LAYER_MOE },
+	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_tensor *const parts[] = { biases, latent_biases, NULL };
+
 static const struct arch_word pattern[] = {
 	{ "M", LAYER_SSM }, { "*", LAYER_FULL }, { "-", LAYER_DENSE }, { "E", LAYER_MOE }, { NULL, 0 },
 };
@@ -165,8 +198,20 @@ static const char *const classes[] = { "NemotronHForCausalLM", NULL };
 static const char *const types[] = { "nemotron_h", NULL };
 static const char *const skip[] = { NULL };
 
+#define NO_CONV_BIAS "llama.cpp will not load it: it wants a bias on the convolution, config.json says there is none"
+#define PROJ_BIASES  "llama.cpp will not load it: it has no biases on the projections, config.json says there are"
+
 static const struct arch_note notes[] = {
-	{ { P_CONV_BIAS, 0 }, "llama.cpp will not load it: it wants a bias on the convolution, config.json says there is none" },
+	{ { P_CONV_BIAS, 0 }, NO_CONV_BIAS },
+	{ { P_PROJ_BIAS, 1 }, PROJ_BIASES },
+	ARCH_NOTES_STEP,
+	{ { P_NONE }, NULL },
+};
+
+static const struct arch_note moe_notes[] = {
+	{ { P_CONV_BIAS, 0 }, NO_CONV_BIAS },
+	{ { P_PROJ_BIAS, 1 }, PROJ_BIASES },
+	{ { P_MLP_BIAS, 1 }, "llama.cpp will not load it: it has no biases on shared experts, config.json says there are" },
 	ARCH_NOTES_STEP,
 	{ { P_NONE }, NULL },
 };
@@ -180,6 +225,7 @@ const struct fmt_arch arch_nemotronh = {
 	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
+	.parts = parts,
 	.layer_prefix = "backbone.layers.",
 	.skip = skip,
 	.pattern = pattern,
@@ -197,10 +243,11 @@ const struct fmt_arch arch_nemotronh_moe = {
 	.own_keys = true,
 	.globals = globals,
 	.layers = layers,
+	.parts = parts,
 	.layer_prefix = "backbone.layers.",
 	.skip = skip,
 	.pattern = pattern,
 	.kinds = LAYER_FULL | LAYER_SSM | LAYER_DENSE | LAYER_MOE,
-	.notes = notes,
+	.notes = moe_notes,
 	.only_moe = true,
 };

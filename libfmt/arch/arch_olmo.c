@@ -12,7 +12,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_HEADS_KV, KIND_COUNT, "num_key_value_heads", { ELSE_SAME, P_HEADS }, .max = ARCH_MAX_HEADS, .divides = P_HEADS },
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50304 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, NULL, { ELSE_FIXED, .fixed = 1e-5 } },
 	{ P_CLIP, KIND_REAL, "clip_qkv", { ELSE_UNSET }, { ELSE_UNSET } },
 	{ P_NONE },
@@ -43,6 +43,10 @@ static const struct arch_tensor globals[] = {
 
 static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL }, .move = MOVE_ROPE_Q },
+	{ FMT_ROLE_ATTN_Q_B, "attn_q.bias", "self_attn.q_proj.bias", { P_Q_WIDTH }, { P_ATTN_BIAS, 1 }, MOVE_ROPE_Q },
+	{ FMT_ROLE_ATTN_K_B, "attn_k.bias", "self_attn.k_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 }, MOVE_ROPE_K },
+	{ FMT_ROLE_ATTN_V_B, "attn_v.bias", "self_attn.v_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "self_attn.o_proj.bias", { P_MODEL }, { P_ATTN_BIAS, 1 } },
 	{ FMT_ROLE_ATTN_K, "attn_k.weight", "self_attn.k_proj.weight", { P_KV_WIDTH, P_MODEL }, .move = MOVE_ROPE_K },
 	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL } },
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH } },
@@ -50,6 +54,11 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "mlp.up_proj.weight", { P_FF, P_MODEL } },
 	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF } },
 	{ FMT_ROLE_NONE },
+};
+
+static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	{ { P_NONE }, NULL },
 };
 
 static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, NULL };
@@ -62,6 +71,7 @@ const struct fmt_arch arch_olmo = {
 	.classes = classes,
 	.types = types,
 	.params = params,
+	.notes = notes,
 	.keys = keys,
 	.own_keys = true,
 	.globals = globals,

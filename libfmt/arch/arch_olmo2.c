@@ -13,7 +13,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50304 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NONE },
 };
 
@@ -39,6 +39,12 @@ static const struct arch_param_row windows[] = {
 	{ P_NONE },
 };
 
+static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	ARCH_NOTE_WANTS_OUTPUT,
+	{ { P_NONE }, NULL },
+};
+
 static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, NULL };
 static const char *const classes[] = { "Olmo2ForCausalLM", NULL };
 static const char *const types[] = { "olmo2", NULL };
@@ -52,9 +58,10 @@ const struct fmt_arch arch_olmo2 = {
 	.keys = arch_dynamic_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
-	.notes = arch_note_wants_output,
+	.notes = notes,
 };
 
 const struct fmt_arch arch_olmo3 = {
@@ -65,8 +72,9 @@ const struct fmt_arch arch_olmo3 = {
 	.keys = arch_window_keys,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
-	.notes = arch_note_wants_output,
+	.notes = notes,
 	.own_windows = true,
 };

@@ -13,7 +13,7 @@ static const struct arch_param_row sizes[] = {
 	{ P_VOCAB, KIND_COUNT, "vocab_size", { ELSE_FIXED, .fixed = 50304 }, .max = ARCH_MAX_VOCAB },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
 	{ P_NORM_EPS, KIND_REAL, "rms_norm_eps", { ELSE_FIXED, .fixed = 1e-5 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_CLIP, KIND_REAL, "clip_qkv", { ELSE_UNSET }, { ELSE_UNSET } },
 	{ P_EXPERTS, KIND_COUNT, "num_experts num_local_experts", { ELSE_FIXED, .fixed = 64 }, .max = ARCH_MAX_HEADS },
 	{ P_EXPERTS_USED, KIND_COUNT, "num_experts_per_tok", { ELSE_FIXED, .fixed = 8 }, .max = ARCH_MAX_HEADS,
@@ -30,6 +30,7 @@ static const struct arch_key keys[] = {
 };
 
 static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
 	ARCH_NOTE_NO_NORMALISING,
 	ARCH_NOTE_WANTS_OUTPUT,
 	{ { P_CLIP, ARCH_SET }, "llama.cpp will differ: it does not clip queries, keys and values (clip_qkv)" },
@@ -65,6 +66,7 @@ const struct fmt_arch arch_olmoe = {
 	.keys = keys,
 	.globals = arch_model_globals,
 	.layers = layers,
+	.parts = (const struct arch_tensor *const[]){ arch_attention_biases, NULL },
 	.layer_prefix = "model.layers.",
 	.skip = skip,
 	.notes = notes,

@@ -40,7 +40,7 @@ static const struct arch_param_row shared[] = {
 	ARCH_MODEL_TWICE,
 	{ P_ONE, KIND_COUNT, NULL, { ELSE_FIXED, .fixed = 1 }, .max = 1 },
 	{ P_TIED, KIND_FLAG, "tie_word_embeddings", { ELSE_FIXED, .fixed = 0 } },
-	{ P_UNUSED, KIND_FALSE, "attention_bias", { ELSE_UNSET } },
+	{ P_ATTN_BIAS, KIND_FLAG, "attention_bias", { ELSE_FIXED, .fixed = 0 } },
 	{ P_HEAD_DIM, KIND_COUNT, "head_dim", { ELSE_FIXED, .fixed = 256 }, .max = ARCH_MAX_WIDTH },
 	{ P_Q_WIDTH, KIND_COUNT, NULL, { ELSE_PRODUCT, P_HEADS, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_Q_GATED, KIND_COUNT, NULL, { ELSE_PRODUCT, P_Q_WIDTH, .fixed = 2 }, .max = 2 * ARCH_MAX_WIDTH },
@@ -70,6 +70,10 @@ static const struct arch_param_row shared[] = {
 	{ FMT_ROLE_ATTN_V, "attn_v.weight", "self_attn.v_proj.weight", { P_KV_WIDTH, P_MODEL }, .in = LAYER_FULL },    \
 	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm.weight", "self_attn.q_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL, .op = FMT_OP_ADD_ONE },   \
 	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm.weight", "self_attn.k_norm.weight", { P_HEAD_DIM }, .in = LAYER_FULL, .op = FMT_OP_ADD_ONE },   \
+	{ FMT_ROLE_ATTN_Q_B, "attn_q.bias", "self_attn.q_proj.bias", { P_Q_GATED }, { P_ATTN_BIAS, 1 }, .in = LAYER_FULL }, \
+	{ FMT_ROLE_ATTN_K_B, "attn_k.bias", "self_attn.k_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 }, .in = LAYER_FULL }, \
+	{ FMT_ROLE_ATTN_V_B, "attn_v.bias", "self_attn.v_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 }, .in = LAYER_FULL }, \
+	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "self_attn.o_proj.bias", { P_MODEL }, { P_ATTN_BIAS, 1 }, .in = LAYER_FULL }, \
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH }, .in = LAYER_FULL }
 
 /* Of linear attention, with how rows of its heads move: those of all channels, of values alone, and the columns of the output. */
@@ -214,6 +218,17 @@ static const struct arch_key qwen35_keys[] = {
 
 static const char *const skip[] = { NULL };
 
+static const struct arch_note next_notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	ARCH_NOTE_NORMALISES,
+	{ { P_NONE }, NULL },
+};
+
+static const struct arch_note notes[] = {
+	ARCH_NOTE_NO_BIASES,
+	{ { P_NONE }, NULL },
+};
+
 const struct fmt_arch arch_qwen3next = {
 	.gguf = "qwen3next",
 	.classes = (const char *const[]){ "Qwen3NextForCausalLM", NULL },
@@ -227,7 +242,7 @@ const struct fmt_arch arch_qwen3next = {
 	.next = next_next,
 	.next_prefix = "mtp.",
 	.skip = skip,
-	.notes = arch_note_normalises,
+	.notes = next_notes,
 	.only_moe = true,
 };
 
@@ -237,6 +252,7 @@ const struct fmt_arch arch_qwen35 = {
 	.types = (const char *const[]){ "qwen3_5", "qwen3_5_text", NULL },
 	.params = (const struct arch_param_row *const[]){ dense_sizes, shared, arch_silu, arch_rope_usual, part, sections, NULL },
 	.keys = qwen35_keys,
+	.notes = notes,
 	.globals = globals,
 	.layers = qwen35_layers,
 	.layer_prefix = "model.layers.",
@@ -256,6 +272,7 @@ const struct fmt_arch arch_qwen35moe = {
 	.params = (const struct arch_param_row *const[]){ arch_sizes, moe_sizes, shared, arch_silu, arch_rope_usual, part, sections,
 		NULL },
 	.keys = qwen35_keys,
+	.notes = notes,
 	.globals = globals,
 	.layers = qwen35_layers,
 	.parts = (const struct arch_tensor *const[]){ experts, NULL },

@@ -17,8 +17,7 @@ const struct arch_param_row arch_norm_topk[] = {
 };
 
 const struct arch_note arch_note_normalises[] = {
-	{ { P_NORM_TOPK, 0 }, "llama.cpp will differ: it makes the weights of a token's experts add up to 1, config.json says "
-	                      "norm_topk_prob false" },
+	ARCH_NOTE_NORMALISES,
 	{ { P_NONE }, NULL },
 };
 
@@ -198,6 +197,14 @@ const struct arch_tensor arch_attention[] = {
 	  .but = LAYER_SHARED },
 	{ FMT_ROLE_ATTN_OUT, "attn_output.weight", "self_attn.o_proj.weight", { P_MODEL, P_Q_WIDTH }, .in = LAYER_ATTENTION },
 	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "self_attn.o_proj.bias", { P_MODEL }, { P_O_BIAS, 1 }, .in = LAYER_ATTENTION },
+	{ FMT_ROLE_NONE },
+};
+
+const struct arch_tensor arch_attention_biases[] = {
+	{ FMT_ROLE_ATTN_Q_B, "attn_q.bias", "self_attn.q_proj.bias", { P_Q_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_K_B, "attn_k.bias", "self_attn.k_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_V_B, "attn_v.bias", "self_attn.v_proj.bias", { P_KV_WIDTH }, { P_ATTN_BIAS, 1 } },
+	{ FMT_ROLE_ATTN_OUT_B, "attn_output.bias", "self_attn.o_proj.bias", { P_MODEL }, { P_ATTN_BIAS, 1 } },
 	{ FMT_ROLE_NONE },
 };
 

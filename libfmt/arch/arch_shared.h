@@ -30,6 +30,9 @@ extern const struct arch_note arch_note_mamba_biases[];
  * of which it never does. The key expert_weights_norm is then carried for those who read it. */
 extern const struct arch_param_row arch_norm_topk[];
 extern const struct arch_note arch_note_normalises[];
+#define ARCH_NOTE_NORMALISES                                                                                           \
+	{ { P_NORM_TOPK, 0 }, "llama.cpp will differ: it makes the weights of a token's experts add up to 1, config.json says " \
+	                      "norm_topk_prob false" }
 #define ARCH_NOTE_NO_NORMALISING                                                                                       \
 	{ { P_NORM_TOPK, 1 }, "llama.cpp will differ: it takes the weights of a token's experts as they are, config.json says " \
 	                      "norm_topk_prob true" }
@@ -74,6 +77,11 @@ extern const struct arch_tensor arch_model_globals[];
  * defaults are the description's. arch_widths may follow. */
 extern const struct arch_param_row arch_sizes[];
 
+/* For those of which llama.cpp has no such biases. */
+#define ARCH_NOTE_NO_BIASES                                                                                            \
+	{ { P_ATTN_BIAS, 1 }, "llama.cpp will not load it: of this architecture it has no biases of attention, config.json says " \
+	                      "there are" }
+
 /* P_ATTN_BIAS, with P_O_BIAS or without it, from attention_bias; P_MLP_BIAS from mlp_bias. */
 extern const struct arch_param_row arch_attn_bias[], arch_qkv_bias[], arch_mlp_bias[];
 
@@ -95,6 +103,7 @@ extern const struct arch_tensor arch_norms[];       /* one before attention, one
 extern const struct arch_tensor arch_norms_after[]; /* one after each */
 extern const struct arch_tensor arch_attention[];   /* P_ATTN_BIAS, P_O_BIAS, P_QK_NORM */
 extern const struct arch_tensor arch_latent_attention[];
+extern const struct arch_tensor arch_attention_biases[]; /* P_ATTN_BIAS on all four, for layers that have the matrices themselves */
 extern const struct arch_tensor arch_gated_ff[];    /* gate, up, down; P_MLP_BIAS */
 extern const struct arch_tensor arch_fused_ff[];    /* gate and up in one */
 extern const struct arch_tensor arch_plain_ff[];    /* up, down; P_MLP_BIAS */

@@ -11,12 +11,12 @@ static const struct infer_need global[] = {
 };
 
 static const struct infer_need layer[] = {
-	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_NONE, DIM_Q, DIM_MODEL },
-	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_NONE, DIM_K, DIM_MODEL },
-	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_NONE, DIM_V, DIM_MODEL },
+	{ FMT_ROLE_ATTN_Q, "attn_q", FMT_ROLE_ATTN_Q_B, DIM_Q, DIM_MODEL },
+	{ FMT_ROLE_ATTN_K, "attn_k", FMT_ROLE_ATTN_K_B, DIM_K, DIM_MODEL },
+	{ FMT_ROLE_ATTN_V, "attn_v", FMT_ROLE_ATTN_V_B, DIM_V, DIM_MODEL },
 	{ FMT_ROLE_ATTN_Q_NORM, "attn_q_norm", FMT_ROLE_NONE, DIM_ONE, DIM_Q_NORM },
 	{ FMT_ROLE_ATTN_K_NORM, "attn_k_norm", FMT_ROLE_NONE, DIM_ONE, DIM_K_NORM },
-	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_NONE, DIM_MODEL, DIM_HEADS_V },
+	{ FMT_ROLE_ATTN_OUT, "attn_output", FMT_ROLE_ATTN_OUT_B, DIM_MODEL, DIM_HEADS_V },
 	{ FMT_ROLE_ATTN_POST_NORM, "post_attention_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
 	{ FMT_ROLE_FFN_GATE, "ffn_gate", FMT_ROLE_NONE, DIM_FF, DIM_MODEL },
 	{ FMT_ROLE_FFN_UP, "ffn_up", FMT_ROLE_NONE, DIM_FF, DIM_MODEL },

@@ -227,7 +227,7 @@ static void bad_numbers_are_refused_by_their_key(void **state)
 	refused("{\"model_type\": \"qwen2\", \"num_attention_heads\": 31, \"num_key_value_heads\": 31}", FMT_MISMATCH, "head_dim");
 	refused("{\"model_type\": \"mixtral\", \"num_experts_per_tok\": 9}", FMT_MISMATCH, "num_experts_per_tok");
 	refused("{\"model_type\": \"mixtral\", \"num_local_experts\": 0}", FMT_LIMIT, "num_local_experts");
-	refused("{\"model_type\": \"gemma2\", \"attention_bias\": true}", FMT_UNSUPPORTED, "attention_bias");
+	refused("{\"model_type\": \"gemma2\", \"use_bidirectional_attention\": true}", FMT_UNSUPPORTED, "use_bidirectional_attention");
 	refused("{\"model_type\": \"gemma2\", \"layer_types\": [\"full_attention\"]}", FMT_MISMATCH, "layer_types");
 	refused("{\"model_type\": \"gemma2\", \"num_hidden_layers\": 1, \"layer_types\": [\"odd\"]}", FMT_UNSUPPORTED, "'odd'");
 	refused("{\"model_type\": \"qwen3_moe\", \"mlp_only_layers\": [24]}", FMT_MALFORMED, "mlp_only_layers");

@@ -251,7 +251,7 @@ static void what_is_not_covered_is_refused(void **state)
 		enum fmt_code code;
 	} rows[] = {
 		{ TINY_V3 ", \"rope_interleave\": false", "rope_interleave: false is not known here", FMT_UNSUPPORTED },
-		{ TINY_V3 ", \"attention_bias\": true", "attention_bias: true is not known here", FMT_UNSUPPORTED },
+		{ TINY_V3 ", \"attention_bias\": true", "kv_a_proj_with_mqa.bias' is missing", FMT_MISSING },
 		{ TINY_V3 ", \"scoring_func\": \"softmax\"", "scoring_func is 'softmax'; known here: sigmoid", FMT_UNSUPPORTED },
 		{ TINY_V3 ", \"topk_method\": \"greedy\"", "topk_method is 'greedy'; known here: noaux_tc", FMT_UNSUPPORTED },
 		{ TINY_V2 ", \"n_group\": 3", "n_group: 3 does not divide 4", FMT_MISMATCH },

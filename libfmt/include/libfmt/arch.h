@@ -99,6 +99,13 @@ enum fmt_role {
 	FMT_ROLE_NEXT_HEAD_NORM,
 	FMT_ROLE_NEXT_EMBD,      /* blk.N.nextn.embed_tokens.weight [vocab, model] */
 	FMT_ROLE_NEXT_HEAD,      /* blk.N.nextn.shared_head_head.weight [vocab, model] */
+	FMT_ROLE_ATTN_Q_A_B,     /* blk.N.attn_q_a.bias        [latent]        */
+	FMT_ROLE_ATTN_KV_A_B,    /* blk.N.attn_kv_a_mqa.bias   [latent + rope] */
+	FMT_ROLE_SHARED_GATE_B,  /* blk.N.ffn_gate_shexp.bias  [ff]            */
+	FMT_ROLE_SHARED_UP_B,
+	FMT_ROLE_SHARED_DOWN_B,
+	FMT_ROLE_MOE_LATENT_B,   /* blk.N.ffn_latent_down.bias [latent]        */
+	FMT_ROLE_MOE_LATENT_UP_B,
 	FMT_ROLE_COUNT
 };
 
