@@ -330,8 +330,8 @@ struct arch_tensor {
 	enum fmt_op op; /* on the values, between the checkpoint and the GGUF */
 	enum arch_param from[3]; /* dims in the checkpoint, where they are others */
 	bool may_lack; /* a checkpoint without it is whole */
-	const char *other;       /* its name in checkpoints that have it under another, a stack as one tensor, or NULL; and how
-	                            it moves then: */
+	const char *other;       /* its name in checkpoints that have it under another, with a '*' of the parts of a stack, else of
+	                            one tensor; or NULL. How that one moves: */
 	enum arch_move other_move; /* MOVE_NONE, MOVE_FIRST or MOVE_SECOND */
 };
 
@@ -392,6 +392,7 @@ struct fmt_arch {
 	const struct arch_word *pattern; /* letters of config.json's hybrid_override_pattern, one per layer; NULL: none */
 	const struct arch_note *notes; /* where llama.cpp will differ; NULL: nowhere */
 	bool only_moe;                /* llama.cpp has this architecture with experts in every layer only */
+	bool own_llama3;              /* llama.cpp has this architecture with the rotary scaling of Llama 3 */
 	bool own_windows;             /* llama.cpp has this architecture's windows */
 	uint32_t full_every;          /* in a GGUF that has a window, but no attention.sliding_window_pattern: every n-th layer
 	                                 sees everything; 0: none does */
@@ -423,11 +424,8 @@ extern const struct fmt_arch *const arch_vocab_only[];
  * (rope_parameters). Needs P_CONTEXT and P_HEAD_DIM. */
 extern const struct arch_param_row arch_rope_params[];
 
-/* The same without the scaling of Llama 3, whose factors llama.cpp reads of few architectures. */
-extern const struct arch_param_row arch_rope_usual[];
-
-/* The same for those that llama.cpp has no other scaling for than a linear one; P_ROPE_PART too. */
-extern const struct arch_param_row arch_rope_simple[];
+/* The same where a part of each head may rotate. */
+extern const struct arch_param_row arch_rope_part_params[];
 
 /* P_ROPE_DIM and P_ROPE_PAIRS of heads that rotate as a whole: for those with rows of their own for the rest. */
 extern const struct arch_param_row arch_rope_widths[];

@@ -38,6 +38,7 @@ static void compare_tensor(struct comparison *c, const char *name, const struct 
 static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, const struct arch_tensor *row)
 {
 	uint64_t n = strchr(row->hf, '*') ? t->dims[0] : 1;
+	const struct arch_tensor by = view_row_there(c->v->arch, &c->v->impl->conf, row, t->layer, c->m);
 	const struct fmt_tensor *there;
 	char name[VIEW_NAME_BYTES];
 	struct view_shape shape;
@@ -48,7 +49,7 @@ static void compare_row(struct comparison *c, const struct fmt_view_tensor *t, c
 	}
 	shape = view_row_shape(&c->v->impl->conf, row, t);
 	for (uint64_t i = 0; i < n; i++) {
-		view_row_name(c->v->arch, &c->v->impl->conf, row, t->layer, i, name);
+		view_row_name(c->v->arch, &c->v->impl->conf, &by, t->layer, i, name);
 		compare_tensor(c, name, find(c, name), &shape);
 	}
 }

@@ -95,7 +95,7 @@ bool view_other_row(const struct fmt_arch *arch, const struct arch_conf *conf, c
 {
 	struct arch_tensor as_one = *row;
 
-	if (!row->other)
+	if (!row->other || strchr(row->other, '*'))
 		return false;
 	as_one.hf = row->other;
 	view_row_name(arch, conf, &as_one, t->layer, 0, name);
@@ -103,6 +103,19 @@ bool view_other_row(const struct fmt_arch *arch, const struct arch_conf *conf, c
 	memcpy(shape->dims, t->dims, sizeof t->dims);
 	shape->dims[1] *= row->other_move == MOVE_NONE ? 1 : 2;
 	return true;
+}
+
+struct arch_tensor view_row_there(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
+                                  int32_t layer, const struct fmt_model *m)
+{
+	struct arch_tensor there = *row;
+	char name[VIEW_NAME_BYTES];
+
+	if (!row->other || !strchr(row->other, '*'))
+		return there;
+	there.hf = row->other;
+	view_row_name(arch, conf, &there, layer, 0, name);
+	return text_part_find(m, name) ? there : *row;
 }
 
 /* What stands for a quantized matrix in the plan: the name and the shape that it has when it is not. */
@@ -304,6 +317,7 @@ static bool find_other(struct plan *p, const struct arch_tensor *row, const stru
 bool plan_find_source(struct plan *p, const struct arch_tensor *row, int32_t layer, const struct fmt_view_tensor *t,
                         struct view_source *src)
 {
+	const struct arch_tensor there = view_row_there(p->v->arch, p->conf, row, layer, p->weights);
 	struct view_shape shape = view_row_shape(p->conf, row, t);
 	const struct fmt_tensor *blocks;
 	char name[VIEW_NAME_BYTES];
@@ -319,7 +333,7 @@ bool plan_find_source(struct plan *p, const struct arch_tensor *row, int32_t lay
 		return false;
 	if (!strchr(row->hf, '*'))
 		src->tensor = find_part(p, row, layer, 0, &shape, src);
-	else if (!find_stack(p, row, layer, &shape, src, t->dims[0]))
+	else if (!find_stack(p, &there, layer, &shape, src, t->dims[0]))
 		return false;
 	return src->tensor != NULL;
 }

@@ -81,7 +81,11 @@ struct view_shape view_row_shape(const struct arch_conf *conf, const struct arch
 void view_row_name(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row, int32_t layer,
                    uint64_t part, char *name);
 
-/* A row's other name and the shape that it has then. returns false: it has none */
+/* A row with the name that the parts of its stack have in a checkpoint, where it knows two. */
+struct arch_tensor view_row_there(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
+                                  int32_t layer, const struct fmt_model *m);
+
+/* The other name of a row's tensor, and the shape that it has then. returns false: it has none */
 bool view_other_row(const struct fmt_arch *arch, const struct arch_conf *conf, const struct arch_tensor *row,
                     const struct fmt_view_tensor *t, char *name, struct view_shape *shape);
 

@@ -178,6 +178,9 @@ static bool add_notes(struct fmt_view *v, struct fmt_err *err)
 	    !fmt_view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: windows of '%s' are %" PRIu32 " tokens wide there",
 	               c->n[P_WINDOW], v->arch->gguf, v->arch->usual_window))
 		return false;
+	if (c->n[P_ROPE_TYPE] == ROPE_LLAMA3 && !v->arch->own_llama3 &&
+	    !fmt_view_note(v, err, "llama.cpp will not load it: it has no rope_freqs.weight of '%s'", v->arch->gguf))
+		return false;
 	if (c->n[P_ROPE_TYPE] == ROPE_DYNAMIC &&
 	    !fmt_view_note(v, err, "llama.cpp will differ past %" PRIu64 " tokens: it has no dynamic RoPE scaling", c->n[P_CONTEXT]))
 		return false;

@@ -257,9 +257,15 @@ static bool bind_table(struct infer_model *m, const struct infer_need *needs, in
 	return true;
 }
 
+/* What any model may have whose heads rotate. */
+static const struct infer_need rotary[] = {
+	{ FMT_ROLE_ROPE_FREQS, "rope_freqs", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, .optional = true },
+	{ FMT_ROLE_NONE },
+};
+
 static bool bind_all(struct infer_model *m, struct fmt_err *err)
 {
-	if (!bind_table(m, m->forward->global, -1, m->w, err))
+	if (!bind_table(m, m->forward->global, -1, m->w, err) || !bind_table(m, rotary, -1, m->w, err))
 		return false;
 	if (!m->w[FMT_ROLE_OUTPUT].tensor) { /* tied: the embedding's contents, which it keeps owning */
 		m->w[FMT_ROLE_OUTPUT] = m->w[FMT_ROLE_TOKEN_EMBD];

@@ -296,6 +296,9 @@ MODELS = {
     "qwen35-biases": ("Qwen3_5Text", dict(QWEN35, num_hidden_layers=4, attention_bias=True, full_attention_interval=2)),
     "nemotronh-dense-biases": ("NemotronH", dict(NEMOTRON_H, mlp_bias=True)),
     "nemotronh-biases": ("NemotronH", dict(NEMOTRON_H_MOE, moe_latent_size=40, mlp_bias=True, use_bias=True)),
+    "qwen3-llama3": ("Qwen3", dict(head_dim=24, rope_parameters=dict(LLAMA3, rope_theta=10000.0, factor=8.0))),
+    "phi2-yarn": ("Phi", dict(num_key_value_heads=4, intermediate_size=256, rope_parameters=dict(YARN, partial_rotary_factor=0.5))),
+    "jamba-early": ("Jamba", dict(JAMBA, num_experts=5)),
 }
 # What a layer for multi-token prediction has beside a layer's tensors: under a layer's name, and under names of its own.
 NEXT = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "embed_tokens", "shared_head.head")
@@ -304,6 +307,8 @@ NEXT_APART = ("fc", "pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm")
 
 # whose experts are written as one tensor
 JOINED = ["qwen35moe-sees"]
+# whose tensors have the names from before transformers had the class
+EARLY = ["jamba-early"]
 
 
 def randomize(model, seed):
@@ -446,6 +451,17 @@ def join_experts(path):
     save_file(weights, path, metadata={"format": "pt"})
 
 
+def name_as_early(path):
+    """Writes a Jamba's weights again, with the names of its first checkpoints, where a dense block is an expert too."""
+    from safetensors.torch import load_file, save_file
+    weights = {}
+    for name, w in load_file(path).items():
+        layer, is_block, part = name.partition(".feed_forward.")
+        one = "" if part.startswith(("experts.", "router.")) else "experts.0."
+        weights[f"{layer}.moe.{one}{part}" if is_block else name] = w
+    save_file(weights, path, metadata={"format": "pt"})
+
+
 def as_transformers_4(path):
     """Rewrites config.json in the older spelling: rope_theta, rope_scaling, torch_dtype."""
     whole = json.load(open(path))
@@ -534,7 +550,7 @@ def make(name, folder, seed=None):
     model, config = build(name, seed)
     out = os.path.join(folder, name)
     blocks = in_mxfp4(model, seed) if "quantization_config" in settings else {}
-    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and name not in JOINED and not name.endswith("-next") else "1GB")
+    model.save_pretrained(out, max_shard_size="200KB" if seed % 3 == 1 and not blocks and name not in JOINED + EARLY and not name.endswith("-next") else "1GB")
     if blocks:
         replace_by_blocks(os.path.join(out, "model.safetensors"), blocks)
     if name.endswith("-next"):
@@ -542,6 +558,8 @@ def make(name, folder, seed=None):
                         kind.startswith(("Qwen3Next", "Qwen3_5")), seed)
     if name in JOINED:
         join_experts(os.path.join(out, "model.safetensors"))
+    if name in EARLY:
+        name_as_early(os.path.join(out, "model.safetensors"))
     if kind == "Phimoe":  # checkpoints have the name that its authors gave the class
         path = os.path.join(out, "config.json")
         config_json = json.load(open(path))

@@ -36,7 +36,7 @@ static const struct arch_param_row windows[] = {
 	{ "feed_forward_length", FMT_KV_U32, P_FF }, \
 	{ "attention.head_count", FMT_KV_U32, P_HEADS }, \
 	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV }, \
-	ARCH_LINEAR_KEYS, \
+	ARCH_SCALING_KEYS, \
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA }, \
 	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS }, \
 	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } }, \
@@ -90,10 +90,10 @@ static const struct arch_note windows_notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_part_params, NULL };
 static const char *const classes[] = { "CohereForCausalLM", NULL };
 static const char *const types[] = { "cohere", NULL };
-static const struct arch_param_row *const windows_params[] = { sizes, windows, arch_widths, arch_silu, arch_rope_simple, NULL };
+static const struct arch_param_row *const windows_params[] = { sizes, windows, arch_widths, arch_silu, arch_rope_part_params, NULL };
 static const char *const windows_classes[] = { "Cohere2ForCausalLM", NULL };
 static const char *const windows_types[] = { "cohere2", NULL };
 static const char *const skip[] = { NULL };

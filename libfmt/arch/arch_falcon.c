@@ -43,12 +43,13 @@ static const struct arch_key keys[] = {
 	ARCH_FILE_TYPE,
 	/* the reference converter leaves these out */
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	ARCH_GELU_KEY,
 	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "transformer.word_embeddings.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "transformer.ln_f.weight", { P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM_B, "output_norm.bias", "transformer.ln_f.bias", { P_MODEL } },
@@ -79,7 +80,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_either, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_either, arch_rope_part_params, NULL };
 static const char *const classes[] = { "FalconForCausalLM", "RWForCausalLM", NULL };
 static const char *const types[] = { "falcon", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

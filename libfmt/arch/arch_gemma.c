@@ -32,11 +32,12 @@ static const struct arch_key keys[] = {
 	ARCH_FILE_TYPE,
 	/* the reference converter leaves these out */
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
 	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
@@ -61,7 +62,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_rope_part_params, NULL };
 static const char *const classes[] = { "GemmaForCausalLM", NULL };
 static const char *const types[] = { "gemma", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

@@ -47,11 +47,12 @@ static const struct arch_key keys[] = {
 	{ "attention.sliding_window_pattern", FMT_KV_ARR, P_WINDOW },
 	{ "attention.scale", FMT_KV_F32, P_ATTN_SCALE },
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
 	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
@@ -82,7 +83,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_rope_part_params, NULL };
 static const char *const classes[] = { "Gemma2ForCausalLM", NULL };
 static const char *const types[] = { "gemma2", NULL };
 static const char *const skip[] = { NULL };

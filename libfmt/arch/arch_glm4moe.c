@@ -40,6 +40,7 @@ static const struct arch_param_row sizes[] = {
 static const struct arch_param_row part[] = {
 	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_FIXED, .fixed = 0.5 } },
 	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
+	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
 	{ P_NONE },
 };
 
@@ -88,7 +89,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, part, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, part, NULL };
 static const char *const classes[] = { "Glm4MoeForCausalLM", NULL };
 static const char *const types[] = { "glm4_moe", NULL };
 static const char *const skip[] = { NULL };

@@ -41,12 +41,13 @@ static const struct arch_key keys[] = {
 	/* the reference converter leaves these out */
 	ARCH_FILE_TYPE,
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	ARCH_GELU_KEY,
 	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "gpt_neox.embed_in.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "gpt_neox.final_layer_norm.weight", { P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM_B, "output_norm.bias", "gpt_neox.final_layer_norm.bias", { P_MODEL } },
@@ -76,7 +77,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_either, arch_rope_simple, rope, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_either, arch_rope_part_params, rope, NULL };
 static const char *const classes[] = { "GPTNeoXForCausalLM", NULL };
 static const char *const types[] = { "gpt_neox", NULL };
 static const char *const skip[] = { ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq", NULL };

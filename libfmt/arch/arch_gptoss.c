@@ -72,7 +72,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_silu, arch_rope_usual, theta, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_silu, arch_rope_params, theta, NULL };
 static const char *const classes[] = { "GptOssForCausalLM", NULL };
 static const char *const types[] = { "gpt_oss", NULL };
 static const char *const skip[] = { NULL };

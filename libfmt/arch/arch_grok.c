@@ -36,6 +36,7 @@ static const struct arch_key keys[] = {
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "transformer.in_out_embed.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "transformer.rms_norm.weight", { P_MODEL } },
 	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
@@ -63,7 +64,7 @@ const struct fmt_arch arch_grok = {
 	.classes = (const char *const[]){ "GrokForCausalLM", NULL },
 	.types = (const char *const[]){ "grok-1", "grok", NULL },
 	.defaults = defaults,
-	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, rest, arch_rope_simple, NULL },
+	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, rest, arch_rope_part_params, NULL },
 	.keys = keys,
 	.globals = globals,
 	.layers = layers,

@@ -49,21 +49,27 @@ static const struct arch_tensor globals[] = {
 	{ FMT_ROLE_NONE },
 };
 
+/* The other names are those of checkpoints from before transformers had the class, in which a dense block is one expert. */
 static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
 	{ FMT_ROLE_SSM_DT_NORM, "ssm_dt_norm.weight", "mamba.dt_layernorm.weight", { P_SSM_RANK }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_B_NORM, "ssm_b_norm.weight", "mamba.b_layernorm.weight", { P_SSM_STATE }, .in = LAYER_SSM },
 	{ FMT_ROLE_SSM_C_NORM, "ssm_c_norm.weight", "mamba.c_layernorm.weight", { P_SSM_STATE }, .in = LAYER_SSM },
 	{ FMT_ROLE_FFN_NORM, "ffn_norm.weight", "pre_ff_layernorm.weight", { P_MODEL } },
-	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "feed_forward.gate_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
-	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "feed_forward.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE },
-	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "feed_forward.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE },
-	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "feed_forward.router.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE },
+	{ FMT_ROLE_FFN_GATE, "ffn_gate.weight", "feed_forward.gate_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE,
+	  .other = "moe.experts.0.gate_proj.weight" },
+	{ FMT_ROLE_FFN_UP, "ffn_up.weight", "feed_forward.up_proj.weight", { P_FF, P_MODEL }, .in = LAYER_DENSE,
+	  .other = "moe.experts.0.up_proj.weight" },
+	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "feed_forward.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE,
+	  .other = "moe.experts.0.down_proj.weight" },
+	{ FMT_ROLE_MOE_ROUTER, "ffn_gate_inp.weight", "feed_forward.router.weight", { P_EXPERTS, P_MODEL }, .in = LAYER_MOE,
+	  .other = "moe.router.weight" },
 	{ FMT_ROLE_MOE_GATE, "ffn_gate_exps.weight", "feed_forward.experts.*.gate_proj.weight", { P_EXPERTS, P_FF, P_MODEL },
-	  .in = LAYER_MOE },
-	{ FMT_ROLE_MOE_UP, "ffn_up_exps.weight", "feed_forward.experts.*.up_proj.weight", { P_EXPERTS, P_FF, P_MODEL }, .in = LAYER_MOE },
+	  .in = LAYER_MOE, .other = "moe.experts.*.gate_proj.weight" },
+	{ FMT_ROLE_MOE_UP, "ffn_up_exps.weight", "feed_forward.experts.*.up_proj.weight", { P_EXPERTS, P_FF, P_MODEL },
+	  .in = LAYER_MOE, .other = "moe.experts.*.up_proj.weight" },
 	{ FMT_ROLE_MOE_DOWN, "ffn_down_exps.weight", "feed_forward.experts.*.down_proj.weight", { P_EXPERTS, P_MODEL, P_FF },
-	  .in = LAYER_MOE },
+	  .in = LAYER_MOE, .other = "moe.experts.*.down_proj.weight" },
 	{ FMT_ROLE_NONE },
 };
 

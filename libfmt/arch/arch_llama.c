@@ -80,14 +80,6 @@ static const struct arch_key smollm3_keys[] = {
 	{ NULL },
 };
 
-const struct arch_tensor arch_llama_globals[] = {
-	{ FMT_ROLE_ROPE_FREQS, "rope_freqs.weight", NULL, { P_ROPE_PAIRS }, { P_ROPE_TYPE, ROPE_LLAMA3 }, MAKE_ROPE_FACTORS },
-	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
-	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
-	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
-	{ FMT_ROLE_NONE },
-};
-
 const struct arch_tensor arch_llama_layers[] = {
 	{ FMT_ROLE_ATTN_NORM, "attn_norm.weight", "input_layernorm.weight", { P_MODEL } },
 	{ FMT_ROLE_ATTN_Q, "attn_q.weight", "self_attn.q_proj.weight", { P_Q_WIDTH, P_MODEL }, .move = MOVE_ROPE_Q },
@@ -132,7 +124,8 @@ const struct fmt_arch arch_llama = {
 	.types = llama_types,
 	.params = llama_params,
 	.keys = keys,
-	.globals = arch_llama_globals,
+	.globals = arch_model_globals,
+	.own_llama3 = true,
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
@@ -145,7 +138,8 @@ const struct fmt_arch arch_mistral = {
 	.types = mistral_types,
 	.params = mistral_params,
 	.keys = keys,
-	.globals = arch_llama_globals,
+	.globals = arch_model_globals,
+	.own_llama3 = true,
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
@@ -165,7 +159,8 @@ const struct fmt_arch arch_smollm3 = {
 	.types = smollm3_types,
 	.params = smollm3_params,
 	.keys = smollm3_keys,
-	.globals = arch_llama_globals,
+	.globals = arch_model_globals,
+	.own_llama3 = true,
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,

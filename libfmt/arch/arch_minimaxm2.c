@@ -50,7 +50,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_silu, arch_rope_usual, rope_part, NULL };
+static const struct arch_param_row *const params[] = { arch_sizes, arch_widths, rest, arch_silu, arch_rope_params, rope_part, NULL };
 static const char *const classes[] = { "MiniMaxM2ForCausalLM", NULL };
 static const char *const types[] = { "minimax_m2", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

@@ -44,7 +44,7 @@ static const struct arch_key keys[] = {
 static const struct arch_param_row *const mistral3_params[] = { arch_sizes, arch_widths, arch_window, arch_silu, shared,
                                                                arch_rope_params, NULL };
 static const struct arch_param_row *const ministral3_params[] = { arch_sizes, arch_widths, arch_window, arch_silu, shared,
-                                                                 arch_rope_usual, yarn, NULL };
+                                                                 arch_rope_params, yarn, NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };
 
 /* Its text_config says model_type mistral. */
@@ -55,7 +55,8 @@ const struct fmt_arch arch_mistral3 = {
 	.defaults = mistral3_defaults,
 	.params = mistral3_params,
 	.keys = keys,
-	.globals = arch_llama_globals,
+	.globals = arch_model_globals,
+	.own_llama3 = true,
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
@@ -68,7 +69,8 @@ const struct fmt_arch arch_ministral3 = {
 	.defaults = ministral3_defaults,
 	.params = ministral3_params,
 	.keys = keys,
-	.globals = arch_llama_globals,
+	.globals = arch_model_globals,
+	.own_llama3 = true,
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,
@@ -82,7 +84,8 @@ const struct fmt_arch arch_ministral = {
 	.defaults = mistral3_defaults,
 	.params = mistral3_params,
 	.keys = keys,
-	.globals = arch_llama_globals,
+	.globals = arch_model_globals,
+	.own_llama3 = true,
 	.layers = arch_llama_layers,
 	.layer_prefix = "model.layers.",
 	.skip = skip,

@@ -25,7 +25,7 @@ static const struct arch_key keys[] = {
 	{ "feed_forward_length", FMT_KV_U32, P_FF },
 	{ "attention.head_count", FMT_KV_U32, P_HEADS },
 	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
 	{ "attention.key_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
 	{ "attention.value_length", FMT_KV_U32, P_HEAD_DIM, { P_HEAD_GIVEN, ARCH_SET } },
@@ -36,6 +36,7 @@ static const struct arch_key keys[] = {
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
 	{ FMT_ROLE_NONE },
@@ -61,7 +62,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_part_params, NULL };
 static const char *const classes[] = { "OlmoForCausalLM", NULL };
 static const char *const types[] = { "olmo", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

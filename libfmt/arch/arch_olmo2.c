@@ -45,7 +45,7 @@ static const struct arch_note notes[] = {
 	{ { P_NONE }, NULL },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, NULL };
 static const char *const classes[] = { "Olmo2ForCausalLM", NULL };
 static const char *const types[] = { "olmo2", NULL };
 static const char *const skip[] = { NULL };
@@ -68,7 +68,7 @@ const struct fmt_arch arch_olmo3 = {
 	.gguf = "olmo2",
 	.classes = (const char *const[]){ "Olmo3ForCausalLM", NULL },
 	.types = (const char *const[]){ "olmo3", NULL },
-	.params = (const struct arch_param_row *const[]){ sizes, arch_widths, windows, arch_silu, arch_rope_usual, NULL },
+	.params = (const struct arch_param_row *const[]){ sizes, arch_widths, windows, arch_silu, arch_rope_params, NULL },
 	.keys = arch_window_keys,
 	.globals = arch_model_globals,
 	.layers = layers,

@@ -38,7 +38,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_usual, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_params, NULL };
 static const char *const classes[] = { "Qwen2ForCausalLM", NULL };
 static const char *const types[] = { "qwen2", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

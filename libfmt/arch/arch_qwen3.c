@@ -79,10 +79,10 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const dense_params[] = { dense_sizes, switches, dense_window, arch_silu, arch_rope_usual,
+static const struct arch_param_row *const dense_params[] = { dense_sizes, switches, dense_window, arch_silu, arch_rope_params,
                                                             NULL };
 static const struct arch_param_row *const moe_params[] = { moe_sizes, switches, arch_widths, arch_norm_topk, arch_silu,
-                                                          arch_rope_usual, NULL };
+                                                          arch_rope_params, NULL };
 static const struct arch_key moe_keys[] = {
 	{ "expert_feed_forward_length", FMT_KV_U32, P_FF_EXPERT },
 	{ "expert_weights_norm", FMT_KV_BOOL, P_NORM_TOPK, { P_NORM_TOPK, 0 } },

@@ -93,6 +93,7 @@ static const struct arch_param_row shared[] = {
 	{ FMT_ROLE_FFN_DOWN, "ffn_down.weight", "mlp.down_proj.weight", { P_MODEL, P_FF }, .in = LAYER_DENSE }
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL }, .op = FMT_OP_ADD_ONE },
 	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },
@@ -233,7 +234,7 @@ const struct fmt_arch arch_qwen3next = {
 	.gguf = "qwen3next",
 	.classes = (const char *const[]){ "Qwen3NextForCausalLM", NULL },
 	.types = (const char *const[]){ "qwen3_next", NULL },
-	.params = (const struct arch_param_row *const[]){ next_sizes, shared, next_rest, arch_silu, arch_rope_usual, part, NULL },
+	.params = (const struct arch_param_row *const[]){ next_sizes, shared, next_rest, arch_silu, arch_rope_params, part, NULL },
 	.keys = next_keys,
 	.globals = globals,
 	.layers = next_layers,
@@ -250,7 +251,7 @@ const struct fmt_arch arch_qwen35 = {
 	.gguf = "qwen35",
 	.classes = (const char *const[]){ "Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration", NULL },
 	.types = (const char *const[]){ "qwen3_5", "qwen3_5_text", NULL },
-	.params = (const struct arch_param_row *const[]){ dense_sizes, shared, arch_silu, arch_rope_usual, part, sections, NULL },
+	.params = (const struct arch_param_row *const[]){ dense_sizes, shared, arch_silu, arch_rope_params, part, sections, NULL },
 	.keys = qwen35_keys,
 	.notes = notes,
 	.globals = globals,
@@ -269,7 +270,7 @@ const struct fmt_arch arch_qwen35moe = {
 		{ P_LAYERS, 40 }, { P_CONTEXT, 32768 }, { P_MODEL, 2048 }, { P_HEADS, 16 }, { P_HEADS_KV, 2 }, { P_VOCAB, 248320 },
 		{ P_EXPERTS, 256 }, { P_EXPERTS_USED, 8 }, { P_FF_EXPERT, 512 }, { P_FF_SHARED, 512 }, { P_NONE },
 	},
-	.params = (const struct arch_param_row *const[]){ arch_sizes, moe_sizes, shared, arch_silu, arch_rope_usual, part, sections,
+	.params = (const struct arch_param_row *const[]){ arch_sizes, moe_sizes, shared, arch_silu, arch_rope_params, part, sections,
 		NULL },
 	.keys = qwen35_keys,
 	.notes = notes,

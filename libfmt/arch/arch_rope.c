@@ -9,34 +9,17 @@ static const struct arch_word rope_types[] = {
 	{ "llama3", ROPE_LLAMA3 }, { NULL, 0 },
 };
 
-static const struct arch_word simple_types[] = { { "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { NULL, 0 } };
-
-const struct arch_param_row arch_rope_simple[] = {
-	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },
-	  .words = simple_types },
-	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },
-	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_UNSET } },
-	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH },
-	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
-	{ P_ROPE_FACTOR, KIND_REAL, IN_ROPE("factor"), { ELSE_UNSET } },
-	{ P_NONE },
-};
-
 const struct arch_param_row arch_rope_widths[] = {
 	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH },
 	{ P_ROPE_PAIRS, KIND_COUNT, NULL, { ELSE_QUOTIENT, P_ROPE_DIM, .fixed = 2 }, .max = ARCH_MAX_WIDTH },
 	{ P_NONE },
 };
 
-static const struct arch_word usual_types[] = {
-	{ "default", ROPE_PLAIN }, { "linear", ROPE_LINEAR }, { "dynamic", ROPE_DYNAMIC }, { "yarn", ROPE_YARN }, { NULL, 0 },
-};
-
-#define ROPE_ROWS(types)                                                                                               \
+#define ROPE_ROWS                                                                                                      \
 	{ P_ROPE_TYPE, KIND_WORD, IN_ROPE("rope_type") " " IN_ROPE("type"), { ELSE_FIXED, .fixed = ROPE_PLAIN },       \
-	  .words = types },                                                                                            \
+	  .words = rope_types },                                                                                       \
 	{ P_ROPE_THETA, KIND_REAL, ARCH_ROPE_THETA, { ELSE_FIXED, .fixed = 10000 } },                                  \
-	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_HEAD_DIM }, .max = ARCH_MAX_WIDTH,                              \
+	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_PART, P_HEAD_DIM, P_ROPE_PART }, .max = ARCH_MAX_WIDTH,                 \
 	  .when = { P_LATENT_ROPE, ARCH_UNSET } },                                                                     \
 	{ P_ROPE_DIM, KIND_COUNT, NULL, { ELSE_SAME, P_LATENT_ROPE }, .max = ARCH_MAX_WIDTH,                           \
 	  .when = { P_LATENT_ROPE, ARCH_SET } },                                                                       \
@@ -51,16 +34,17 @@ static const struct arch_word usual_types[] = {
 	{ P_YARN_MSCALE, KIND_LIMIT, IN_ROPE("mscale"), { ELSE_UNSET } },                                              \
 	{ P_YARN_UNDER, KIND_LIMIT, IN_ROPE("mscale_all_dim"), { ELSE_UNSET } },                                       \
 	{ P_YARN_BETA_FAST, KIND_REAL, IN_ROPE("beta_fast"), { ELSE_UNSET } },                                         \
-	{ P_YARN_BETA_SLOW, KIND_REAL, IN_ROPE("beta_slow"), { ELSE_UNSET } }
+	{ P_YARN_BETA_SLOW, KIND_REAL, IN_ROPE("beta_slow"), { ELSE_UNSET } },                                         \
+	{ P_ROPE_LOW, KIND_REAL, IN_ROPE("low_freq_factor"), { ELSE_FIXED, .fixed = 1 } },                             \
+	{ P_ROPE_HIGH, KIND_REAL, IN_ROPE("high_freq_factor"), { ELSE_FIXED, .fixed = 4 } }
 
 const struct arch_param_row arch_rope_params[] = {
-	ROPE_ROWS(rope_types),
-	{ P_ROPE_LOW, KIND_REAL, IN_ROPE("low_freq_factor"), { ELSE_FIXED, .fixed = 1 } },
-	{ P_ROPE_HIGH, KIND_REAL, IN_ROPE("high_freq_factor"), { ELSE_FIXED, .fixed = 4 } },
+	ROPE_ROWS,
 	{ P_NONE },
 };
 
-const struct arch_param_row arch_rope_usual[] = {
-	ROPE_ROWS(usual_types),
+const struct arch_param_row arch_rope_part_params[] = {
+	{ P_ROPE_PART, KIND_REAL, ARCH_ROPE_PART, { ELSE_UNSET } },
+	ROPE_ROWS,
 	{ P_NONE },
 };

@@ -33,7 +33,7 @@ const struct fmt_arch arch_seed_oss = {
 	.types = (const char *const[]){ "seed_oss", NULL },
 	.defaults = defaults,
 	.params = (const struct arch_param_row *const[]){ arch_sizes, arch_widths, arch_qkv_bias, arch_mlp_bias, rest, arch_silu,
-	                                                  arch_rope_usual, NULL },
+	                                                  arch_rope_params, NULL },
 	.keys = arch_dynamic_keys,
 	.globals = arch_model_globals,
 	.layers = norms,

@@ -69,6 +69,7 @@ const struct arch_param_row arch_widths[] = {
 };
 
 const struct arch_tensor arch_model_globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
 	{ FMT_ROLE_OUTPUT, "output.weight", "lm_head.weight", { P_VOCAB, P_MODEL }, { P_TIED, 0 } },

@@ -56,10 +56,27 @@ extern const struct arch_param_row arch_gelu_usually_tanh[];
 /* The names of P_ROPE_PART. */
 #define ARCH_ROPE_PART "rope_parameters.partial_rotary_factor partial_rotary_factor rotary_pct"
 
-/* Keys of a linear scaling. */
+/* The tensor that the scaling of Llama 3 is in a GGUF. */
+#define ARCH_ROPE_FREQS                                                                                                \
+	{ FMT_ROLE_ROPE_FREQS, "rope_freqs.weight", NULL, { P_ROPE_PAIRS }, { P_ROPE_TYPE, ROPE_LLAMA3 }, MAKE_ROPE_FACTORS }
+
+/* Keys of a linear scaling, and of all. */
 #define ARCH_LINEAR_KEYS \
 	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_LINEAR } }, \
 	{ "rope.scaling.factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_LINEAR } }
+
+#define ARCH_SCALING_KEYS                                                                                              \
+	ARCH_LINEAR_KEYS,                                                                                              \
+	{ "rope.scaling.type", FMT_KV_STR, P_ROPE_TYPE, { P_ROPE_TYPE, ROPE_YARN } },                                  \
+	{ "rope.scaling.factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_YARN } },                              \
+	{ "rope.scaling.original_context_length", FMT_KV_U32, P_ROPE_ORIG_CONTEXT, { P_ROPE_TYPE, ROPE_YARN } },       \
+	{ "rope.scaling.yarn_truncate", FMT_KV_BOOL, P_YARN_TRUNCATE, { P_ROPE_TYPE, ROPE_YARN } },                    \
+	{ "rope.scaling.yarn_ext_factor", FMT_KV_F32, P_YARN_EXT, { P_ROPE_TYPE, ROPE_YARN } },                        \
+	{ "rope.scaling.yarn_attn_factor", FMT_KV_F32, P_YARN_ATTN, { P_ROPE_TYPE, ROPE_YARN } },                      \
+	{ "rope.scaling.attn_factor", FMT_KV_F32, P_ROPE_MAGNITUDE, { P_ROPE_TYPE, ROPE_YARN } },                      \
+	{ "rope.scaling.yarn_beta_fast", FMT_KV_F32, P_YARN_BETA_FAST, { P_ROPE_TYPE, ROPE_YARN } },                   \
+	{ "rope.scaling.yarn_beta_slow", FMT_KV_F32, P_YARN_BETA_SLOW, { P_ROPE_TYPE, ROPE_YARN } },                   \
+	ARCH_DYNAMIC_KEY
 
 /* The key of a dynamic scaling, which llama.cpp has not: carried for those who do. */
 #define ARCH_DYNAMIC_KEY { "rope.scaling.dynamic_factor", FMT_KV_F32, P_ROPE_FACTOR, { P_ROPE_TYPE, ROPE_DYNAMIC } }
@@ -127,7 +144,6 @@ extern const struct arch_tensor arch_next_layers[];
 #define ARCH_NEXT_KEY { "nextn_predict_layers", FMT_KV_U32, P_NEXT_KEPT }
 
 /* Llama's tensors: rope_freqs, biases by P_ATTN_BIAS and P_MLP_BIAS, heads in the order of neighbours that rotate. */
-extern const struct arch_tensor arch_llama_globals[];
 extern const struct arch_tensor arch_llama_layers[];
 
 #endif

@@ -41,11 +41,12 @@ static const struct arch_key keys[] = {
 	ARCH_FILE_TYPE,
 	/* the reference converter leaves these out */
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA, .usual = 10000 },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	{ NULL },
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM_B, "output_norm.bias", "model.norm.bias", { P_MODEL } },
@@ -75,7 +76,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_simple, part, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_silu, arch_rope_part_params, part, NULL };
 static const char *const classes[] = { "StableLmForCausalLM", "StableLMEpochForCausalLM", NULL };
 static const char *const types[] = { "stablelm", NULL };
 static const char *const skip[] = { ".rotary_emb.inv_freq", NULL };

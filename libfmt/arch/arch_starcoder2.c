@@ -26,7 +26,7 @@ static const struct arch_key keys[] = {
 	{ "feed_forward_length", FMT_KV_U32, P_FF },
 	{ "attention.head_count", FMT_KV_U32, P_HEADS },
 	{ "attention.head_count_kv", FMT_KV_U32, P_HEADS_KV },
-	ARCH_LINEAR_KEYS,
+	ARCH_SCALING_KEYS,
 	{ "rope.freq_base", FMT_KV_F32, P_ROPE_THETA },
 	{ "attention.layer_norm_epsilon", FMT_KV_F32, P_NORM_EPS },
 	ARCH_FILE_TYPE,
@@ -38,6 +38,7 @@ static const struct arch_key keys[] = {
 };
 
 static const struct arch_tensor globals[] = {
+	ARCH_ROPE_FREQS,
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", { P_VOCAB, P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", { P_MODEL } },
 	{ FMT_ROLE_OUTPUT_NORM_B, "output_norm.bias", "model.norm.bias", { P_MODEL } },
@@ -65,7 +66,7 @@ static const struct arch_tensor layers[] = {
 	{ FMT_ROLE_NONE },
 };
 
-static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_usually_tanh, arch_rope_simple, NULL };
+static const struct arch_param_row *const params[] = { sizes, arch_widths, arch_gelu_usually_tanh, arch_rope_part_params, NULL };
 static const char *const classes[] = { "Starcoder2ForCausalLM", NULL };
 static const char *const types[] = { "starcoder2", NULL };
 static const char *const skip[] = { NULL };

@@ -7,7 +7,6 @@ static const struct infer_need global[] = {
 	{ FMT_ROLE_TOKEN_EMBD, "token_embd", FMT_ROLE_NONE, DIM_VOCAB, DIM_MODEL },
 	{ FMT_ROLE_OUTPUT_NORM, "output_norm", FMT_ROLE_NONE, DIM_ONE, DIM_MODEL },
 	{ FMT_ROLE_OUTPUT, "output", FMT_ROLE_NONE, DIM_VOCAB, DIM_MODEL, .optional = true }, /* absent: the embedding */
-	{ FMT_ROLE_ROPE_FREQS, "rope_freqs", FMT_ROLE_NONE, DIM_ONE, DIM_ANY, .optional = true },
 	{ FMT_ROLE_NONE },
 };
 

@@ -170,8 +170,9 @@ static void layers_follow_rules_and_lists(void **state)
 	refused_by(&arch_qwen3, text, FMT_MISMATCH, "layer_types: 3 entries for 4 layers");
 	refused_by(&arch_smollm3, "{\"num_hidden_layers\": 3, \"no_rope_layers\": [0, 1]}", FMT_MISMATCH,
 	           "no_rope_layers: 2 numbers for 3 layers");
-	refused_by(&arch_qwen2, "{\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8}}", FMT_UNSUPPORTED,
-	           "'llama3'; known here: default, linear, dynamic, yarn");
+	refused_by(&arch_qwen2, "{\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 8}}", FMT_UNSUPPORTED,
+	           "'longrope'; known here: default, linear, dynamic, yarn, llama3");
+	refused_by(&arch_qwen2, "{\"rope_scaling\": {\"rope_type\": \"llama3\"}}", FMT_MISSING, "this RoPE scaling needs it");
 	refused_by(&arch_smollm3, "{\"num_hidden_layers\": 2, \"no_rope_layers\": [0, 2]}", FMT_MALFORMED, "no_rope_layers");
 }
 
