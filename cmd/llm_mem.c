@@ -256,8 +256,8 @@ static int run_adapter(struct mem_report *r, const struct options *o, bool dir)
 {
 	struct fmt_err err = { .code = FMT_OK };
 	bool ok = asks_for_sizes(r, o) ? mem_print_header(r, dir, &err)
-	                               : fmt_fail(&err, FMT_USAGE, FMT_NO_OFFSET, "an adapter, of which only the stored size is known: ask "
-	                                          "of its model (--train lora counts what training one takes)");
+	                               : fmt_fail(&err, FMT_USAGE, FMT_NO_OFFSET, "an adapter, of which only the stored size is "
+	                                          "known: ask of its model (--train lora counts what training one takes)");
 
 	fmt_err_file(&err, r->path);
 	return ok ? CLI_OK : cli_fail(r->program, &err);
@@ -365,7 +365,8 @@ int main(int argc, char **argv)
 		{ CLI_FLAG, 0, "explain", NULL, &r.explain, "each figure as its product, the keys of config.json behind it,\n"
 		  "and what was taken for those that are not there", NULL },
 		{ CLI_FLAG, 0, "json", NULL, &p.json, "print JSON", NULL },
-		{ CLI_FLAG, 0, "csv", NULL, &o.csv, "print a table: a row per type, context, --kv and --policy; with --train a row of that", NULL },
+		{ CLI_FLAG, 0, "csv", NULL, &o.csv,
+		  "print a table: a row per type, context, --kv and --policy; with --train a row of that", NULL },
 		{ CLI_STRING, 0, "svg", "FILE", &o.svg, "write a chart of memory over context as well; -: to stdout", NULL },
 		{ CLI_STRING, 0, "html", "FILE", &o.html, "write a page with the chart and tables as well; -: to stdout", NULL },
 		{ CLI_FLAG, 0, "force", NULL, &o.force, "replace these files if they exist", NULL },

@@ -29,7 +29,8 @@ static void number(uint64_t n)
 }
 
 /* Bounds of speed, each where it was asked for. */
-static bool speed(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o, struct fmt_err *err)
+static bool speed(const struct mem_report *r, const struct mem_weights *w, const struct fmt_cache_opts *o,
+                  struct fmt_err *err)
 {
 	double generating = 0, reading = 0;
 
@@ -121,7 +122,8 @@ bool mem_print_csv(const struct mem_report *r, struct fmt_err *err)
 		return true;
 	}
 	fputs("model,architecture,quant,kv_type,policy,context,sequences,parameters,active_parameters,"
-	      "weights_bytes,cache_bytes,state_bytes,buffers_bytes,total_bytes,fits,tokens_per_second_at_most,prompt_tokens_per_second_at_most\r\n", stdout);
+	      "weights_bytes,cache_bytes,state_bytes,buffers_bytes,total_bytes,fits,tokens_per_second_at_most,"
+	      "prompt_tokens_per_second_at_most\r\n", stdout);
 	for (size_t w = 0; w < r->n_weights; w++)
 		for (size_t c = 0; c < r->n_contexts; c++)
 			for (size_t t = 0; t < r->n_cache_types; t++)

@@ -421,8 +421,9 @@ static void buffers(struct figures *x, size_t i)
 	snprintf(name, sizeof name, "buffers.%" PRIu64 ".total_bytes", x->r->contexts[i]);
 	snprintf(title, sizeof title, "beside the weights, %s tokens, %s", cli_thousands(x->r->contexts[i], context),
 	         fmt_runtime_name(x->r->runtime.runtime));
-	figures_add(x, name, title, b->total, "%" PRIu64 " cache + %" PRIu64 " state + %" PRIu64 " compute + %" PRIu64 " output + %" PRIu64
-	         " of its own", b->kv, b->state, b->compute, b->output, b->other);
+	figures_add(x, name, title, b->total,
+	            "%" PRIu64 " cache + %" PRIu64 " state + %" PRIu64 " compute + %" PRIu64 " output + %" PRIu64
+	            " of its own", b->kv, b->state, b->compute, b->output, b->other);
 	if (!x->no_memory)
 		x->list[x->n - 1].bytes = true;
 }

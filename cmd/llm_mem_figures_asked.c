@@ -36,7 +36,8 @@ bool figures_speed(struct figures *x, struct fmt_err *err)
 
 /* So many bytes for each of n elements, divided among the devices from a stage of ZeRO on; a part that is not on them is
  * left out. */
-static void states(struct figures *x, enum fmt_train_part p, uint64_t n, const char *what, unsigned size, unsigned divided_from)
+static void states(struct figures *x, enum fmt_train_part p, uint64_t n, const char *what, unsigned size,
+                   unsigned divided_from)
 {
 	const struct fmt_train_opts *o = &x->r->train.o;
 	uint64_t value = x->r->train.bytes.device[p];
@@ -65,8 +66,8 @@ static void of_tokens(struct figures *x, enum fmt_train_part p)
 		return;
 	snprintf(name, sizeof name, "training.device_bytes.%s", fmt_train_part_name(p));
 	snprintf(title, sizeof title, "training, %s", fmt_train_part_name(p));
-	figures_add(x, name, title, value, "%" PRIu64 " bytes per token x %" PRIu64 " sequence%s x %" PRIu64 " tokens", value / tokens,
-	            o->micro_batch, o->micro_batch == 1 ? "" : "s", o->seq);
+	figures_add(x, name, title, value, "%" PRIu64 " bytes per token x %" PRIu64 " sequence%s x %" PRIu64 " tokens",
+	            value / tokens, o->micro_batch, o->micro_batch == 1 ? "" : "s", o->seq);
 	in_bytes(x);
 }
 

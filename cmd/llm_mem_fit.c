@@ -132,8 +132,9 @@ static void row(const struct mem_report *r, const struct mem_weights *w)
 	char taken[32], left[32], context[32], spare[36];
 
 	snprintf(spare, sizeof spare, "%s%s", w->ok ? "" : "-", cli_bytes(w->ok ? room - w->taken : w->taken - room, left));
-	printf("  %-9s %12s %12s %17s %12" PRIu64 "\n", w->name, w->taken == UINT64_MAX ? "too large" : cli_bytes(w->taken, taken), spare,
-	       mem_fits_upto(r, w, context), w->sequences);
+	printf("  %-9s %12s %12s %17s %12" PRIu64 "\n", w->name,
+	       w->taken == UINT64_MAX ? "too large" : cli_bytes(w->taken, taken), spare, mem_fits_upto(r, w, context),
+	       w->sequences);
 }
 
 static void advice(const struct mem_report *r)
@@ -163,7 +164,8 @@ void mem_print_fit(const struct mem_report *r)
 	       cli_thousands(r->fit_context, context));
 	if (r->cache.sequences > 1)
 		printf(" x %" PRIu64, r->cache.sequences);
-	printf("\n  %-9s %12s %12s %17s %12s\n", "type", buffers ? "with buffers" : "all", "to spare", "longest context", "sequences");
+	printf("\n  %-9s %12s %12s %17s %12s\n", "type", buffers ? "with buffers" : "all", "to spare",
+	       "longest context", "sequences");
 	for (size_t i = 0; i < r->n_weights; i++)
 		row(r, &r->weights[i]);
 	if (!r->e.layers_known)

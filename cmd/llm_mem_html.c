@@ -64,8 +64,8 @@ static void parameters(const struct mem_report *r, FILE *f)
 	const struct fmt_estimate *e = &r->e;
 	char count[32];
 
-	fprintf(f, "<h2>Parameters</h2>\n<div class=\"w\"><table>\n<thead><tr><th>part</th><th>elements</th><th>share</th><th></th></tr>"
-	        "</thead>\n<tbody>\n");
+	fprintf(f, "<h2>Parameters</h2>\n<div class=\"w\"><table>\n<thead><tr><th>part</th><th>elements</th><th>share</th>"
+	        "<th></th></tr></thead>\n<tbody>\n");
 	for (int s = 0; s < FMT_SHARE_COUNT; s++) {
 		double part = e->total ? 100 * (double)e->by_share[s] / (double)e->total : 0;
 
@@ -200,7 +200,8 @@ static bool products(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	char count[32];
 
 	fprintf(f, "<h2>Where the figures come from</h2>\n<div class=\"w\"><table class=\"e\">\n<thead><tr><th>figure</th><th></th>"
-	        "<th style=\"text-align:left\">product</th><th style=\"text-align:left\">keys of config.json</th></tr></thead>\n<tbody>\n");
+	        "<th style=\"text-align:left\">product</th>"
+	        "<th style=\"text-align:left\">keys of config.json</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; ok && i < x.n; i++) {
 		if (x.list[i].plain)
 			continue;
@@ -227,8 +228,9 @@ bool mem_print_html(const struct mem_report *r, FILE *f, struct fmt_err *err)
 	fprintf(f, "</figure>\n");
 	if (!totals(r, f, err))
 		return false;
-	fprintf(f, "<p class=\"s\">%s come on top.</p>\n", r->cache.keep == FMT_KEEP_LLAMA_CPP ? "The program itself and its libraries" :
-	        "A runtime's own buffers and the program itself");
+	fprintf(f, "<p class=\"s\">%s come on top.</p>\n",
+	        r->cache.keep == FMT_KEEP_LLAMA_CPP ? "The program itself and its libraries"
+	                                            : "A runtime's own buffers and the program itself");
 	if (r->explain && !products(r, f, err))
 		return false;
 	page_foot(f);

@@ -1,5 +1,5 @@
-/* llm-mem --runtime assay: what llm-run takes, counted by libinfer itself, which lays out its buffers for a model that is only
- * described. */
+/* llm-mem --runtime assay: what llm-run takes, counted by libinfer itself, which lays out its buffers for a model that
+ * is only described. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -41,7 +41,8 @@ static bool count(const void *ctx, const struct fmt_runtime_opts *o, struct fmt_
 	b->compute = run.buffers;
 	b->output = n_vocab * sizeof(float) + infer_sampler_bytes((uint32_t)n_vocab);
 	b->other = own->tokenizer_bytes;
-	return (times(&b->kv, o->sequences) && times(&b->state, o->sequences) && times(&b->compute, o->sequences) && times(&b->output, o->sequences)) ||
+	return (times(&b->kv, o->sequences) && times(&b->state, o->sequences) && times(&b->compute, o->sequences) &&
+	        times(&b->output, o->sequences)) ||
 	       fmt_fail(err, FMT_LIMIT, FMT_NO_OFFSET, "the size of cache and buffers does not fit into 64 bits");
 }
 

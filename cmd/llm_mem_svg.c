@@ -248,8 +248,8 @@ static void x_axis(const struct chart *c)
 	context_name(c->last, name, sizeof name);
 	if (c->last & (c->last - 1))
 		fprintf(c->f, "<text class=\"m s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", last, c->below + 20, name);
-	fprintf(c->f, "<path class=\"a\" d=\"M%d %.1fH%d\"/>\n<text class=\"m s\" x=\"%d\" y=\"%.1f\">context, tokens</text>\n", PLOT_LEFT,
-	        c->below, PLOT_RIGHT, (PLOT_LEFT + PLOT_RIGHT) / 2, c->below + 42);
+	fprintf(c->f, "<path class=\"a\" d=\"M%d %.1fH%d\"/>\n<text class=\"m s\" x=\"%d\" y=\"%.1f\">context, tokens</text>\n",
+	        PLOT_LEFT, c->below, PLOT_RIGHT, (PLOT_LEFT + PLOT_RIGHT) / 2, c->below + 42);
 }
 
 /* Grid lines are powers of two apart, so that their labels are short. */
@@ -368,8 +368,8 @@ static void lines(const struct chart *c)
 		const struct line *l = &c->lines[i];
 
 		if (l->fits && l->fits < c->last)
-			fprintf(c->f, "<circle class=\"e\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\" style=\"stroke:var(--mc-%zu)\"><title>%s fits up to %s "
-			        "tokens</title></circle>\n", x_of(c, l->fits), l->fits_y, i % COLOURS, c->r->weights[i].name,
+			fprintf(c->f, "<circle class=\"e\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\" style=\"stroke:var(--mc-%zu)\"><title>"
+			        "%s fits up to %s tokens</title></circle>\n", x_of(c, l->fits), l->fits_y, i % COLOURS, c->r->weights[i].name,
 			        cli_thousands(l->fits, tokens));
 	}
 }

@@ -155,7 +155,8 @@ static void weights(const struct mem_report *r)
 {
 	char text[32];
 
-	printf(r->cache.keep == FMT_KEEP_LLAMA_CPP ? "weights, cache and buffers (%s)" : "weights and cache (%s), without a runtime's buffers",
+	printf(r->cache.keep == FMT_KEEP_LLAMA_CPP ? "weights, cache and buffers (%s)"
+	                                           : "weights and cache (%s), without a runtime's buffers",
 	       mem_keep_name(r, r->cache.keep));
 	printf("\n  %-9s %5s %9s", "type", "bits", "weights");
 	if (r->files_known)
@@ -220,7 +221,8 @@ static void numbers(const struct fmt_estimate *e, uint64_t first)
 		return;
 	fputs(n == 1 ? "number " : "numbers ", f);
 	if (n > 2 && step > 1)
-		fprintf(f, "%" PRIu64 "-%" PRIu64 ", every %" PRIu64 "%s", first, before, step, step == 2 ? "nd" : step == 3 ? "rd" : "th");
+		fprintf(f, "%" PRIu64 "-%" PRIu64 ", every %" PRIu64 "%s", first, before, step,
+		        step == 2 ? "nd" : step == 3 ? "rd" : "th");
 	for (uint64_t i = first, end; (n <= 2 || step <= 1) && i < e->n_layers; i = end) {
 		for (end = i; end < e->n_layers && same_layer(&e->layers[end], &e->layers[first]); end++)
 			;

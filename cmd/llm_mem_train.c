@@ -140,7 +140,8 @@ static void part_line(const struct mem_train *t, enum fmt_train_part p)
 	describe(t, p, text, sizeof text);
 	memset(bar, '#', (size_t)n);
 	bar[n] = 0;
-	printf("  %-16s %10s  %5.1f%%  %-*s %s\n", fmt_train_part_name(p), cli_bytes(b->device[p], bytes), 100 * part, BAR, bar, text);
+	printf("  %-16s %10s  %5.1f%%  %-*s %s\n", fmt_train_part_name(p), cli_bytes(b->device[p], bytes),
+	       100 * part, BAR, bar, text);
 }
 
 /* What the figures rest on, in words. */
@@ -148,8 +149,9 @@ static void assumptions(const struct mem_train *t)
 {
 	char text[300];
 
-	snprintf(text, sizeof text, "assumed: autograd in transformers' own modules, no dropout, no fused norms or loss; %sno room for "
-	         "fragments, communication or the libraries themselves",
+	snprintf(text, sizeof text,
+	         "assumed: autograd in transformers' own modules, no dropout, no fused norms or loss; "
+	         "%sno room for fragments, communication or the libraries themselves",
 	         t->o.kind == FMT_TRAIN_FULL ? "" : "inputs of matrices without an adapter are saved too; ");
 	putchar('\n');
 	cli_print_wrapped(stdout, text, 0, 0);
