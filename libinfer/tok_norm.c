@@ -55,6 +55,16 @@ static bool strip(const struct step *s)
 	return copy(s, start, end);
 }
 
+/* Metaspace puts its sign before what begins the text. What stands for several characters does not, in the reference: it counts
+ * as the last of them. */
+static void mark_front(const struct step *s, size_t from, size_t end)
+{
+	size_t last = from + uni_before(s->in->bytes.p + s->start + from, end - from);
+
+	if (!tok_text_origin(s->in, s->start + from) && tok_text_origin(s->in, s->start + last))
+		s->r->front_replaced = true;
+}
+
 static bool replace(const struct step *s)
 {
 	const char *p = s->in->bytes.p + s->start;
@@ -66,6 +76,8 @@ static bool replace(const struct step *s)
 	while ((found = tok_pattern_next(s->r, &s->norm->pattern, p, n, &m, &from, &end)) == REGEX_MATCH) {
 		if (!copy(s, s->start + done, s->start + from) || !put(s, to->p, to->n, s->start + from))
 			return false;
+		if (end > from)
+			mark_front(s, from, end);
 		done = end;
 	}
 	return found != REGEX_FAILED && copy(s, s->start + done, found == REGEX_PARTIAL ? s->start + from : s->end);
@@ -282,6 +294,7 @@ static bool run_step(const struct step *s)
 bool tok_normalize(struct tok_run *r, const struct tok_text *text, size_t start, size_t end, bool open,
                    const struct tok_text **out, size_t *out_start, size_t *out_end)
 {
+	r->front_replaced = false;
 	*out = text;
 	*out_start = start;
 	*out_end = open ? tok_part_sure(r, text, start, end) : end;

@@ -20,6 +20,7 @@ struct tok_run {
 	size_t word_start;       /* the split that the model has now, */
 	uint8_t word_at[TOK_WORD_IDS]; /* where its tokens begin, counted from there, */
 	size_t n_word;           /* and how many there are; only the first are in word_at */
+	bool front_replaced;     /* what this text begins with stands for several characters: the reference counts it as the last */
 	struct tok_text work[2]; /* results of normalizer steps, in turn */
 	struct tok_text deep[TOK_MAX_STEPS]; /* results of splitting steps that change text, by step */
 	struct tok_part part;    /* of a text that comes in parts */

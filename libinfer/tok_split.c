@@ -189,7 +189,7 @@ static bool run_meta(struct tok_run *r, size_t step, const struct tok_text *text
 	const char *p = text->bytes.p;
 	size_t kept = start;
 	bool front = s->prepend == TOK_PREPEND_ALWAYS ||
-	             (s->prepend == TOK_PREPEND_FIRST && !tok_text_origin(text, start));
+	             (s->prepend == TOK_PREPEND_FIRST && !tok_text_origin(text, start) && !r->front_replaced);
 
 	front = front && !(step == 0 && tok_part_continues(r, text, start));
 	front = front && p[start] != ' ' && (end - start < meta->n || memcmp(p + start, meta->p, meta->n));

@@ -102,6 +102,12 @@ static void metaspace(void **state)
 	gives(META("first"), "a<x>a", "11 14 1");
 	gives(META("never"), "a<x>a", "1 14 1");
 	gives(META("always"), " a", "11"); /* has one already */
+#define FRONT(from) \
+	WORDS("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"" from "\"},\"content\":\"a\"},\"pre_tokenizer\":{" \
+	      "\"type\":\"Metaspace\",\"replacement\":\"▁\",\"prepend_scheme\":\"first\"},")
+	gives(FRONT("b"), "b", "11");
+	gives(FRONT("bc"), "bc", "1"); /* counts as the last of the two characters, which is not the first of the text */
+	gives(FRONT("bc"), "cbc", "10 3 1");
 }
 
 static void normalizers(void **state)
