@@ -9,7 +9,7 @@
 #include "kernels.h"
 
 /* Scales of a sub-block, over its root mean square. */
-static const float ladder[] = { 0.85f, 0.98f, 1.12f, 1.28f, 1.5f, 1.8f, 2.2f, 2.8f, 3.6f, 4.8f };
+static const float ladder[] = { 1, 1.5f, 2.2f, 3.4f };
 
 static const struct quant_grid_type type = {
 	.points = quant_grid_iq1_s, .n_points = 2048, .dims = 8, .levels = IQ1_LEVELS, .n_levels = 3,
