@@ -7,33 +7,19 @@ import json
 import os
 import random
 import struct
-import subprocess
 import sys
 import tempfile
 
+import expect
+from expect import check, read
+
 PROGRAM, MODEL, ROOT = (os.path.abspath(a) for a in sys.argv[1:4])
-sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import sparse_header
 
-FAILED = []
-
 
 def run(*args, status=0):
-    done = subprocess.run([PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != status:
-        FAILED.append("%s: status %d: %s" % (" ".join(args), done.returncode, done.stderr))
-    return done
-
-
-def check(what, ok):
-    if not ok:
-        FAILED.append(what)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
+    return expect.run(PROGRAM, *args, status=status)
 
 
 def contents(path):
@@ -135,8 +121,7 @@ def main():
         for test in (layers, keys, refused):
             test()
         os.chdir("/")
-    print("\n".join(FAILED))
-    sys.exit(1 if FAILED else 0)
+    expect.tell()
 
 
 main()

@@ -10,27 +10,16 @@ import subprocess
 import sys
 import tempfile
 
+import expect
+from expect import check, read
+
 PROGRAM, INSPECT, MODEL = (os.path.abspath(a) for a in sys.argv[1:4])
-FAILED = []
 
 
 def run(*args, status=0, files=None):
     """files: how many may be open, and how many may be asked for."""
     limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, files)) if files else None
-    done = subprocess.run([PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit)
-    if done.returncode != status:
-        FAILED.append("%s: status %d: %s" % (" ".join(args), done.returncode, done.stderr))
-    return done
-
-
-def check(what, ok):
-    if not ok:
-        FAILED.append(what)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
+    return expect.run(PROGRAM, *args, status=status, preexec_fn=limit)
 
 
 def n_tensors(path):
@@ -189,8 +178,7 @@ def main():
         for test in (cuts, keys, kept, fits, all_or_none, checked, refused):
             test()
         os.chdir("/")
-    print("\n".join(FAILED))
-    sys.exit(1 if FAILED else 0)
+    expect.tell()
 
 
 main()
