@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include <libfmt/json.h>
+#include <libfmt/utf8.h>
 
-#include "../libfmt/utf8.h"
 #include "fuzz.h"
 
 static void look_at(const struct json *j, unsigned depth)

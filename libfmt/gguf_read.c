@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "gguf.h"
 #include "limit.h"
 #include "model_impl.h"
-#include "utf8.h"
 #include "value.h"
 
 /* One file while it is read. */

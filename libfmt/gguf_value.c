@@ -2,10 +2,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "gguf.h"
 #include "limit.h"
 #include "swap.h"
-#include "utf8.h"
 #include "value.h"
 
 static bool host_is_big_endian(void)

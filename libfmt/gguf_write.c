@@ -2,10 +2,11 @@
  * The padding itself is never written: what a sink was not given reads as zeros. */
 #include <inttypes.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "gguf.h"
 #include "limit.h"
-#include "utf8.h"
 #include "write_impl.h"
 
 static bool check_kv(const struct fmt_writer *w, const struct fmt_kv *kv, struct fmt_err *err)

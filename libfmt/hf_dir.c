@@ -5,12 +5,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <libfmt/utf8.h>
+
 #include "hf_dir.h"
 #include "hf_weights.h"
 #include "index.h"
 #include "limit.h"
 #include "source.h"
-#include "utf8.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define MAX_TEMPLATES 64 /* of one model; three are the most that were seen */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <libfmt/imatrix.h>
+#include <libfmt/utf8.h>
 
 #include "arena.h"
 #include "cursor.h"
@@ -13,7 +14,6 @@
 #include "index.h"
 #include "limit.h"
 #include "prune.h"
-#include "utf8.h"
 
 struct fmt_imatrix_impl {
 	struct fmt_imatrix pub;

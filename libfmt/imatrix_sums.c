@@ -1,11 +1,12 @@
 /* Sums of squared activations, by weight. See <libfmt/imatrix_sums.h>. */
+#include <libfmt/utf8.h>
+
 #include "imatrix_impl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "ckd.h"
-#include "utf8.h"
 
 /* Rows are counted exactly as long as a double can. */
 #define MOST_ROWS 9007199254740992.0

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
 #include <libfmt/write.h>
-
-#include "utf8.h"
 
 struct out {
 	const struct fmt_imatrix_sums *sums;

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "json_scan.h"
 #include "limit.h"
-#include "utf8.h"
 
 struct scan {
 	const char *text;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <libfmt/letters.h>
+#include <libfmt/utf8.h>
 
 static bool is_itself(unsigned byte)
 {
@@ -20,13 +21,7 @@ size_t fmt_byte_letter(uint8_t byte, char *out)
 		else
 			code = 0x143u;
 	}
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	out[0] = (char)(0xc0 | code >> 6);
-	out[1] = (char)(0x80 | (code & 0x3f));
-	return 2;
+	return fmt_utf8_put(code, out);
 }
 
 int fmt_letter_byte(uint32_t code)

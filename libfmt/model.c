@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "limit.h"
 #include "model_impl.h"
-#include "utf8.h"
 
 /* In this order; a file is what the first row takes it for. safetensors comes before those with a short magic: its
  * first two bytes are the length of a header, which may be anything, "\x80\x05" of a pickle too. */

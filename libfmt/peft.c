@@ -1,8 +1,9 @@
 /* adapter_config.json. See peft.h; the names of keys and their defaults are those of PEFT's LoraConfig. */
 #include <math.h>
 
+#include <libfmt/utf8.h>
+
 #include "peft.h"
-#include "utf8.h"
 
 enum { MAX_RANK = 65536 };
 

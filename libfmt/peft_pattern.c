@@ -1,8 +1,9 @@
 /* Expressions of rank_pattern and alpha_pattern, which come from a file: a matcher that cannot run for ever. */
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "peft.h"
-#include "utf8.h"
 
 /* Steps for one name: real expressions take some hundreds. */
 enum { MAX_STEPS = 100000 };

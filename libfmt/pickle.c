@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "pickle_machine.h"
-#include "utf8.h"
 
 /* Literals. `op` is the opcode, because one function may serve several. */
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include <libfmt/json.h>
+#include <libfmt/utf8.h>
 
 #include "limit.h"
 #include "model_impl.h"
-#include "utf8.h"
 
 #define LENGTH_BYTES 8
 

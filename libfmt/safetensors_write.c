@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "json_out.h"
 #include "limit.h"
-#include "utf8.h"
 #include "write_impl.h"
 
 #define LENGTH_BYTES 8

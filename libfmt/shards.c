@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 
 #include <libfmt/json.h>
+#include <libfmt/utf8.h>
 
 #include "index.h"
 #include "limit.h"
 #include "model_impl.h"
 #include "shards.h"
-#include "utf8.h"
 
 struct shard {
 	struct fmt_str name;

@@ -4,8 +4,9 @@
  * a length and so many bytes (2), or 4 bytes (5). */
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "spm_model.h"
-#include "utf8.h"
 
 struct message {
 	const char *base; /* of the file, for offsets */

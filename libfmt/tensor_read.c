@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "limit.h"
 #include "model_impl.h"
 #include "swap.h"
-#include "utf8.h"
 
 uint64_t fmt_tensor_cols(const struct fmt_tensor *t)
 {

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include <libfmt/letters.h>
+#include <libfmt/utf8.h>
 
 #include "json_out.h"
 #include "spm_model.h"
 #include "tok_keys.h"
 #include "tok_make.h"
-#include "utf8.h"
 
 #define META "\xe2\x96\x81"
 

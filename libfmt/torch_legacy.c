@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "index.h"
 #include "limit.h"
 #include "torch_tensor.h"
-#include "utf8.h"
 
 enum { PICKLE_MAGIC, PICKLE_PROTOCOL, PICKLE_SYSTEM, PICKLE_OBJECT, PICKLE_KEYS, N_PICKLES };
 

@@ -3,9 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "limit.h"
 #include "torch_tensor.h"
-#include "utf8.h"
 #include "zip_in.h"
 
 struct archive {

@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "buf.h"
 #include "ckd.h"
 #include "limit.h"
 #include "torch_tensor.h"
-#include "utf8.h"
 
 /* Where people keep the state dict in what they publish. */
 static const char *const wrappers[] = {

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "inflate.h"
 #include "limit.h"
-#include "utf8.h"
 #include "write_impl.h"
 #include "zip_out.h"
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "utf8.h"
+#include <libfmt/utf8.h>
 
 size_t fmt_utf8_char(const char *text, size_t n, uint32_t *code)
 {
@@ -26,6 +26,30 @@ size_t fmt_utf8_char(const char *text, size_t n, uint32_t *code)
 		return 0;
 	*code = c;
 	return len;
+}
+
+size_t fmt_utf8_put(uint32_t code, char *out)
+{
+	if (code < 0x80) {
+		out[0] = (char)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		out[0] = (char)(0xc0 | code >> 6);
+		out[1] = (char)(0x80 | (code & 63));
+		return 2;
+	}
+	if (code < 0x10000) {
+		out[0] = (char)(0xe0 | code >> 12);
+		out[1] = (char)(0x80 | (code >> 6 & 63));
+		out[2] = (char)(0x80 | (code & 63));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | code >> 18);
+	out[1] = (char)(0x80 | (code >> 12 & 63));
+	out[2] = (char)(0x80 | (code >> 6 & 63));
+	out[3] = (char)(0x80 | (code & 63));
+	return 4;
 }
 
 bool fmt_utf8_valid(const char *p, size_t n, size_t *bad)

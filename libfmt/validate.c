@@ -2,9 +2,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "model_impl.h"
-#include "utf8.h"
 
 /* Product of all dimensions. A zero makes it zero, but the others must still fit: fmt_tensor_rows multiplies them. */
 static bool count_elems(struct fmt_tensor *t)

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <libfmt/utf8.h>
+
 #include "hf_weights.h"
-#include "utf8.h"
 #include "view_adapter.h"
 
 /* The tensors of one part of a stack, or of a matrix; NULL: there are none. */

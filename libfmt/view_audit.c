@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "utf8.h"
+#include <libfmt/utf8.h>
+
 #include "view_impl.h"
 
 #define SHOWN 5 /* tensors of each kind of fault that are named; the rest is counted */

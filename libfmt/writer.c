@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "model_impl.h"
-#include "utf8.h"
 #include "value.h"
 #include "write_impl.h"
 

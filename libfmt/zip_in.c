@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "cursor.h"
 #include "inflate.h"
-#include "utf8.h"
 #include "zip_in.h"
 
 enum {

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include <libfmt/utf8.h>
+
 #include "normal.h"
 #include "unicode.h"
 
@@ -57,7 +59,7 @@ bool normal_form(enum normal_form form, const struct tok_text *text, size_t star
 			continue;
 		while (at < end && !normal_begins_run(uni_get(p + at, &len)))
 			at += len;
-		if (form == NORMAL_NFC && at - run == uni_put(first, utf8) && normal_begins_run(first))
+		if (form == NORMAL_NFC && at - run == fmt_utf8_put(first, utf8) && normal_begins_run(first))
 			continue; /* those that begin a run are composed already */
 		if (!tok_text_copy(out, text, plain, run, err) || !map_run(options[form], text, run, at, out, err))
 			return false;

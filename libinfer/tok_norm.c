@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <libfmt/letters.h>
+#include <libfmt/utf8.h>
 
 #include "normal.h"
 #include "tok_charsmap.h"
@@ -123,7 +124,7 @@ static size_t lower(uint32_t code, const char *p, size_t len, char *to)
 	if (n_codes == 1 && codes[0] == code)
 		return SIZE_MAX;
 	for (size_t i = 0; i < n_codes; i++)
-		n += uni_put(codes[i], to + n);
+		n += fmt_utf8_put(codes[i], to + n);
 	return n;
 }
 
@@ -190,7 +191,7 @@ static size_t base(uint32_t code, const char *p, size_t len, char *to)
 
 	(void)p;
 	(void)len;
-	return first == code ? SIZE_MAX : uni_put(first, to);
+	return first == code ? SIZE_MAX : fmt_utf8_put(first, to);
 }
 
 static size_t without_marks(uint32_t code, const char *p, size_t len, char *to)

@@ -71,9 +71,6 @@ unsigned uni_script(uint32_t code);
 extern const uint32_t uni_scripts[]; /* ascending: first code point << 8 | class */
 extern const uint32_t uni_n_scripts;
 
-/* Bytes (1 to 4) of a code point, written to out. */
-size_t uni_put(uint32_t code, char *out);
-
 /* Code point at p, which is well-formed UTF-8; its bytes go to *len. */
 uint32_t uni_get(const char *p, size_t *len);
 

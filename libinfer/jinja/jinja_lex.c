@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "../unicode.h"
 #include "jinja.h"
 
@@ -181,7 +183,7 @@ static bool hex_escape(struct lexer *l, const char **p, const char *end, size_t 
 	}
 	if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return fail(l, "a string has an escape of what is no character");
-	*n += uni_put(code, out + *n);
+	*n += fmt_utf8_put(code, out + *n);
 	return true;
 }
 
@@ -211,7 +213,7 @@ static bool unescape(struct lexer *l, const char **p, const char *end, char *out
 	--*p;
 	for (int i = 0; i < 3 && *p < end && **p >= '0' && **p <= '7'; i++)
 		code = code << 3 | (uint32_t)(*(*p)++ - '0');
-	*n += uni_put(code, out + *n);
+	*n += fmt_utf8_put(code, out + *n);
 	return true;
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "../unicode.h"
 #include "jinja.h"
 
@@ -54,7 +56,7 @@ static void show_quoted(struct jj *j, struct jj_buf *b, struct fmt_str s)
 		else if (code == '\n' || code == '\r' || code == '\t')
 			sprintf(text, "\\%c", code == '\n' ? 'n' : code == '\r' ? 'r' : 't');
 		else if (printable(code))
-			text[uni_put(code, text)] = '\0';
+			text[fmt_utf8_put(code, text)] = '\0';
 		else
 			sprintf(text,
 			        code < 0x100     ? "\\x%02" PRIx32

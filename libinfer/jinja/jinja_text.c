@@ -1,6 +1,8 @@
 /* Characters of strings, as Python sees them. */
 #include <string.h>
 
+#include <libfmt/utf8.h>
+
 #include "../normal.h"
 #include "../unicode.h"
 #include "jinja.h"
@@ -110,7 +112,7 @@ struct fmt_str jj_recase(struct jj *j, struct fmt_str s, enum jj_case to)
 		for (size_t i = 0; i < n_made; i++) {
 			char bytes[4];
 
-			jj_put(j, &b, (struct fmt_str){ bytes, uni_put(made[i], bytes) });
+			jj_put(j, &b, (struct fmt_str){ bytes, fmt_utf8_put(made[i], bytes) });
 		}
 	}
 	return jj_buf_take(j, &b);

@@ -9,11 +9,12 @@
 
 #include <cmocka.h>
 
+#include <libfmt/utf8.h>
+
 #include "ckd.h"
 #include "cursor.h"
 #include "gguf_build.h"
 #include "index.h"
-#include "utf8.h"
 
 static void checked_sizes(void **state)
 {

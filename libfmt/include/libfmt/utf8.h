@@ -8,6 +8,9 @@
  * a surrogate, past U+10FFFF or cut short at n. (Unicode 15, table 3-7) */
 size_t fmt_utf8_char(const char *p, size_t n, uint32_t *code);
 
+/* Writes a code point that is no surrogate; returns its bytes (1 to 4). */
+size_t fmt_utf8_put(uint32_t code, char *out);
+
 /* True if all n bytes are UTF-8; else *bad (may be NULL) is the offset of the first that is not. */
 bool fmt_utf8_valid(const char *p, size_t n, size_t *bad);
 
