@@ -79,7 +79,7 @@ static cJSON *build(const char *text, size_t n)
 	return root;
 }
 
-static cJSON *parse(const char *text, size_t n, struct fmt_err *err)
+static cJSON *parse(const char *text, size_t n, struct json_leave *leave, size_t n_leave, struct fmt_err *err)
 {
 	struct json_scan scan;
 	char *copy;
@@ -90,14 +90,14 @@ static cJSON *parse(const char *text, size_t n, struct fmt_err *err)
 		         LIMIT_JSON_BYTES);
 		return NULL;
 	}
-	if (!json_scan(text, n, NULL, &scan, err))
+	if (!json_scan(text, n, NULL, leave, n_leave, &scan, err))
 		return NULL;
 	if (!scan.rewritten) {
 		root = build(text, n);
 	} else {
 		copy = malloc(scan.n_out);
 		root = NULL;
-		if (copy && json_scan(text, n, copy, &scan, err))
+		if (copy && json_scan(text, n, copy, leave, n_leave, &scan, err))
 			root = build(copy, scan.n_out);
 		free(copy);
 	}
@@ -106,7 +106,8 @@ static cJSON *parse(const char *text, size_t n, struct fmt_err *err)
 	return root;
 }
 
-struct json_doc *json_parse(const char *text, size_t n, struct fmt_err *err)
+struct json_doc *json_parse_leaving(const char *text, size_t n, struct json_leave *leave, size_t n_leave,
+                                    struct fmt_err *err)
 {
 	struct json_doc *d = malloc(sizeof *d);
 
@@ -114,13 +115,18 @@ struct json_doc *json_parse(const char *text, size_t n, struct fmt_err *err)
 		fmt_fail_nomem(err, sizeof *d);
 		return NULL;
 	}
-	d->root = parse(text, n, err);
+	d->root = parse(text, n, leave, n_leave, err);
 	if (!d->root) {
 		free(d);
 		return NULL;
 	}
 	finish(d->root);
 	return d;
+}
+
+struct json_doc *json_parse(const char *text, size_t n, struct fmt_err *err)
+{
+	return json_parse_leaving(text, n, NULL, 0, err);
 }
 
 void json_free(struct json_doc *d)

@@ -8,6 +8,8 @@
 #include "json_scan.h"
 #include "limit.h"
 
+#define KEYS_KEPT 2 /* as deep as what is left out may lie */
+
 struct scan {
 	const char *text;
 	size_t n, i;     /* text[i] is the next byte */
@@ -16,6 +18,9 @@ struct scan {
 	bool rewritten;
 	unsigned depth;
 	uint64_t n_values;
+	struct json_leave *leave;
+	size_t n_leave;
+	struct fmt_str keys[KEYS_KEPT]; /* where the scan is, as written: keys[0] of the root's member ... */
 	struct fmt_err *err;
 };
 
@@ -248,8 +253,12 @@ static bool enter(struct scan *s)
 
 static bool member(struct scan *s)
 {
+	size_t from = s->i + 1;
+
 	if (!string(s, "a key in quotes"))
 		return false;
+	if (s->depth <= KEYS_KEPT)
+		s->keys[s->depth - 1] = (struct fmt_str){ s->text + from, s->i - 1 - from };
 	skip_space(s);
 	if (!take(s, ':', "':' after a key"))
 		return false;
@@ -257,17 +266,47 @@ static bool member(struct scan *s)
 	return value(s);
 }
 
-/* An array or an object, from its opening bracket. */
-static bool container(struct scan *s, char open, char close)
+/* A key as written against n bytes of a path, which are few. */
+static bool is_key(struct fmt_str key, const char *want, size_t n)
 {
-	const char *more = open == '[' ? "',' or ']' after a value" : "',' or '}' after a value";
+	char buf[64];
 
-	emit(s, &open, 1);
+	return key.p && key.n <= sizeof buf && json_unescape(key, buf) == n && !memcmp(buf, want, n);
+}
+
+static bool is_at(const struct scan *s, const char *path)
+{
+	for (unsigned d = 0; d < s->depth; d++) {
+		size_t n = strcspn(path, ".");
+
+		if (!is_key(s->keys[d], path, n))
+			return false;
+		path += n + (path[n] == '.');
+	}
+	return !*path;
+}
+
+/* Whether the container that begins here is to be left out: the first at its path. */
+static struct json_leave *left_here(const struct scan *s)
+{
+	if (s->depth && s->depth <= KEYS_KEPT)
+		for (size_t k = 0; k < s->n_leave; k++)
+			if ((!s->leave[k].text.p || s->leave[k].text.p == s->text + s->i) && is_at(s, s->leave[k].path))
+				return &s->leave[k];
+	return NULL;
+}
+
+/* What stands between the brackets of a container, the first of which is the next byte; and how much that is. */
+static bool items(struct scan *s, char open, char close, uint64_t *n)
+{
 	if (!enter(s))
 		return false;
+	if (open == '[' && s->depth <= KEYS_KEPT)
+		s->keys[s->depth - 1] = (struct fmt_str){ 0 };
 	skip_space(s);
 	if (peek(s) != close) {
 		for (;;) {
+			++*n;
 			if (!(open == '[' ? value(s) : member(s)))
 				return false;
 			skip_space(s);
@@ -279,6 +318,36 @@ static bool container(struct scan *s, char open, char close)
 		}
 	}
 	s->depth--;
+	return true;
+}
+
+/* The same without a trace in the rewritten text; noted by the first call, skipped by a second. */
+static bool leave_out(struct scan *s, struct json_leave *left, char open, char close)
+{
+	size_t from = s->i, n_out = s->n_out;
+
+	s->rewritten = true;
+	if (left->text.p) {
+		s->i += left->text.n - 1;
+		return true;
+	}
+	if (!items(s, open, close, &left->count))
+		return false;
+	left->text = (struct fmt_str){ s->text + from, s->i + 1 - from };
+	s->n_out = n_out;
+	return true;
+}
+
+/* An array or an object, from its opening bracket. */
+static bool container(struct scan *s, char open, char close)
+{
+	const char *more = open == '[' ? "',' or ']' after a value" : "',' or '}' after a value";
+	struct json_leave *left = left_here(s);
+	uint64_t n = 0;
+
+	emit(s, &open, 1);
+	if (!(left ? leave_out(s, left, open, close) : items(s, open, close, &n)))
+		return false;
 	return take(s, close, more);
 }
 
@@ -320,9 +389,10 @@ static bool value(struct scan *s)
 	return word(s);
 }
 
-bool json_scan(const char *text, size_t n, char *out, struct json_scan *result, struct fmt_err *err)
+bool json_scan(const char *text, size_t n, char *out, struct json_leave *leave, size_t n_leave, struct json_scan *result,
+               struct fmt_err *err)
 {
-	struct scan s = { .text = text, .n = n, .out = out, .err = err };
+	struct scan s = { .text = text, .n = n, .out = out, .leave = leave, .n_leave = n_leave, .err = err };
 
 	if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		return fmt_fail(err, FMT_MALFORMED, 0, "JSON: begins with a byte order mark");

@@ -1,4 +1,4 @@
-/* json_in.c and json_scan.c: what must be read exactly, and what must be refused and where. */
+/* json_in.c, json_scan.c and json_walk.c: what must be read exactly, and what must be refused and where. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -265,12 +265,112 @@ static void many_values(void **state)
 	free(text);
 }
 
+static void lists_left_as_text(void **state)
+{
+	static const char text[] = "{\"m\": {\"n\": 1, \"w\\u006frds\" : {\"a\": [1, {\"b\":0}], \"\\ud83d\\ude00\": 2.0} ,"
+				   "\"pairs\": [ ], \"words\": [3]}, \"words\": [4], \"m\": {\"words\": []}}";
+	struct json_leave leave[] = { { .path = "m.words" }, { .path = "m.pairs" }, { .path = "m.n" }, { .path = "m.none" } };
+	struct fmt_err err = { 0 };
+	struct json_doc *d = json_parse_leaving(text, sizeof text - 1, leave, 4, &err);
+	const struct json *m;
+	uint64_t n;
+
+	(void)state;
+	assert_non_null(d);
+	assert_true(is(leave[0].text, "{\"a\": [1, {\"b\":0}], \"\\ud83d\\ude00\": 2.0}"));
+	assert_int_equal(leave[0].count, 2);
+	assert_true(is(leave[1].text, "[ ]"));
+	assert_int_equal(leave[1].count, 0);
+	assert_null(leave[2].text.p); /* no list */
+	assert_null(leave[3].text.p);
+	m = json_get(json_root(d), "m");
+	assert_int_equal(json_count(m), 4);
+	assert_true(json_is(json_get(m, "words"), JSON_OBJECT)); /* the first, empty */
+	assert_null(json_first(json_get(m, "words")));
+	assert_true(json_u64(json_get(m, "n"), &n) && n == 1);
+	assert_true(json_u64(json_first(json_get(json_root(d), "words")), &n) && n == 4); /* elsewhere */
+	json_free(d);
+}
+
+static void refused_within_what_is_left(void **state)
+{
+	struct json_leave leave = { .path = "a" };
+	struct fmt_err err = { 0 };
+
+	(void)state;
+	assert_null(json_parse_leaving("{\"a\": [1, 02]}", 14, &leave, 1, &err));
+	assert_int_equal(err.code, FMT_MALFORMED);
+	assert_int_equal(err.off, 10);
+}
+
+static void walk(void **state)
+{
+	static const struct {
+		enum json_token token;
+		const char *text, *means;
+	} want[] = {
+		{ JSON_OPEN, "{", NULL },
+		{ JSON_QUOTED, "a\\\"", "a\"" },
+		{ JSON_OPEN, "[", NULL },
+		{ JSON_DIGITS, "-1.5e3", NULL },
+		{ JSON_WORD, "null", NULL },
+		{ JSON_DIGITS, "-Infinity", NULL },
+		{ JSON_WORD, "true", NULL },
+		{ JSON_CLOSE, "]", NULL },
+		{ JSON_QUOTED, "", "" },
+		{ JSON_QUOTED, "\\u00e9\\uD83D\\ude00\\u20ac\\n\\/\\\\u", "\xc3\xa9\xf0\x9f\x98\x80\xe2\x82\xac\n/\\u" },
+		{ JSON_CLOSE, "}", NULL },
+		{ JSON_END, "", NULL },
+		{ JSON_END, "", NULL },
+	};
+	static const char text[] = "{\"a\\\"\":[-1.5e3,null , -Infinity,\ttrue],\"\":"
+				   "\"\\u00e9\\uD83D\\ude00\\u20ac\\n\\/\\\\u\"}\n";
+	struct json_walk w = { text, text + sizeof text - 1 };
+
+	(void)state;
+	json_free(parse(text, sizeof text - 1));
+	for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+		struct fmt_str s;
+		char out[64];
+
+		assert_int_equal(json_walk_next(&w, &s), want[k].token);
+		assert_true(is(s, want[k].text));
+		if (want[k].means)
+			assert_true(is((struct fmt_str){ out, json_unescape(s, out) }, want[k].means));
+	}
+}
+
+static void digits_of_a_walk(void **state)
+{
+	static const struct {
+		const char *digits;
+		bool whole;
+		int64_t value;
+	} cases[] = {
+		{ "0", true, 0 }, { "123456", true, 123456 }, { "-5", true, -5 }, { "3e2", true, 300 }, { "4.0", true, 4 },
+		{ "9223372036854775807", true, INT64_MAX }, { "9223372036854775808", false, 0 }, { "0.5", false, 0 },
+		{ "NaN", false, 0 }, { "-Infinity", false, 0 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		int64_t value;
+
+		assert_int_equal(json_digits_i64((struct fmt_str){ cases[k].digits, strlen(cases[k].digits) }, &value),
+		                 cases[k].whole);
+		if (cases[k].whole)
+			assert_int_equal(value, cases[k].value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(structure),     cmocka_unit_test(absent_nodes), cmocka_unit_test(strings),
 		cmocka_unit_test(whole_numbers), cmocka_unit_test(real_numbers), cmocka_unit_test(bad_texts),
 		cmocka_unit_test(nul_byte_is_no_space), cmocka_unit_test(depth), cmocka_unit_test(many_values),
+		cmocka_unit_test(lists_left_as_text), cmocka_unit_test(refused_within_what_is_left),
+		cmocka_unit_test(walk), cmocka_unit_test(digits_of_a_walk),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

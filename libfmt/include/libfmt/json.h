@@ -1,4 +1,5 @@
-/* Reading JSON: a parsed document as a tree of const nodes. Exact lengths, exact integers, errors with an offset. */
+/* Reading JSON: a parsed document as a tree of const nodes, and its longest lists, if wished, as text to walk through. Exact
+ * lengths, exact integers, errors with an offset. */
 #ifndef LIBFMT_JSON_H
 #define LIBFMT_JSON_H
 
@@ -33,5 +34,32 @@ bool json_i64(const struct json *j, int64_t *out);
 bool json_f64(const struct json *j, double *out);
 bool json_is_int(const struct json *j); /* a number written without fraction and exponent, of any size */
 bool json_bool(const struct json *j, bool *out); /* only true and false */
+
+/* Lists too long to be worth a tree. Of a 12 MB tokenizer.json all but some kB is `model.vocab` and `model.merges`. */
+struct json_leave {
+	const char *path;    /* one key or two from the root on, joined by a dot */
+	struct fmt_str text; /* {NULL, 0}; becomes the text of the array or object there, brackets included, if there is one */
+	uint64_t count;      /* 0; becomes the number of its elements or members */
+};
+
+/* As json_parse, but the arrays and objects at these paths (of equal keys the first) are checked and nothing more: they
+ * are empty in the tree, and leave[] says where in `text` they are. */
+struct json_doc *json_parse_leaving(const char *text, size_t n, struct json_leave *leave, size_t n_leave,
+                                    struct fmt_err *err);
+
+/* A walk over such text, token by token; commas and colons are passed over, so an object is keys and values in turn. */
+struct json_walk {
+	const char *p, *end; /* what is left */
+};
+enum json_token { JSON_END, JSON_OPEN, JSON_CLOSE, JSON_QUOTED, JSON_DIGITS, JSON_WORD };
+
+/* text    set to the token: a bracket; a string without its quotes, as written; a number; true, false or null */
+enum json_token json_walk_next(struct json_walk *w, struct fmt_str *text);
+
+/* What a string stands for. out: room for s.n bytes; returns how many they are. */
+size_t json_unescape(struct fmt_str s, char *out);
+
+/* A number, as json_i64 has it. */
+bool json_digits_i64(struct fmt_str digits, int64_t *out);
 
 #endif
