@@ -129,6 +129,7 @@ static bool fill(struct infer_tokenizer *t, size_t room, struct fmt_err *err)
 {
 	if (!make_room(t, room, err))
 		return false;
+	t->max_key_bytes = 0;
 	for (size_t id = 0; id < t->n_entries; id++)
 		if (t->entries[id].key.p)
 			add_key(t, (int32_t)id);
@@ -170,20 +171,20 @@ static void find_bytes(struct infer_tokenizer *t)
 
 bool tok_index_build(struct infer_tokenizer *t, bool final, struct fmt_err *err)
 {
+	bool ok = true, new_keys = !final || !t->index.n_slots;
 	struct tok_bytes buf = { 0 };
-	bool ok = true;
 
 	for (size_t id = 0; final && ok && id < t->n_entries; id++) {
 		struct tok_entry *e = &t->entries[id];
 
+		new_keys |= e->added_only || t->byte_symbols;
 		if (e->added_only)
 			e->key = (struct fmt_str){ 0 };
 		else if (e->text.p && t->byte_symbols)
 			ok = byte_key(t, e, &buf, err);
 	}
 	tok_bytes_finish(&buf);
-	t->max_key_bytes = 0;
-	if (!ok || !fill(t, t->n_entries, err))
+	if (!ok || (new_keys && !fill(t, t->n_entries, err)))
 		return false;
 	if (final)
 		find_bytes(t);

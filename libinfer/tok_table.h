@@ -225,12 +225,18 @@ bool tok_joins_create(struct infer_tokenizer *t, struct fmt_err *err);
 /* End of the first part of [at, end) that can be encoded by itself. */
 size_t tok_join_end(const struct tok_joins *j, const char *p, size_t at, size_t end);
 
-/* For Unigram and WordPiece: all beginnings of keys, as a trie whose root is node 0. tok_prefixes_next goes to the next node by a byte:
- * false if no key goes on so; *id is the token whose key ends there, or TOK_NONE. */
+/* For Unigram and WordPiece: all beginnings of keys, as a trie. A zeroed place in it is the empty beginning; tok_prefixes_next
+ * goes on by a byte: false if no key goes on so; *id is the token whose key ends there, or TOK_NONE. */
+struct tok_prefix {
+	uint32_t node;
+	size_t n;            /* bytes so far */
+	int32_t id;
+	struct fmt_str rest; /* .p not NULL: only the key of `id` goes on, by this */
+};
 bool tok_prefixes_create(struct infer_tokenizer *t, struct fmt_err *err);
 void tok_prefixes_destroy(struct tok_prefixes *x); /* NULL is fine */
 uint64_t tok_prefixes_bytes(const struct tok_prefixes *x); /* likewise */
-bool tok_prefixes_next(const struct tok_prefixes *x, uint32_t *node, unsigned char byte, int32_t *id);
+bool tok_prefixes_next(const struct infer_tokenizer *t, struct tok_prefix *at, unsigned char byte, int32_t *id);
 
 /* After everything is filled in: what the engines derive from it (tries, cutting). */
 bool tok_finish(struct infer_tokenizer *t, struct fmt_err *err);

@@ -51,11 +51,11 @@ static void offer(struct node *to, double score, size_t start, int32_t id)
 static void extend(const struct infer_tokenizer *t, struct node *nodes, const char *p, size_t n, size_t at, size_t len)
 {
 	double score = nodes[at].score;
-	uint32_t node = 0;
+	struct tok_prefix piece = { 0 };
 	bool single = false;
 	int32_t id;
 
-	for (size_t end = at; end < n && tok_prefixes_next(t->prefixes, &node, (unsigned char)p[end], &id);) {
+	for (size_t end = at; end < n && tok_prefixes_next(t, &piece, (unsigned char)p[end], &id);) {
 		end++;
 		if (id == TOK_NONE || (end < n && ((unsigned char)p[end] & 0xc0) == 0x80))
 			continue;

@@ -14,13 +14,13 @@ static bool emit_unknown(struct tok_run *r, const struct tok_text *text, size_t 
  * end. */
 static int32_t longest(const struct infer_tokenizer *t, const char *p, size_t start, size_t end, bool first, size_t *stop)
 {
-	uint32_t node = 0;
+	struct tok_prefix piece = { 0 };
 	int32_t id = TOK_NONE, found = TOK_NONE;
 
 	for (size_t i = 0; !first && i < t->continuing.n; i++)
-		if (!tok_prefixes_next(t->prefixes, &node, (unsigned char)t->continuing.p[i], &id))
+		if (!tok_prefixes_next(t, &piece, (unsigned char)t->continuing.p[i], &id))
 			return TOK_NONE;
-	for (size_t i = start; i < end && tok_prefixes_next(t->prefixes, &node, (unsigned char)p[i], &id); i++) {
+	for (size_t i = start; i < end && tok_prefixes_next(t, &piece, (unsigned char)p[i], &id); i++) {
 		if (id == TOK_NONE || (i + 1 < end && ((unsigned char)p[i + 1] & 0xc0) == 0x80))
 			continue;
 		found = id;
