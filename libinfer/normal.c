@@ -36,6 +36,18 @@ static bool map_run(utf8proc_option_t options, const struct tok_text *text, size
 	return ok;
 }
 
+/* Whether a character is left as it is and keeps apart what stands before and behind it, whatever the library's version of
+ * Unicode has it do. */
+static bool is_new(uint32_t code)
+{
+	return code >= 0x300 && (uni_in(code, uni_new_forms) || uni_category(code) == UNI_CN);
+}
+
+static bool goes_on(uint32_t code)
+{
+	return !normal_begins_run(code) && !is_new(code);
+}
+
 bool normal_form(enum normal_form form, const struct tok_text *text, size_t start, size_t end, struct tok_text *out,
                  struct fmt_err *err)
 {
@@ -55,9 +67,9 @@ bool normal_form(enum normal_form form, const struct tok_text *text, size_t star
 		uint32_t first = uni_get(p + at, &len);
 
 		at += len;
-		if (len == 1 && (at == end || (unsigned char)p[at] < 0x80))
+		if ((len == 1 && (at == end || (unsigned char)p[at] < 0x80)) || is_new(first))
 			continue;
-		while (at < end && !normal_begins_run(uni_get(p + at, &len)))
+		while (at < end && goes_on(uni_get(p + at, &len)))
 			at += len;
 		if (form == NORMAL_NFC && at - run == fmt_utf8_put(first, utf8) && normal_begins_run(first))
 			continue; /* those that begin a run are composed already */
@@ -78,7 +90,7 @@ size_t normal_lower(uint32_t code, uint32_t out[3])
 	if (code < 0x80)
 		out[0] = code >= 'A' && code <= 'Z' ? code + 32 : code;
 	else
-		out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
+		out[0] = uni_to_lower(code);
 	return 1;
 }
 
@@ -101,6 +113,14 @@ size_t normal_upper(uint32_t code, bool title, uint32_t out[3])
 	return 1;
 }
 
+/* A mark that is newer than the system's utf8proc goes by an old one: it does not begin a cluster either. */
+static utf8proc_int32_t stand_in(uint32_t code)
+{
+	if (uni_is(code, UNI_SET_M) && utf8proc_category((utf8proc_int32_t)code) == UTF8PROC_CATEGORY_CN)
+		code = 0x300;
+	return (utf8proc_int32_t)code;
+}
+
 size_t normal_grapheme(const char *p, size_t n)
 {
 	utf8proc_int32_t state = 0;
@@ -110,7 +130,7 @@ size_t normal_grapheme(const char *p, size_t n)
 	while (at < n) {
 		uint32_t next = uni_get(p + at, &len);
 
-		if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)last, (utf8proc_int32_t)next, &state))
+		if (utf8proc_grapheme_break_stateful(stand_in(last), stand_in(next), &state))
 			break;
 		at += len;
 		last = next;

@@ -176,7 +176,7 @@ static bool is_ascii_punctuation(uint32_t c)
 
 static bool is_punctuation(uint32_t code)
 {
-	return is_ascii_punctuation(code) || (uni_is(code, UNI_SET_P) && !uni_in(code, uni_old_punctuation));
+	return is_ascii_punctuation(code) || uni_was(code, UNI_SET_P, &uni_old_punctuation);
 }
 
 static bool split_class(struct infer_tokenizer *t, bool (*is)(uint32_t), enum tok_behavior behavior, struct fmt_err *err)

@@ -133,7 +133,7 @@ static size_t without_accents(uint32_t code, const char *p, size_t len, char *to
 	(void)p;
 	(void)len;
 	(void)to;
-	return code >= 0x300 && uni_is(code, UNI_SET_M) && !uni_in(code, uni_old_accent) ? 0 : SIZE_MAX;
+	return code >= 0x300 && uni_was(code, UNI_SET_M, &uni_old_accent) ? 0 : SIZE_MAX;
 }
 
 static size_t without_bert_accents(uint32_t code, const char *p, size_t len, char *to)
@@ -141,7 +141,7 @@ static size_t without_bert_accents(uint32_t code, const char *p, size_t len, cha
 	(void)p;
 	(void)len;
 	(void)to;
-	return code >= 0x300 && uni_category(code) == UNI_MN && !uni_in(code, uni_old_bert_accent) ? 0 : SIZE_MAX;
+	return code >= 0x300 && uni_was(code, UINT32_C(1) << UNI_MN, &uni_old_bert_accent) ? 0 : SIZE_MAX;
 }
 
 static size_t letters(uint32_t code, const char *p, size_t len, char *to)
@@ -163,7 +163,7 @@ static size_t clean(uint32_t code, const char *p, size_t len, char *to)
 		*to = ' ';
 		return 1;
 	}
-	if (!code || code == 0xfffd || (uni_is(code, UNI_SET_C & ~(1u << UNI_CN)) && !uni_in(code, uni_old_control)))
+	if (!code || code == 0xfffd || uni_was(code, UNI_SET_C & ~(1u << UNI_CN), &uni_old_control))
 		return 0;
 	*to = ' ';
 	return code != ' ' && uni_is_space(code) ? 1 : SIZE_MAX;

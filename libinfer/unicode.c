@@ -81,6 +81,22 @@ bool uni_in(uint32_t code, const struct uni_range *ranges)
 	return ranges->first <= code && code <= ranges->last;
 }
 
+uint32_t uni_to_lower(uint32_t code)
+{
+	const struct uni_case *from = uni_lower;
+	size_t n = uni_n_lower; /* of those from `from` on, the last that begins at or before the code */
+
+	while (n > 1) {
+		size_t half = n / 2;
+
+		from += from[half].first <= code ? half : 0;
+		n -= half;
+	}
+	if (code < from->first || code > from->last || (code - from->first) % from->step)
+		return code;
+	return (uint32_t)((int64_t)code + from->distance);
+}
+
 uint32_t uni_get(const char *p, size_t *len)
 {
 	const unsigned char *s = (const unsigned char *)p;

@@ -58,13 +58,35 @@ bool uni_is_word(uint32_t code);
 /* The blocks of ideographs that BERT knows, with the slip that all copies of its code have (U+2B820 left out). */
 bool uni_is_bert_ideograph(uint32_t code);
 
-/* Characters that are new to parts of Hugging Face's library (BertNormalizer, StripAccents, Punctuation): ascending, and
- * ended by a range from UINT32_MAX. */
 struct uni_range {
 	uint32_t first, last;
 };
-extern const struct uni_range uni_old_punctuation[], uni_old_bert_accent[], uni_old_accent[], uni_old_control[];
+/* ranges: ascending, and ended by one from UINT32_MAX */
 bool uni_in(uint32_t code, const struct uni_range *ranges);
+
+/* Parts of Hugging Face's library (BertNormalizer, StripAccents, Punctuation) have older tables: what they do not count yet
+ * in a set of categories, and what they still count. */
+struct uni_old {
+	const struct uni_range *new, *gone;
+};
+extern const struct uni_old uni_old_punctuation, uni_old_bert_accent, uni_old_accent, uni_old_control;
+
+static inline bool uni_was(uint32_t code, uint32_t set, const struct uni_old *old)
+{
+	return uni_is(code, set) ? !uni_in(code, old->new) : uni_in(code, old->gone);
+}
+
+/* What its normalization forms, of Unicode 9.0, leave as it is and later versions do not. */
+extern const struct uni_range uni_new_forms[];
+
+/* Lower case, Unicode 16.0, of what is not ASCII, and but for U+0130, whose lower case is two characters. */
+struct uni_case {
+	uint32_t first, last, step;
+	int32_t distance;
+};
+extern const struct uni_case uni_lower[]; /* ascending */
+extern const uint32_t uni_n_lower;
+uint32_t uni_to_lower(uint32_t code);
 
 /* What UnicodeScripts keeps together: a class of scripts, or 0 for what goes with its neighbours. */
 unsigned uni_script(uint32_t code);

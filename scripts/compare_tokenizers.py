@@ -1,11 +1,12 @@
 """The two halves of compare-tokenizers that are Python: the strings, and the check among the peers.
 
-usage: compare_tokenizers.py make WORK N SEED NAME...    WORK/INDEX.path and WORK/INDEX.in, a JSON string per line
-       compare_tokenizers.py check WORK                  WORK/INDEX.FLAG.out against Hugging Face's ids
+usage: compare_tokenizers.py make WORK N SEED NAME|DIR...   WORK/INDEX.path and WORK/INDEX.in, a JSON string per line
+       compare_tokenizers.py check WORK                     WORK/INDEX.FLAG.out against Hugging Face's ids
 """
 import json
 import pathlib
 import random
+import shutil
 import sys
 
 shared = pathlib.Path(__file__).resolve().parent.parent.parent / "shared"
@@ -51,8 +52,13 @@ def strings(rng, n, special):
 
 
 def make(work, n, seed, names):
+    given = [pathlib.Path(x) for x in names if pathlib.Path(x, "tokenizer.json").is_file()]
+    names = [x for x in names if pathlib.Path(x) not in given]
     paths = sorted(p for p in [*shared.glob("models/*/tokenizer.json"), *shared.glob("tokenizers/*/tokenizer.json")]
-                   if not names or any(x in str(p) for x in names))
+                   if any(x in str(p) for x in names) or not names and not given)
+    for path in given:  # the peers see them here
+        shutil.copytree(path, work / path.name, ignore=lambda _, all: [n for n in all if n != "tokenizer.json"])
+        paths.append(work / path.name / "tokenizer.json")
     for index, path in enumerate(paths):
         special = [t["content"] for t in json.loads(path.read_text())["added_tokens"]]
         (work / f"{index:02}.path").write_text(str(path))
@@ -87,7 +93,7 @@ def check(work):
         n = sum(check_one(reference, work, path_file.stem, flag, bad) for flag in ("all", "no-special", "no-parse-special"))
         for line in bad[:3]:
             print(" ", line)
-        print(f"{path.relative_to(shared)}: {n} strings, {len(bad)} differences", flush=True)
+        print(f"{path.relative_to(shared if path.is_relative_to(shared) else work)}: {n} strings, {len(bad)} differences", flush=True)
         total += len(bad)
     print(f"{total} differences in all")
     return 1 if total else 0

@@ -127,6 +127,15 @@ static void normalizers(void **state)
 	gives(NORM("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\B\"},\"content\":\"c\"}"), "ab ", "1 3 2 4 3");
 	gives(NORM("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":\"StripAccents\"},"
 	           "{\"type\":\"Lowercase\"}]}"), "Á", "1");
+	/* versions of Unicode: U+32FF is of 12.1, U+10798 of 14.0, which the forms do not know; U+1C89 of 16.0, which the lower
+	 * case does; U+1CF2 and U+1734 once were marks of the kinds that are stripped */
+	gives(NORM("{\"type\":\"NFKC\"}"), "\xe3\x8b\xbf", "0");
+	gives(NORM("{\"type\":\"NFKC\"}"), "e\xf0\x90\x9e\x98\xcc\x81", "0 0 0");
+	gives(NORM("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"},{\"type\":\"Replace\",\"pattern\":"
+	           "{\"String\":\"\xe1\xb2\x8a\"},\"content\":\"a\"}]}"), "\xe1\xb2\x89", "1");
+	gives(NORM("{\"type\":\"StripAccents\"}"), "a\xe1\xb3\xb2", "1");
+	gives(NORM("{\"type\":\"BertNormalizer\",\"clean_text\":false,\"handle_chinese_chars\":false,\"strip_accents\":true,"
+	           "\"lowercase\":false}"), "a\xe1\x9c\xb4", "1");
 }
 
 static void added_tokens(void **state)
@@ -209,6 +218,22 @@ static void categories(void **state)
 	assert_int_equal(uni_category(0x10ffff), UNI_CN);
 	for (uint32_t code = 0; code < UNI_LOW; code++)
 		assert_int_equal(uni_category(code), uni_category_by_run(code));
+	assert_true(uni_was('!', UNI_SET_P, &uni_old_punctuation) && uni_was(0x166d, UNI_SET_P, &uni_old_punctuation));
+	assert_false(uni_was('a', UNI_SET_P, &uni_old_punctuation) || uni_was(0x61d, UNI_SET_P, &uni_old_punctuation));
+}
+
+static void lower_case(void **state)
+{
+	static const uint32_t pairs[][2] = {
+		{ 0xc0, 0xe0 }, { 0xd7, 0xd7 }, { 0xde, 0xfe }, { 0xdf, 0xdf }, { 0x100, 0x101 }, { 0x101, 0x101 }, { 0x178, 0xff },
+		{ 0x1c5, 0x1c6 }, { 0x3a3, 0x3c3 }, { 0x410, 0x430 }, { 0x10a0, 0x2d00 }, { 0x1c89, 0x1c8a }, { 0x1e9e, 0xdf },
+		{ 0x2160, 0x2170 }, { 0x212a, 'k' }, { 0x24b6, 0x24d0 }, { 0xa7dc, 0x19b }, { 0xff21, 0xff41 }, { 0x10d50, 0x10d70 },
+		{ 0x1e921, 0x1e943 }, { 0x10ffff, 0x10ffff },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		assert_int_equal(uni_to_lower(pairs[i][0]), pairs[i][1]);
 }
 
 /* Start and end of the first match, or -1. */
@@ -476,6 +501,7 @@ int main(void)
 		cmocka_unit_test(merges),       cmocka_unit_test(splits),          cmocka_unit_test(metaspace),
 		cmocka_unit_test(normalizers),  cmocka_unit_test(added_tokens),    cmocka_unit_test(special_as_text),
 		cmocka_unit_test(offsets),      cmocka_unit_test(invalid_utf8),    cmocka_unit_test(categories),
+		cmocka_unit_test(lower_case),
 		cmocka_unit_test(expressions),  cmocka_unit_test(refused),         cmocka_unit_test(catastrophic),
 		cmocka_unit_test(long_runs),    cmocka_unit_test(decoding),
 		cmocka_unit_test(decoders),     cmocka_unit_test(digits_in_threes),
