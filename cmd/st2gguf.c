@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cli_page.h"
@@ -118,8 +119,9 @@ static bool is_config(const char *source)
 {
 	static const char ending[] = ".json";
 	size_t n = strlen(source), e = sizeof ending - 1;
+	struct stat st;
 
-	return n >= e && !strcasecmp(source + n - e, ending);
+	return n >= e && !strcasecmp(source + n - e, ending) && !(!stat(source, &st) && S_ISDIR(st.st_mode));
 }
 
 /* Blocks of NVFP4 are taken over where nothing else is asked for, or they are; adapters are merged into what they stand for. */

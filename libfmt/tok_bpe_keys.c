@@ -96,8 +96,7 @@ void tok_merge_keys(struct kv_list *l, const struct json *model)
 	for (const struct json *j = json_first(merges); j; j = json_next(j), i++)
 		if (!merge_text(l, j, &texts[i]))
 			return;
-	if (n)
-		kv_strs(l, "tokenizer.ggml.merges", texts, n);
+	kv_strs(l, "tokenizer.ggml.merges", texts, n); /* llama.cpp wants the key even if there are none */
 }
 
 void tok_bpe_keys(struct kv_list *l, const struct hf_dir *d, struct tok_vocab *vocab, const char *pre)

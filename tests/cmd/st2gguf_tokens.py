@@ -164,6 +164,11 @@ def main():
         expect('no BOS, though llama.cpp puts one by the name llama-bpe: a key says so', status == 0 and not notes and not embedded, notes)
         expect('no BOS: ids', ids('out.gguf') == ids(source))
 
+        source = directory('no-merges.json', lambda t: t['model'].update(merges=[]))  # nor is that a config by its name
+        status, notes, embedded = convert(source)
+        expect('no merges', status == 0 and not embedded, status, notes)
+        expect('no merges: ids', ids('out.gguf') == ids(source))
+
         source = directory('not-special', not_special)
         status, notes, embedded = convert(source)
         expect('a token that is special by its looks', status == 0 and embedded and "special there only" in notes[0], notes)

@@ -42,6 +42,8 @@ static void byte_level_bpe_fills_the_embedding(void **state)
 	                                 "\"merges\": []}}");
 	v = open_view(&d, &vocab_only);
 	assert_true(v->n_notes && strstr(v->notes[0], "8 ids between those of tokens have none"));
+	assert_non_null(fmt_view_get(v, "tokenizer.ggml.merges"));
+	assert_int_equal(fmt_view_get(v, "tokenizer.ggml.merges")->n, 0);
 	fmt_view_close(v);
 	write_file(&d, "tokenizer.json", TINY_TOKENIZER);
 
