@@ -299,9 +299,9 @@ int main(int argc, char **argv)
 		         "llm-tokenize [options] MODEL --chat FILE\n"
 		         "llm-tokenize --render TEMPLATE --chat FILE",
 		.about = "Turns text into the token ids that the model's own tokenizer gives, and back.\n"
-		         "MODEL is a directory with tokenizer.json, tokenizer.model, tiktoken's or vocab.json\n"
-		         "and merges.txt, a tokenizer.json or a GGUF. Without TEXT, or with -, the text is\n"
-		         "read from standard input.",
+		         "MODEL is a directory with tokenizer.json, tekken.json, tokenizer.model, tiktoken's or\n"
+		         "vocab.json and merges.txt, a tokenizer.json or a GGUF. Without TEXT, or with -, the\n"
+		         "text is read from standard input.",
 		.examples = "  llm-tokenize Llama-3-8B 'Hello world'\n"
 		            "  llm-tokenize --count model.gguf < book.txt\n",
 		.opts = opts,

@@ -12,7 +12,7 @@
 
 static const char *const names[] = {
 	"config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "generation_config.json", "README.md",
-	"added_tokens.json", "model.safetensors.index.json",
+	"added_tokens.json", "model.safetensors.index.json", "tekken.json",
 };
 
 #define N_NAMES (sizeof names / sizeof *names)

@@ -35,6 +35,7 @@ static const struct {
 	[HF_VOCAB] = { "vocab.json", 256 * MIB, true, true, true },
 	[HF_MERGES] = { "merges.txt", 256 * MIB, false, true, true },
 	[HF_TIKTOKEN] = { "o200k_base.tiktoken", 256 * MIB, false, true, true },
+	[HF_TEKKEN] = { "tekken.json", 256 * MIB, true, true, true },
 	[HF_CHAT_TEMPLATE] = { "chat_template.jinja", 16 * MIB, false, true, false },
 	[HF_CHAT_TEMPLATE_JSON] = { "chat_template.json", 16 * MIB, true, true, false },
 	[HF_QUANT_CONFIG] = { "hf_quant_config.json", 16 * MIB, true, false, false },

@@ -16,9 +16,10 @@ enum hf_file_id {
 	HF_ADDED_TOKENS,     /* added_tokens.json */
 	HF_TOKENIZER_MODEL,  /* tokenizer.model */
 	HF_SPECIAL_MAP,      /* special_tokens_map.json */
-	HF_VOCAB,            /* vocab.json; this and the next two only where there is no tokenizer.json */
+	HF_VOCAB,            /* vocab.json; this and the next three only where there is no tokenizer.json */
 	HF_MERGES,           /* merges.txt */
 	HF_TIKTOKEN,         /* o200k_base.tiktoken and others */
+	HF_TEKKEN,           /* tekken.json */
 	HF_CHAT_TEMPLATE,    /* chat_template.jinja */
 	HF_CHAT_TEMPLATE_JSON, /* chat_template.json */
 	HF_QUANT_CONFIG,     /* hf_quant_config.json: ModelOpt's settings, where config.json has none */

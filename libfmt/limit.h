@@ -50,6 +50,9 @@
 #define LIMIT_JSON_DEPTH  128
 #define LIMIT_JSON_NUMBER 1024
 
+/* Special tokens of a tekken.json, which need not be listed: 1000 in all that were seen. */
+#define LIMIT_TEKKEN_SPECIAL 16384
+
 /* Bytes of an index.json. The largest published have some 10 MB. */
 #define LIMIT_INDEX_BYTES (UINT64_C(1) << 28)
 

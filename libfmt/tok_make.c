@@ -51,6 +51,31 @@ void make_member(struct tok_make *m, const char *name)
 	fmt_buf_text(&m->out, "\":");
 }
 
+static void put_split(struct tok_make *m, struct fmt_str pattern)
+{
+	fmt_buf_text(&m->out, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
+	json_out_str(&m->out, pattern);
+	fmt_buf_text(&m->out, "},\"behavior\":\"Isolated\",\"invert\":false},");
+}
+
+/* The last step of byte-level BPE, and the decoder that undoes it. */
+static bool put_byte_level(struct tok_make *m, bool prefix_space)
+{
+	fmt_buf_text(&m->out, "{\"type\":\"ByteLevel\",\"use_regex\":false,\"trim_offsets\":true,\"add_prefix_space\":");
+	fmt_buf_text(&m->out, prefix_space ? "true}]}" : "false}]}");
+	make_member(m, "decoder");
+	fmt_buf_text(&m->out, "{\"type\":\"ByteLevel\",\"use_regex\":true,\"trim_offsets\":true,\"add_prefix_space\":true}");
+	return !m->err->code;
+}
+
+bool make_split(struct tok_make *m, struct fmt_str pattern)
+{
+	make_member(m, "pre_tokenizer");
+	fmt_buf_text(&m->out, "{\"type\":\"Sequence\",\"pretokenizers\":[");
+	put_split(m, pattern);
+	return put_byte_level(m, false);
+}
+
 bool make_splits(struct tok_make *m, const char *pre, bool prefix_space)
 {
 	const struct fmt_pre *p = fmt_pre_find((struct fmt_str){ pre, strlen(pre) });
@@ -60,16 +85,9 @@ bool make_splits(struct tok_make *m, const char *pre, bool prefix_space)
 		                "known here", pre);
 	make_member(m, "pre_tokenizer");
 	fmt_buf_text(&m->out, "{\"type\":\"Sequence\",\"pretokenizers\":[");
-	for (const char *const *e = p->patterns; *e; e++) {
-		fmt_buf_text(&m->out, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
-		json_out_str(&m->out, (struct fmt_str){ *e, strlen(*e) });
-		fmt_buf_text(&m->out, "},\"behavior\":\"Isolated\",\"invert\":false},");
-	}
-	fmt_buf_text(&m->out, "{\"type\":\"ByteLevel\",\"use_regex\":false,\"trim_offsets\":true,\"add_prefix_space\":");
-	fmt_buf_text(&m->out, prefix_space ? "true}]}" : "false}]}");
-	make_member(m, "decoder");
-	fmt_buf_text(&m->out, "{\"type\":\"ByteLevel\",\"use_regex\":true,\"trim_offsets\":true,\"add_prefix_space\":true}");
-	return !m->err->code;
+	for (const char *const *e = p->patterns; *e; e++)
+		put_split(m, (struct fmt_str){ *e, strlen(*e) });
+	return put_byte_level(m, prefix_space);
 }
 
 static int by_score(const void *a, const void *b)
@@ -330,7 +348,9 @@ bool tok_make(struct hf_dir *d, struct fmt_arena *mem, const char *pre, struct f
 	fmt_buf_init(&m.out, err);
 	fmt_index_init(&m.ids);
 	fmt_buf_text(&m.out, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null");
-	if (d->file[HF_TOKENIZER_MODEL].there && is_spm(d->file[HF_TOKENIZER_MODEL].text))
+	if (d->file[HF_TEKKEN].there)
+		ok = tok_make_tekken(&m, pre);
+	else if (d->file[HF_TOKENIZER_MODEL].there && is_spm(d->file[HF_TOKENIZER_MODEL].text))
 		ok = tok_make_spm(&m);
 	else if (d->file[HF_TOKENIZER_MODEL].there)
 		ok = tok_make_tiktoken(&m, HF_TOKENIZER_MODEL, pre);

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libfmt/letters.h>
 #include <libfmt/pre.h>
 
-#include "json_out.h"
 #include "tok_keys.h"
 #include "tok_make.h"
 
@@ -52,11 +50,6 @@ static const struct family {
 	{ 199998, "gpt-4o", false, false, 21, harmony, "<|reserved_%u|>", true },
 };
 
-struct rank {
-	struct fmt_str text; /* as letters */
-	struct fmt_str bytes;
-};
-
 static bool fail(struct tok_make *m, uint64_t line, const char *what)
 {
 	return fmt_fail(m->err, FMT_MALFORMED, FMT_NO_OFFSET, "line %llu: %s", (unsigned long long)line, what);
@@ -78,12 +71,10 @@ static bool next_line(struct fmt_str *rest, struct fmt_str *line)
 }
 
 /* "aGVsbG8= 15339" */
-static bool read_line(struct tok_make *m, struct fmt_str line, uint64_t at, uint64_t *rank, struct rank *r)
+static bool read_line(struct tok_make *m, struct fmt_str line, uint64_t at, uint64_t *rank, struct fmt_str *r)
 {
 	const char *space = memchr(line.p, ' ', line.n);
 	struct fmt_str base64 = { line.p, space ? (size_t)(space - line.p) : 0 };
-	char *bytes, *text;
-	size_t n, n_text = 0;
 
 	if (!base64.n || line.n - base64.n < 2 || line.n - base64.n > 10)
 		return fail(m, at, "expected a token in base64 and its rank");
@@ -93,24 +84,16 @@ static bool read_line(struct tok_make *m, struct fmt_str line, uint64_t at, uint
 			return fail(m, at, "the rank is not a number");
 		*rank = *rank * 10 + (uint64_t)(line.p[i] - '0');
 	}
-	bytes = fmt_arena_text(m->mem, base64.n, m->err);
-	n = bytes ? fmt_base64_decode(base64, (uint8_t *)bytes) : 0;
-	if (n == SIZE_MAX || (bytes && !n))
-		return fail(m, at, "the token is not base64");
-	text = fmt_arena_text(m->mem, 2 * n, m->err);
-	if (!text)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		n_text += fmt_byte_letter((uint8_t)bytes[i], text + n_text);
-	*r = (struct rank){ { text, n_text }, { bytes, n } };
-	return true;
+	if (make_rank(m, base64, r))
+		return true;
+	return m->err->code ? false : fail(m, at, "the token is not base64");
 }
 
-/* All ranks, by rank: each from 0 on must be there. *n: their number. */
-static struct rank *read_ranks(struct tok_make *m, struct fmt_str text, uint64_t *n)
+/* All ranks as letters, by rank: each from 0 on must be there. *n: their number. */
+static struct fmt_str *read_ranks(struct tok_make *m, struct fmt_str text, uint64_t *n)
 {
 	struct fmt_str rest = text, line;
-	struct rank *ranks, one;
+	struct fmt_str *ranks, one;
 	uint64_t n_lines = 0, at = 0, rank = 0;
 
 	while (next_line(&rest, &line))
@@ -127,69 +110,18 @@ static struct rank *read_ranks(struct tok_make *m, struct fmt_str text, uint64_t
 			continue;
 		if (!read_line(m, line, at, &rank, &one))
 			return NULL;
-		if (rank >= n_lines || ranks[rank].text.p) {
+		if (rank >= n_lines || ranks[rank].p) {
 			fail(m, at, "ranks do not count from 0 without gaps");
 			return NULL;
 		}
 		ranks[rank] = one;
-		if (fmt_index_add(&m->ids, one.text, (uint32_t)rank, m->err) != FMT_INDEX_ADDED) {
+		if (fmt_index_add(&m->ids, one, (uint32_t)rank, m->err) != FMT_INDEX_ADDED) {
 			if (!m->err->code)
 				fail(m, at, "this token was there already");
 			return NULL;
 		}
 	}
 	return ranks;
-}
-
-/* Every way to make a token of two of lower or higher rank; tiktoken joins whatever pair makes the token of lowest rank. */
-static uint64_t find_merges(const struct tok_make *m, const struct rank *ranks, uint64_t n_ranks, struct made_merge *list)
-{
-	uint64_t n = 0;
-
-	for (uint64_t i = 0; i < n_ranks; i++) {
-		struct fmt_str t = ranks[i].text;
-		size_t step = 0;
-
-		for (size_t at = (unsigned char)t.p[0] < 0x80 ? 1 : 2; at < t.n; at += step) {
-			struct fmt_str left = { t.p, at }, right = { t.p + at, t.n - at };
-			uint32_t a, b;
-
-			step = (unsigned char)t.p[at] < 0x80 ? 1 : 2;
-			if (!fmt_index_find(&m->ids, left, &a) || !fmt_index_find(&m->ids, right, &b))
-				continue;
-			if (list) /* among those of one token: by the ranks of the two */
-				list[n] = (struct made_merge){ left, right, -(double)i, 0, 0, (uint64_t)a << 32 | b };
-			n++;
-		}
-	}
-	return n;
-}
-
-/* whole: a piece of text that is a token is not taken apart. tiktoken has it so always; where merging makes every token anyway
- * it is the same, and there are names without. */
-static void put_model(struct tok_make *m, const struct rank *ranks, uint64_t n, bool whole)
-{
-	uint64_t n_merges = find_merges(m, ranks, n, NULL);
-	struct made_merge *list = calloc(n_merges + 1, sizeof *list);
-
-	if (!list) {
-		fmt_fail_nomem(m->err, n_merges * sizeof *list);
-		return;
-	}
-	make_member(m, "model");
-	fmt_buf_text(&m->out, "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"fuse_unk\":false,\"byte_fallback\":false,");
-	fmt_buf_text(&m->out, whole ? "\"ignore_merges\":true,\"vocab\":{" : "\"ignore_merges\":false,\"vocab\":{");
-	for (uint64_t i = 0; i < n; i++) {
-		fmt_buf_text(&m->out, i ? ",\n" : "\n");
-		json_out_str(&m->out, ranks[i].text);
-		fmt_buf_text(&m->out, ":");
-		json_out_u64(&m->out, i);
-	}
-	fmt_buf_text(&m->out, "}");
-	find_merges(m, ranks, n, list);
-	make_merges(m, list, n_merges);
-	fmt_buf_text(&m->out, "}");
-	free(list);
 }
 
 /* The special tokens that the models' own code adds, where no file names any. */
@@ -215,7 +147,7 @@ bool tok_make_tiktoken(struct tok_make *m, enum hf_file_id id, const char *pre)
 	const struct json *config = hf_json(m->d, HF_TOKENIZER_CONFIG);
 	const struct family *family = NULL;
 	uint64_t n = 0;
-	struct rank *ranks = read_ranks(m, f->text, &n);
+	struct fmt_str *ranks = read_ranks(m, f->text, &n);
 
 	for (size_t i = 0; ranks && i < sizeof families / sizeof *families; i++)
 		if (families[i].n == n)
@@ -233,7 +165,7 @@ bool tok_make_tiktoken(struct tok_make *m, enum hf_file_id id, const char *pre)
 		fmt_buf_text(&m->out, family && family->nfc ? "{\"type\":\"NFC\"}" : "null");
 		pre = pre ? pre : family->pre;
 		if (make_splits(m, pre, false))
-			put_model(m, ranks, n, fmt_pre_find((struct fmt_str){ pre, strlen(pre) })->ignore_merges);
+			make_ranked_model(m, ranks, n, 0, fmt_pre_find((struct fmt_str){ pre, strlen(pre) })->ignore_merges);
 	}
 	fmt_err_file(m->err, f->path);
 	return !m->err->code;

@@ -15,7 +15,8 @@ struct fmt_tokenizer_files_impl {
 struct fmt_tokenizer_files *fmt_tokenizer_files_open(const char *dir, const char *pre, struct fmt_err *err)
 {
 	static const enum hf_file_id files[] = {
-		HF_CONFIG, HF_TOKENIZER, HF_TOKENIZER_CONFIG, HF_ADDED_TOKENS, HF_SPECIAL_MAP, HF_TOKENIZER_MODEL, HF_VOCAB, HF_MERGES, HF_TIKTOKEN,
+		HF_CONFIG, HF_TOKENIZER, HF_TOKENIZER_CONFIG, HF_ADDED_TOKENS, HF_SPECIAL_MAP, HF_TOKENIZER_MODEL, HF_VOCAB, HF_MERGES,
+		HF_TIKTOKEN, HF_TEKKEN,
 	};
 	struct fmt_tokenizer_files_impl *f = calloc(1, sizeof *f);
 

@@ -3,6 +3,7 @@
 usage: compare_tokenizers.py make WORK N SEED NAME|DIR...   WORK/INDEX.path and WORK/INDEX.in, a JSON string per line
        compare_tokenizers.py check WORK                     WORK/INDEX.FLAG.out against Hugging Face's ids
 """
+import base64
 import json
 import pathlib
 import random
@@ -16,6 +17,8 @@ WORDS = """the of and I'm you've he'll IT'S don'T 'S ſ's naïve résumé Ångst
 नमस्ते สวัสดี العَرَبِيَّة עִבְרִית 你好 こんにちは カタカナ 안녕하세요 Привет Ёлка ΑΣ ς ß ẞ İ ı Ǆ ǆ 👩‍👩‍👧‍👦 🇩🇪🇫🇷 👍🏽 ☺️ \U00013940 \U00010d4a \U0001e900
 \u200b \u200d \ufeff \u180e \u00a0 \u3000 \u2028 \u2029 \u0085 \u001c \x00 \x04 \x7f \ufffd \u00ad \U000e0061 \ue000 \u0378
 ... !!!!!! ??!? -- — – “q” «g» ‚ ¿¡ $5 €6 £ + < = > ^ ` | ~ \\ / {}[]() #1 %20 &amp; * § ¶ †""".split()
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
+          r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 SPACES = [" ", "  ", "   ", "\n", "\n\n", "\r\n", "\t", " \n ", "\u00a0", "\u3000", "\u2003", "\x0b", "\x0c", "\x85"]
 
 
@@ -51,6 +54,39 @@ def strings(rng, n, special):
         yield "".join(part() for _ in range(rng.randint(1, 14)))
 
 
+def write_tekken(work):
+    """A tekken.json of Llama 3's ranks; its special tokens."""
+    ranks = [line.split()[0] for line in open(shared / "tokenizers/llama-3/original/tokenizer.model", encoding="ascii")]
+    special = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[IMG]"]
+    (work / "tekken").mkdir()
+    (work / "tekken/tekken.json").write_text(json.dumps({
+        "config": {"pattern": TEKKEN, "num_vocab_tokens": len(ranks), "default_vocab_size": 100000, "default_num_special_tokens": 1000,
+                   "version": "v11"},
+        "vocab": [{"rank": i, "token_bytes": r, "token_str": None} for i, r in enumerate(ranks)],
+        "special_tokens": [{"rank": i, "token_str": t, "is_control": True} for i, t in enumerate(special)]}))
+    return [*special, "<SPECIAL_77>"]
+
+
+def read_tekken(path):
+    """As transformers makes a tokenizer of it, and with <s> in front, as mistral-common has it."""
+    from tokenizers import processors
+    from transformers.integrations.mistral import MistralConverter
+
+    tekken = json.loads(path.read_text())
+    n, n_special = (tekken["config"][key] for key in ("default_vocab_size", "default_num_special_tokens"))
+    special = [t["token_str"] for t in tekken["special_tokens"]]
+    special += [f"<SPECIAL_{i}>" for i in range(len(special), n_special)]
+    vocab = {text: i for i, text in enumerate(special)}
+    vocab |= {base64.b64decode(t["token_bytes"]): t["rank"] for t in tekken["vocab"][:n - n_special]}
+    made = MistralConverter(vocab=vocab, additional_special_tokens=special, pattern=tekken["config"]["pattern"]).converted()
+    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", special.index("<s>"))])
+    return made
+
+
+def special_tokens(path):
+    return [t["content"] for t in json.loads(path.read_text())["added_tokens"]]
+
+
 def make(work, n, seed, names):
     given = [pathlib.Path(x) for x in names if pathlib.Path(x, "tokenizer.json").is_file()]
     names = [x for x in names if pathlib.Path(x) not in given]
@@ -59,8 +95,10 @@ def make(work, n, seed, names):
     for path in given:  # the peers see them here
         shutil.copytree(path, work / path.name, ignore=lambda _, all: [n for n in all if n != "tokenizer.json"])
         paths.append(work / path.name / "tokenizer.json")
-    for index, path in enumerate(paths):
-        special = [t["content"] for t in json.loads(path.read_text())["added_tokens"]]
+    todo = [(path, special_tokens(path)) for path in paths]
+    if "tekken" in names or not names and not given:
+        todo.append((work / "tekken/tekken.json", write_tekken(work)))
+    for index, (path, special) in enumerate(todo):
         (work / f"{index:02}.path").write_text(str(path))
         with open(work / f"{index:02}.in", "w", encoding="utf-8") as f:
             for text in strings(random.Random(seed + index), n, special):
@@ -86,7 +124,7 @@ def check(work):
     total = 0
     for path_file in sorted(work.glob("*.path")):
         path = pathlib.Path(path_file.read_text())
-        reference = Tokenizer.from_file(str(path))
+        reference = read_tekken(path) if path.name == "tekken.json" else Tokenizer.from_file(str(path))
         reference.no_truncation()
         reference.no_padding()
         bad = []

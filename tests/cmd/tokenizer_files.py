@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Tokenizers in other files than tokenizer.json: tiktoken's lines, vocab.json with merges.txt, SentencePiece's tokenizer.model.
+"""Tokenizers in other files than tokenizer.json: tiktoken's lines, Mistral's tekken.json, vocab.json with merges.txt,
+SentencePiece's tokenizer.model.
 The same vocabulary gives the same ids whatever file it is in; of real models, Hugging Face's and SentencePiece's own.
 
 usage: tokenizer_files.py LLM_TOKENIZE ST2GGUF MODEL_DIR SHARED_TOKENIZERS
@@ -115,13 +116,55 @@ def sentencepiece():
     expect('SentencePiece: cut short', status == 3 and 'tokenizer.model' in err, err)
 
 
+def tekken(ranks):
+    """Mistral's: the same ranks behind special tokens, and an expression."""
+    with open(os.path.join(MODEL, 'tokenizer.json'), encoding='utf-8') as f:
+        pattern = json.load(f)['pre_tokenizer']['pretokenizers'][0]['pattern']['Regex']
+    whole = {'config': {'pattern': pattern, 'default_vocab_size': len(ranks) + 24, 'default_num_special_tokens': 24, 'version': 'v11'},
+             'vocab': [{'rank': i, 'token_bytes': token, 'token_str': None} for i, token in enumerate([*ranks, 'not read'])],
+             'special_tokens': [{'rank': i, 'token_str': t, 'is_control': True} for i, t in enumerate(['<unk>', '<s>', '</s>', '[INST]'])]}
+    texts = [t for t in TEXTS if '<|' not in t]
+
+    def ids_of(name, change, *flags, asked=None):
+        made = json.loads(json.dumps(whole))
+        change(made)
+        write(f'tekken-{name}/tekken.json', json.dumps(made))
+        return ids(f'tekken-{name}', *flags, texts=asked or texts)
+
+    got, want = ids_of('whole', lambda t: None, '--no-special'), ids(MODEL, '--no-special', texts=texts)
+    expect('tekken: the ids of tokenizer.json, behind the special tokens', got == [[i + 24 for i in line] for line in want], got, want)
+    got = ids('tekken-whole', texts=['[INST]</s><SPECIAL_23>'])
+    expect('tekken: special tokens, and <s> in front', got == [[1, 3, 2, 23]], got)
+    got = ids_of('v3', lambda t: t.pop('special_tokens'), asked=['<unk>[INST][TOOL_CONTENT]<SPECIAL_20>'])
+    expect('tekken: special tokens of files that list none', got == [[1, 0, 3, 19, 20]], got)
+    got = run(ST2GGUF, '--quiet', '--vocab-only', '--force', 'tekken-whole', '-o', 'tekken.gguf')
+    expect('tekken: GGUF', got[0] == 0 and ids('tekken.gguf', texts=texts) == ids('tekken-whole', texts=texts), got)
+
+    def less(t):
+        t['config']['default_vocab_size'] = 24 + 500
+    expect('tekken: only so many ranks', max(map(max, ids_of('less', less))) < 24 + 500)
+    for name, change, words in (
+            ('pattern', lambda t: t['config'].pop('pattern'), 'config: expected pattern'),
+            ('size', lambda t: t['config'].update(default_vocab_size=len(ranks) + 26), 'vocab: expected a list'),
+            ('special', lambda t: t['config'].update(default_num_special_tokens=3, default_vocab_size=len(ranks) + 3), 'more than default_num'),
+            ('many', lambda t: t['config'].update(default_num_special_tokens=20000, default_vocab_size=20001), 'at most 16384'),
+            ('rank', lambda t: t['vocab'][5].update(rank=6), 'ranks from 0 on'),
+            ('base64', lambda t: t['vocab'][5].update(token_bytes='!'), 'base64'),
+            ('twice', lambda t: t['vocab'][5].update(token_bytes=ranks[4]), 'twice'),
+            ('name', lambda t: t['special_tokens'][1].update(token_str=7), 'expected token_str'),
+            ('list', lambda t: t.update(vocab={}), 'vocab: expected a list')):
+        status, err = ids_of(name, change)
+        expect(f'tekken: {name}', status == 3 and words in err and 'tekken.json' in err, status, err)
+
+
 def own_model():
     with open(os.path.join(MODEL, 'tokenizer.json'), encoding='utf-8') as f:
         model = json.load(f)['model']
     config = os.path.join(MODEL, 'tokenizer_config.json')
     want = ids(MODEL)
     table = letters()
-    lines = [base64.b64encode(bytes(table[c] for c in token)).decode() + f' {rank}\n' for token, rank in model['vocab'].items()]
+    ranks = [base64.b64encode(bytes(table[c] for c in token)).decode() for token in model['vocab']]
+    lines = [f'{token} {rank}\n' for rank, token in enumerate(ranks)]
 
     def st2gguf(name, *arguments):
         shutil.copy(os.path.join(MODEL, 'config.json'), name)
@@ -134,6 +177,8 @@ def own_model():
     got = st2gguf('tiktoken', '--pre', 'llama-bpe')
     expect('tiktoken: --pre', got[0] == 0, got)
     expect('tiktoken: the ids of tokenizer.json', ids('tiktoken.gguf') == want, ids('tiktoken.gguf'), want)
+
+    tekken(ranks)
 
     write('two/vocab.json', json.dumps(model['vocab']))
     write('two/merges.txt', '#version: 0.2\n' + ''.join((m if isinstance(m, str) else ' '.join(m)) + '\n' for m in model['merges']))
