@@ -162,7 +162,7 @@ bool tok_prefixes_create(struct infer_tokenizer *t, struct fmt_err *err)
 		return fmt_fail_nomem(err, sizeof *t->prefixes);
 	t->prefixes->key = t->index.key;
 	ids = in_order(t, &n, err);
-	while (n_slots < 4 * t->n_entries) /* most vocabularies have two edges for each key at most */
+	while (n_slots < 4 * n) /* most vocabularies have two edges for each key at most */
 		n_slots *= 2;
 	ok = ids && grow(t->prefixes, n_slots, err);
 	for (size_t i = 0; ok && i < n; i++) {
