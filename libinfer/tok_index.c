@@ -83,6 +83,27 @@ int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n)
 	return find_slot(t, hash_bytes(t->index.key, p, n), p, n)->id;
 }
 
+uint32_t tok_find_soon(const struct infer_tokenizer *t, const char *p, size_t n)
+{
+	uint32_t hash = hash_bytes(t->index.key, p, n);
+
+	__builtin_prefetch(&t->index.slots[hash & (t->index.n_slots - 1)]);
+	return hash;
+}
+
+void tok_find_sooner(const struct infer_tokenizer *t, uint32_t hash)
+{
+	int32_t id = t->index.slots[hash & (t->index.n_slots - 1)].id;
+
+	if (id != TOK_NONE)
+		__builtin_prefetch(&t->entries[id].key);
+}
+
+int32_t tok_find_now(const struct infer_tokenizer *t, uint32_t hash, const char *p, size_t n)
+{
+	return find_slot(t, hash, p, n)->id;
+}
+
 int32_t tok_find_near(const struct infer_tokenizer *t, const char *p, size_t n, int32_t guess)
 {
 	for (int32_t id = guess; id >= 0 && id <= guess + 1 && (size_t)id < t->n_entries; id++)
@@ -92,10 +113,9 @@ int32_t tok_find_near(const struct infer_tokenizer *t, const char *p, size_t n, 
 }
 
 /* Adds the key of a token, unless it is there. */
-static void add_key(struct infer_tokenizer *t, int32_t id)
+static void add_key(struct infer_tokenizer *t, int32_t id, uint32_t hash)
 {
 	struct fmt_str key = t->entries[id].key;
-	uint32_t hash = hash_bytes(t->index.key, key.p, key.n);
 	struct tok_slot *slot = find_slot(t, hash, key.p, key.n);
 
 	if (slot->id != TOK_NONE)
@@ -130,9 +150,17 @@ static bool fill(struct infer_tokenizer *t, size_t room, struct fmt_err *err)
 	if (!make_room(t, room, err))
 		return false;
 	t->max_key_bytes = 0;
-	for (size_t id = 0; id < t->n_entries; id++)
-		if (t->entries[id].key.p)
-			add_key(t, (int32_t)id);
+	for (size_t from = 0; from < t->n_entries; from += TOK_AHEAD) {
+		size_t end = t->n_entries - from < TOK_AHEAD ? t->n_entries : from + TOK_AHEAD;
+		uint32_t hashes[TOK_AHEAD];
+
+		for (size_t id = from; id < end; id++)
+			if (t->entries[id].key.p)
+				hashes[id - from] = tok_find_soon(t, t->entries[id].key.p, t->entries[id].key.n);
+		for (size_t id = from; id < end; id++)
+			if (t->entries[id].key.p)
+				add_key(t, (int32_t)id, hashes[id - from]);
+	}
 	return true;
 }
 
@@ -140,7 +168,7 @@ bool tok_index_add(struct infer_tokenizer *t, int32_t id, struct fmt_err *err)
 {
 	if (2 * (t->index.n + 1) > t->index.n_slots)
 		return fill(t, 2 * t->n_entries, err);
-	add_key(t, id);
+	add_key(t, id, hash_bytes(t->index.key, t->entries[id].key.p, t->entries[id].key.n));
 	return true;
 }
 
@@ -191,14 +219,25 @@ bool tok_index_build(struct infer_tokenizer *t, bool final, struct fmt_err *err)
 	return true;
 }
 
-static size_t merge_slot(const struct tok_merges *m, int32_t left, int32_t right)
+static size_t first_slot(const struct tok_merges *m, int32_t left, int32_t right)
 {
 	uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-	size_t i = (size_t)mix(pair ^ m->key) & (m->n_slots - 1);
+
+	return (size_t)mix(pair ^ m->key) & (m->n_slots - 1);
+}
+
+static size_t merge_slot(const struct tok_merges *m, int32_t left, int32_t right)
+{
+	size_t i = first_slot(m, left, right);
 
 	while (m->slots[i].left != TOK_NONE && (m->slots[i].left != left || m->slots[i].right != right))
 		i = (i + 1) & (m->n_slots - 1);
 	return i;
+}
+
+void tok_merges_soon(const struct tok_merges *m, int32_t left, int32_t right)
+{
+	__builtin_prefetch(&m->slots[first_slot(m, left, right)], 1);
 }
 
 bool tok_merges_reserve(struct tok_merges *m, size_t n, struct fmt_err *err)

@@ -146,27 +146,35 @@ bool tok_json_scored_vocab(struct infer_tokenizer *t, const struct json *model, 
 	return ok;
 }
 
+struct pair {
+	struct fmt_str left, right;
+	struct tok_bytes left_buf, right_buf; /* where they are not in the text as they are meant */
+	uint32_t left_soon, right_soon;
+	struct tok_merge merge;
+};
+
 struct merge_reader {
 	struct infer_tokenizer *t;
 	struct json_walk walk;
-	struct tok_bytes left, right, made; /* what is not in the text as it is meant */
-	int32_t last;                       /* what the merge before made; merges mostly are in the order of what they make */
-	uint32_t rank;
+	struct pair pairs[TOK_AHEAD];
+	struct tok_bytes made;
+	int32_t last;  /* what the merge before made; merges mostly are in the order of what they make */
 	struct fmt_err *err;
 };
 
 /* Two tokens as "a b" or as ["a", "b"]. */
-static bool next_pair(struct merge_reader *r, struct fmt_str *a, struct fmt_str *b)
+static bool next_pair(struct merge_reader *r, struct pair *p)
 {
+	struct fmt_str *a = &p->left, *b = &p->right;
 	enum json_token token = json_walk_next(&r->walk, a);
 	struct fmt_str close;
 	const char *space;
 
 	if (token == JSON_OPEN && *a->p == '[' && json_walk_next(&r->walk, a) == JSON_QUOTED &&
 	    json_walk_next(&r->walk, b) == JSON_QUOTED && json_walk_next(&r->walk, &close) == JSON_CLOSE)
-		return unescape(a, &r->left, r->err) && unescape(b, &r->right, r->err);
+		return unescape(a, &p->left_buf, r->err) && unescape(b, &p->right_buf, r->err);
 	if (token == JSON_QUOTED) {
-		if (!unescape(a, &r->left, r->err))
+		if (!unescape(a, &p->left_buf, r->err))
 			return false;
 		space = memchr(a->p, ' ', a->n);
 		*b = space ? (struct fmt_str){ space + 1, (size_t)(a->p + a->n - space - 1) } : *a;
@@ -175,61 +183,91 @@ static bool next_pair(struct merge_reader *r, struct fmt_str *a, struct fmt_str 
 			return true;
 		}
 	}
-	return fmt_fail(r->err, FMT_MALFORMED, FMT_NO_OFFSET, "merge %u is not a pair of tokens", r->rank);
+	return fmt_fail(r->err, FMT_MALFORMED, FMT_NO_OFFSET, "merge %u is not a pair of tokens", p->merge.rank);
 }
 
-static bool missing(const struct merge_reader *r, struct fmt_str text)
+static bool missing(const struct merge_reader *r, const struct pair *p, struct fmt_str text)
 {
 	char shown[FMT_SHOW_BYTES];
 
 	return fmt_fail(r->err, FMT_MISMATCH, FMT_NO_OFFSET, "merge %u makes or needs %s, which is not in the vocabulary",
-	                r->rank, fmt_show(text, shown));
+	                p->merge.rank, fmt_show(text, shown));
 }
 
-static bool read_merge(struct merge_reader *r)
+/* The ids of a pair, and of what it makes. */
+static bool find_ids(struct merge_reader *r, struct pair *p)
 {
 	struct infer_tokenizer *t = r->t;
-	struct tok_merge m = { .rank = r->rank };
+	struct tok_merge *m = &p->merge;
 	size_t prefix = t->continuing.n;
 	char shown[FMT_SHOW_BYTES];
-	struct fmt_str a, b;
 
-	if (!next_pair(r, &a, &b))
-		return false;
-	m.left = tok_find(t, a.p, a.n);
-	m.right = tok_find(t, b.p, b.n);
-	if (m.left == TOK_NONE || m.right == TOK_NONE)
-		return missing(r, m.left == TOK_NONE ? a : b);
-	if (b.n < prefix)
-		return fmt_fail(r->err, FMT_MALFORMED, FMT_NO_OFFSET, "merge %u: %s lacks the prefix", r->rank,
-		                fmt_show(b, shown));
+	m->left = tok_find_now(t, p->left_soon, p->left.p, p->left.n);
+	m->right = tok_find_now(t, p->right_soon, p->right.p, p->right.n);
+	if (m->left == TOK_NONE || m->right == TOK_NONE)
+		return missing(r, p, m->left == TOK_NONE ? p->left : p->right);
+	if (p->right.n < prefix)
+		return fmt_fail(r->err, FMT_MALFORMED, FMT_NO_OFFSET, "merge %u: %s lacks the prefix", m->rank,
+		                fmt_show(p->right, shown));
 	r->made.n = 0;
-	if (!tok_bytes_put(&r->made, a.p, a.n, r->err) ||
-	    !tok_bytes_put(&r->made, b.p + prefix, b.n - prefix, r->err))
+	if (!tok_bytes_put(&r->made, p->left.p, p->left.n, r->err) ||
+	    !tok_bytes_put(&r->made, p->right.p + prefix, p->right.n - prefix, r->err))
 		return false;
-	m.id = r->made.n ? tok_find_near(t, r->made.p, r->made.n, r->last) : TOK_NONE;
-	if (m.id == TOK_NONE)
-		return missing(r, (struct fmt_str){ r->made.p, r->made.n });
-	tok_merges_add(&t->merges, m, true);
-	r->last = m.id;
+	m->id = r->made.n ? tok_find_near(t, r->made.p, r->made.n, r->last) : TOK_NONE;
+	if (m->id == TOK_NONE)
+		return missing(r, p, (struct fmt_str){ r->made.p, r->made.n });
+	r->last = m->id;
+	tok_merges_soon(&t->merges, m->left, m->right);
 	return true;
+}
+
+/* The next n merges, of which the first has a rank. */
+static bool read_merges(struct merge_reader *r, uint32_t rank, size_t n)
+{
+	struct infer_tokenizer *t = r->t;
+	size_t n_read = 0;
+	bool ok = true;
+
+	for (; ok && n_read < n; n_read += ok) {
+		struct pair *p = &r->pairs[n_read];
+
+		p->merge = (struct tok_merge){ .rank = rank + (uint32_t)n_read };
+		ok = next_pair(r, p);
+		if (ok) {
+			p->left_soon = tok_find_soon(t, p->left.p, p->left.n);
+			p->right_soon = tok_find_soon(t, p->right.p, p->right.n);
+		}
+	}
+	for (size_t i = 0; i < n_read; i++) {
+		tok_find_sooner(t, r->pairs[i].left_soon);
+		tok_find_sooner(t, r->pairs[i].right_soon);
+	}
+	for (size_t i = 0; ok && i < n_read; i++)
+		ok = find_ids(r, &r->pairs[i]);
+	for (size_t i = 0; ok && i < n_read; i++)
+		tok_merges_add(&t->merges, r->pairs[i].merge, true);
+	return ok;
 }
 
 bool tok_json_merges(struct infer_tokenizer *t, const struct json *model, const struct tok_json_lists *lists,
                      struct fmt_err *err)
 {
 	struct merge_reader r = { .t = t, .last = TOK_NONE, .err = err };
-	uint64_t n = lists->merges->count;
+	uint64_t n = lists->merges->count, n_now;
 	bool ok;
 
 	if (!json_is(json_get(model, "merges"), JSON_ARRAY) || n > UINT32_MAX)
 		return fmt_fail(err, FMT_MALFORMED, FMT_NO_OFFSET, "the model's merges are not a list");
 	r.walk = walk_into(lists->merges);
 	ok = tok_merges_reserve(&t->merges, n, err);
-	for (; ok && r.rank < n; r.rank++)
-		ok = read_merge(&r);
-	tok_bytes_finish(&r.left);
-	tok_bytes_finish(&r.right);
+	for (uint64_t rank = 0; ok && rank < n; rank += n_now) {
+		n_now = n - rank < TOK_AHEAD ? n - rank : TOK_AHEAD;
+		ok = read_merges(&r, (uint32_t)rank, (size_t)n_now);
+	}
+	for (size_t i = 0; i < TOK_AHEAD; i++) {
+		tok_bytes_finish(&r.pairs[i].left_buf);
+		tok_bytes_finish(&r.pairs[i].right_buf);
+	}
 	tok_bytes_finish(&r.made);
 	return ok;
 }
