@@ -83,7 +83,7 @@ int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n)
 	return find_slot(t, hash_bytes(t->index.key, p, n), p, n)->id;
 }
 
-uint32_t tok_find_soon(const struct infer_tokenizer *t, const char *p, size_t n)
+uint32_t tok_prefetch_slot(const struct infer_tokenizer *t, const char *p, size_t n)
 {
 	uint32_t hash = hash_bytes(t->index.key, p, n);
 
@@ -91,7 +91,7 @@ uint32_t tok_find_soon(const struct infer_tokenizer *t, const char *p, size_t n)
 	return hash;
 }
 
-void tok_find_sooner(const struct infer_tokenizer *t, uint32_t hash)
+void tok_prefetch_entry(const struct infer_tokenizer *t, uint32_t hash)
 {
 	int32_t id = t->index.slots[hash & (t->index.n_slots - 1)].id;
 
@@ -99,7 +99,7 @@ void tok_find_sooner(const struct infer_tokenizer *t, uint32_t hash)
 		__builtin_prefetch(&t->entries[id].key);
 }
 
-int32_t tok_find_now(const struct infer_tokenizer *t, uint32_t hash, const char *p, size_t n)
+int32_t tok_find_hashed(const struct infer_tokenizer *t, uint32_t hash, const char *p, size_t n)
 {
 	return find_slot(t, hash, p, n)->id;
 }
@@ -156,7 +156,7 @@ static bool fill(struct infer_tokenizer *t, size_t room, struct fmt_err *err)
 
 		for (size_t id = from; id < end; id++)
 			if (t->entries[id].key.p)
-				hashes[id - from] = tok_find_soon(t, t->entries[id].key.p, t->entries[id].key.n);
+				hashes[id - from] = tok_prefetch_slot(t, t->entries[id].key.p, t->entries[id].key.n);
 		for (size_t id = from; id < end; id++)
 			if (t->entries[id].key.p)
 				add_key(t, (int32_t)id, hashes[id - from]);
@@ -235,7 +235,7 @@ static size_t merge_slot(const struct tok_merges *m, int32_t left, int32_t right
 	return i;
 }
 
-void tok_merges_soon(const struct tok_merges *m, int32_t left, int32_t right)
+void tok_merges_prefetch(const struct tok_merges *m, int32_t left, int32_t right)
 {
 	__builtin_prefetch(&m->slots[first_slot(m, left, right)], 1);
 }

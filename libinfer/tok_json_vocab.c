@@ -149,7 +149,7 @@ bool tok_json_scored_vocab(struct infer_tokenizer *t, const struct json *model, 
 struct pair {
 	struct fmt_str left, right;
 	struct tok_bytes left_buf, right_buf; /* where they are not in the text as they are meant */
-	uint32_t left_soon, right_soon;
+	uint32_t left_hash, right_hash;
 	struct tok_merge merge;
 };
 
@@ -202,8 +202,8 @@ static bool find_ids(struct merge_reader *r, struct pair *p)
 	size_t prefix = t->continuing.n;
 	char shown[FMT_SHOW_BYTES];
 
-	m->left = tok_find_now(t, p->left_soon, p->left.p, p->left.n);
-	m->right = tok_find_now(t, p->right_soon, p->right.p, p->right.n);
+	m->left = tok_find_hashed(t, p->left_hash, p->left.p, p->left.n);
+	m->right = tok_find_hashed(t, p->right_hash, p->right.p, p->right.n);
 	if (m->left == TOK_NONE || m->right == TOK_NONE)
 		return missing(r, p, m->left == TOK_NONE ? p->left : p->right);
 	if (p->right.n < prefix)
@@ -217,7 +217,7 @@ static bool find_ids(struct merge_reader *r, struct pair *p)
 	if (m->id == TOK_NONE)
 		return missing(r, p, (struct fmt_str){ r->made.p, r->made.n });
 	r->last = m->id;
-	tok_merges_soon(&t->merges, m->left, m->right);
+	tok_merges_prefetch(&t->merges, m->left, m->right);
 	return true;
 }
 
@@ -234,13 +234,13 @@ static bool read_merges(struct merge_reader *r, uint32_t rank, size_t n)
 		p->merge = (struct tok_merge){ .rank = rank + (uint32_t)n_read };
 		ok = next_pair(r, p);
 		if (ok) {
-			p->left_soon = tok_find_soon(t, p->left.p, p->left.n);
-			p->right_soon = tok_find_soon(t, p->right.p, p->right.n);
+			p->left_hash = tok_prefetch_slot(t, p->left.p, p->left.n);
+			p->right_hash = tok_prefetch_slot(t, p->right.p, p->right.n);
 		}
 	}
 	for (size_t i = 0; i < n_read; i++) {
-		tok_find_sooner(t, r->pairs[i].left_soon);
-		tok_find_sooner(t, r->pairs[i].right_soon);
+		tok_prefetch_entry(t, r->pairs[i].left_hash);
+		tok_prefetch_entry(t, r->pairs[i].right_hash);
 	}
 	for (size_t i = 0; ok && i < n_read; i++)
 		ok = find_ids(r, &r->pairs[i]);

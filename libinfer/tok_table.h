@@ -206,13 +206,13 @@ int32_t tok_find(const struct infer_tokenizer *t, const char *p, size_t n);
 /* The same, faster if the id is `guess` or the next one; for vocabularies in which no two tokens have one text. */
 int32_t tok_find_near(const struct infer_tokenizer *t, const char *p, size_t n, int32_t guess);
 
-/* The same for many keys at once, some TOK_AHEAD, so that memory is waited for once: `soon` for each, then `sooner` for each, then
- * `now`. The index must not be empty. */
+/* tok_find in three steps, for TOK_AHEAD keys or so at once, so that memory is waited for once and not for each: the hash of each
+ * key, while its slot is fetched; then the entry that the slot names; then the id. The index must have been built. */
 #define TOK_AHEAD 16
-uint32_t tok_find_soon(const struct infer_tokenizer *t, const char *p, size_t n);
-void tok_find_sooner(const struct infer_tokenizer *t, uint32_t soon);
-int32_t tok_find_now(const struct infer_tokenizer *t, uint32_t soon, const char *p, size_t n);
-void tok_merges_soon(const struct tok_merges *m, int32_t left, int32_t right); /* then tok_merges_add */
+uint32_t tok_prefetch_slot(const struct infer_tokenizer *t, const char *p, size_t n);
+void tok_prefetch_entry(const struct infer_tokenizer *t, uint32_t hash);
+int32_t tok_find_hashed(const struct infer_tokenizer *t, uint32_t hash, const char *p, size_t n);
+void tok_merges_prefetch(const struct tok_merges *m, int32_t left, int32_t right); /* before tok_merges_add */
 
 bool tok_merges_reserve(struct tok_merges *m, size_t n, struct fmt_err *err);
 /* An earlier rank of the same pair is replaced if `replace`. Room must have been reserved. */

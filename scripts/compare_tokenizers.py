@@ -95,10 +95,10 @@ def make(work, n, seed, names):
     for path in given:  # the peers see them here
         shutil.copytree(path, work / path.name, ignore=lambda _, all: [n for n in all if n != "tokenizer.json"])
         paths.append(work / path.name / "tokenizer.json")
-    todo = [(path, special_tokens(path)) for path in paths]
+    chosen = [(path, special_tokens(path)) for path in paths]
     if "tekken" in names or not names and not given:
-        todo.append((work / "tekken/tekken.json", write_tekken(work)))
-    for index, (path, special) in enumerate(todo):
+        chosen.append((work / "tekken/tekken.json", write_tekken(work)))
+    for index, (path, special) in enumerate(chosen):
         (work / f"{index:02}.path").write_text(str(path))
         with open(work / f"{index:02}.in", "w", encoding="utf-8") as f:
             for text in strings(random.Random(seed + index), n, special):

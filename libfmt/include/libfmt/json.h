@@ -47,7 +47,8 @@ struct json_leave {
 struct json_doc *json_parse_leaving(const char *text, size_t n, struct json_leave *leave, size_t n_leave,
                                     struct fmt_err *err);
 
-/* A walk over such text, token by token; commas and colons are passed over, so an object is keys and values in turn. */
+/* A walk over such text (no other: its grammar is not checked again), token by token; commas and colons are passed over, so
+ * an object is keys and values in turn. */
 struct json_walk {
 	const char *p, *end; /* what is left */
 };
@@ -56,10 +57,13 @@ enum json_token { JSON_END, JSON_OPEN, JSON_CLOSE, JSON_QUOTED, JSON_DIGITS, JSO
 /* text    set to the token: a bracket; a string without its quotes, as written; a number; true, false or null */
 enum json_token json_walk_next(struct json_walk *w, struct fmt_str *text);
 
-/* What a string stands for. out: room for s.n bytes; returns how many they are. */
+/* What a string stands for.
+ * s       from json_walk_next, over text that json_parse_leaving has checked; here it is not checked again
+ * out     room for s.n bytes
+ * returns the number of bytes */
 size_t json_unescape(struct fmt_str s, char *out);
 
-/* A number, as json_i64 has it. */
+/* A number from such a walk, as json_i64 has it: false if it is not whole, or does not fit. */
 bool json_digits_i64(struct fmt_str digits, int64_t *out);
 
 #endif
